@@ -1,0 +1,1 @@
+"""The command line: parse, load the config, import what is heavy, call one function."""

@@ -1,0 +1,68 @@
+"""``rlsr data check``: can this file be trained on?"""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rlsr.config.load import load_config
+from rlsr.data import Dataset, load_dataset
+
+app = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
+
+
+@app.callback()
+def _data() -> None:
+    """Look at data before training on it."""
+
+
+@app.command(name="check")
+def check(
+    path: Annotated[str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as in data.layout=messages."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Also count tokens as this policy does, and check the prompts' budget."),
+    ] = None,
+) -> None:
+    """Read every row, list every problem with its place, and show what was understood."""
+    settings = [f"data.path={path}", *(overrides or [])]
+    config = load_config(overrides=[*settings, f"model={model}"] if model else settings)
+    if model is None:
+        dataset = load_dataset(config.data)
+    else:
+        from rlsr.models import load_tokenizer, prompt_ids
+
+        tokenizer = load_tokenizer(config.model)
+        dataset = load_dataset(
+            config.data,
+            count_tokens=lambda record: len(prompt_ids(tokenizer, record.messages)),
+            max_prompt_tokens=config.method.max_prompt_tokens,
+        )
+    _show(dataset)
+
+
+def _show(dataset: Dataset) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    report = dataset.report
+    console.print(f"{report.source}: {report.num_rows} rows, layout {report.layout}", markup=False)
+    console.print(f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}")
+    for problem in report.skipped:
+        console.print(f"    {problem.line}", markup=False)
+    for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
+        console.print(
+            f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
+        )
+    first = dataset.train[0]
+    console.print(f"\nfirst training row ({first.location})")
+    for message in first.messages:
+        console.print(f"  {message.role}: {_short(message.content)}", markup=False)
+    console.print(f"  reference: {_short(first.reference)}", markup=False)
+
+
+def _short(text: str, most: int = 300) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[:most]} ..."

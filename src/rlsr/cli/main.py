@@ -1,0 +1,69 @@
+"""The entry point: one file a command, and the one place where a user's mistake becomes a message."""
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import rlsr
+from rlsr.cli import data, doctor, train
+from rlsr.errors import RlsrError
+
+app = typer.Typer(
+    name="rlsr",
+    help="Make a model better than SFT would, from the SFT dataset you already have.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(name="train")(train.train)
+app.add_typer(data.app, name="data")
+app.command(name="doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"rlsr {rlsr.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Make a model better than SFT would, from the SFT dataset you already have."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one message and exit code 2."""
+    _prepare_environment()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except RlsrError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            "error:", style="bold red", end=" "
+        )
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; go on with `rlsr train --resume --out DIR`", file=sys.stderr)
+        sys.exit(130)
+
+
+def _prepare_environment() -> None:
+    """Set what libraries read when they are imported; what the user has set stays."""
+    # Spinning OpenMP threads slow everything down as soon as another process wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The table of held-out metrics before and after."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rlsr.evaluation import Estimate, MetricChange
+
+LABELS = {
+    "similarity": "similarity to the reference (the reward's encoder)",
+    "independent_similarity": "similarity by an independent encoder",
+    "chrf": "chrF",
+    "length_ratio": "length / reference length",
+    "repetition": "share that breaks the repetition rule",
+    "cut": "share cut at the maximum length",
+}
+
+
+def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
+    """Lay out held-out metrics before and after.
+
+    Args:
+        changes: One a metric, not empty.
+        confidence: Level of the intervals.
+
+    Returns:
+        A table for the terminal.
+    """
+    count = changes[0].difference.num
+    table = Table(
+        title=f"{count} held-out prompts, greedy responses, {confidence:.0%} intervals",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("metric")
+    for title in ("before", "after", "paired difference"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for change in changes:
+        digits = 1 if change.name == "chrf" else 3
+        table.add_row(
+            LABELS.get(change.name, change.name),
+            f"{change.before.mean:.{digits}f}",
+            f"{change.after.mean:.{digits}f}",
+            _difference(change.difference, digits),
+        )
+    return table
+
+
+def _difference(estimate: "Estimate", digits: int) -> str:
+    interval = f"[{estimate.low:+.{digits}f}, {estimate.high:+.{digits}f}]"
+    return f"{estimate.mean:+.{digits}f} {interval}"

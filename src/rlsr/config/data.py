@@ -1,0 +1,47 @@
+"""Which rows are trained on and which are held out."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlsr.config.base import ConfigTable
+
+Layout = Literal[
+    "auto", "prompt_response", "prompt_completion", "instruction", "messages", "conversations"
+]
+
+
+class ColumnNames(ConfigTable):
+    """Other names for the columns of the layouts ``prompt_response`` and ``prompt_completion``."""
+
+    prompt: str | None = None
+    """Column that holds the prompt; None takes the layout's own name."""
+    response: str | None = None
+    """Column that holds the reference response; None takes the layout's own name."""
+    system: str | None = None
+    """Column that holds a system message; None takes ``system`` where there is one."""
+
+
+class DataConfig(ConfigTable):
+    """An SFT set: prompts with their reference responses."""
+
+    path: str = "builtin:instructions"
+    """A JSON, JSONL, CSV or Parquet file (``.gz`` too), ``builtin:instructions``, or a Hugging Face dataset id."""
+    split: str = "train"
+    """Split of a Hugging Face dataset; without effect on files, so refused there unless it is ``train``."""
+    layout: Layout = "auto"
+    """How a row holds prompt and response; ``auto`` finds it from the column names of the first rows."""
+    columns: ColumnNames = ColumnNames()
+    """Other names for the columns."""
+    heldout_path: str | None = None
+    """A separate file of held-out rows; None holds out rows of ``path``."""
+    heldout: int | float = Field(default=0.1, ge=0)
+    """Rows of ``path`` to hold out: a share below 1, or a count; rows marked with a ``split`` of their own win."""
+    max_heldout: int = Field(default=128, ge=1)
+    """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use only the first rows, counted before the split; for a quick try."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """``error`` lists every bad row and stops; ``skip`` leaves them out and counts them in the report."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the held-out choice; apart from the run's seed, so that runs with other seeds share their split."""

@@ -1,0 +1,49 @@
+"""The text encoder behind the reward."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rlsr.config.base import ConfigTable
+
+
+class SentenceTransformersEmbedding(ConfigTable):
+    """A transformer encoder loaded by sentence-transformers."""
+
+    type: Literal["sentence-transformers"] = "sentence-transformers"
+    model: str = "builtin:minilm"
+    """``builtin:minilm`` (all-MiniLM-L6-v2), a Hugging Face model id, or a local directory."""
+    revision: str | None = None
+    """Revision of a Hugging Face model."""
+    prompt_name: str | None = None
+    """Name of one of the model's own prompts, put before every text."""
+    prompt: str | None = None
+    """A text put before every text, for models that want an instruction; not together with ``prompt_name``."""
+    device: str = "auto"
+    """Device of the encoder; ``auto`` is the run's device."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Type of the encoder's weights."""
+    max_tokens: int | None = Field(default=None, ge=8)
+    """Longest text in tokens; null keeps the model's own maximum. What is longer is cut, counted and reported."""
+    tokens_per_batch: int = Field(default=8192, ge=8)
+    """Upper bound on rows times longest row of a batch, padding included."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model."""
+
+
+class StaticEmbedding(ConfigTable):
+    """Averaged token vectors without any transformer: fast, no length limit, blind to word order."""
+
+    type: Literal["static"] = "static"
+    model: Literal["builtin:wordllama"] = "builtin:wordllama"
+    """The one set of vectors that comes inside a package."""
+
+
+EmbeddingConfig = Annotated[
+    SentenceTransformersEmbedding | StaticEmbedding, Field(discriminator="type")
+]
+
+
+def default_embedding_type(model: object) -> str:
+    """Name the kind of encoder that a model name stands for when the config names no type."""
+    return "static" if model == "builtin:wordllama" else "sentence-transformers"

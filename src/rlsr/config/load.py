@@ -1,0 +1,193 @@
+"""From YAML files and ``dotted.key=value`` arguments to a checked config.
+
+Later layers win: defaults, then the files from left to right, then the overrides. Two traps of tagged unions are
+handled here: pydantic wants the tag even where it is the default, and keys of the old type must not linger when a
+later layer changes the type.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from rlsr.config.embedding import default_embedding_type
+from rlsr.config.run import RunConfig
+from rlsr.errors import ConfigError
+
+Table = dict[str, Any]
+
+SHORTHANDS = {"model": "name", "data": "path", "embedding": "model", "method": "type"}
+"""Tables that may be written as one string, and the key that the string stands for."""
+
+
+def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> RunConfig:
+    """Read, merge and check a config.
+
+    Args:
+        files: YAML files; later ones win.
+        overrides: Arguments such as ``method.num_generations=4``; the value is YAML. They win over the files.
+
+    Returns:
+        The frozen config with every default filled in.
+
+    Raises:
+        ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once.
+    """
+    merged: Table = {}
+    for file in files:
+        merged = _merge(merged, _expand(_read_yaml(file)))
+    for override in overrides:
+        merged = _merge(merged, _expand(_parse_override(override)))
+    return config_from_table(merged)
+
+
+def config_from_table(table: Table) -> RunConfig:
+    """Check a config that is a plain dictionary, as read from ``config.json``.
+
+    Args:
+        table: Nested settings; what is missing gets its default.
+
+    Returns:
+        The frozen config.
+
+    Raises:
+        ConfigError: A key or value breaks a rule.
+    """
+    try:
+        return RunConfig.model_validate(_with_type_tags(_expand(table)))
+    except ValidationError as error:
+        lines = [_describe(detail) for detail in error.errors(include_url=False)]
+        raise ConfigError("\n".join(lines)) from error
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise ConfigError(
+                    f"{self.name}:{key_node.start_mark.line + 1}: the key {key!r} is written twice; keep one of them"
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read_yaml(file: Path) -> Table:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: there is no such config file{_similar_file(file)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as UTF-8 text: {error}") from error
+    loader = _UniqueKeyLoader(text)
+    loader.name = str(file)
+    try:
+        table = loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: not valid YAML: {error}") from error
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+    if table is None:
+        return {}
+    if not isinstance(table, dict):
+        raise ConfigError(
+            f"{file}: a config is a table of `key: value` lines, got {type(table).__name__}"
+        )
+    return table
+
+
+def _similar_file(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"; the directory {file.parent} does not exist either"
+    names = [entry.name for entry in file.parent.iterdir() if entry.suffix in {".yaml", ".yml"}]
+    close = difflib.get_close_matches(file.name, names, n=1)
+    return f"; did you mean {file.parent / close[0]}?" if close else ""
+
+
+def _parse_override(argument: str) -> Table:
+    key, equals, value = argument.partition("=")
+    if not equals or not all(key.split(".")):
+        raise ConfigError(
+            f"{argument!r}: an override is written dotted.key=value, as in method.num_generations=4"
+        )
+    try:
+        parsed: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{argument!r}: the value is not valid YAML: {error}") from error
+    for part in reversed(key.split(".")):
+        parsed = {part: parsed}
+    table: Table = parsed
+    return table
+
+
+def _expand(table: Table) -> Table:
+    """Write out the tables that were given as one string, and the kind of encoder that a model name implies."""
+    expanded = {
+        key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
+        for key, value in table.items()
+    }
+    embedding = expanded.get("embedding")
+    if isinstance(embedding, dict) and "model" in embedding and "type" not in embedding:
+        expanded["embedding"] = {"type": default_embedding_type(embedding["model"]), **embedding}
+    return expanded
+
+
+def _merge(old: Table, new: Table) -> Table:
+    """Lay one table over another; a table whose type changes starts anew."""
+    merged = dict(old)
+    for key, value in new.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict) and not _changes_type(before, value):
+            merged[key] = _merge(before, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _changes_type(before: Table, after: Table) -> bool:
+    return "type" in after and "type" in before and before["type"] != after["type"]
+
+
+def _with_type_tags(table: Table) -> Table:
+    """Give the encoder of a table without a model the default's tag."""
+    embedding = table.get("embedding")
+    if not isinstance(embedding, dict) or "type" in embedding:
+        return table
+    return {**table, "embedding": {"type": default_embedding_type(None), **embedding}}
+
+
+def _describe(detail: ErrorDetails) -> str:
+    """Say where, what the rule is, what was got and the way out, in one line."""
+    # A union puts its tag into the place; the user never wrote it there.
+    place = [str(part) for part in detail["loc"] if part not in {"sentence-transformers", "static"}]
+    key = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown setting{_similar_key(place)}"
+    if detail["type"] == "value_error":
+        message = detail["msg"].removeprefix("Value error, ")
+        return f"{key}: {message}" if key else message
+    rule = detail["msg"].removeprefix("Input should be ")
+    return f"{key}: must be {rule}, got {detail['input']!r}"
+
+
+def _similar_key(place: Sequence[str]) -> str:
+    names = _keys_at(place[:-1])
+    close = difflib.get_close_matches(place[-1], names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {'.'.join([*place[:-1], close[0]])}?"
+    return f"; the settings here are {', '.join(names)}" if names else ""
+
+
+def _keys_at(place: Sequence[str]) -> list[str]:
+    """List the settings of the table at a place, by walking the defaults."""
+    table: Any = RunConfig().model_dump()
+    for part in place:
+        table = table.get(part) if isinstance(table, Mapping) else None
+    return sorted(table) if isinstance(table, Mapping) else []

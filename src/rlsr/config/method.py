@@ -1,0 +1,45 @@
+"""Training methods; a method is a name with vetted defaults."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlsr.config.base import ConfigTable
+
+
+class AdvantageConfig(ConfigTable):
+    """How rewards within the group of one prompt become advantages."""
+
+    scale: Literal["group_std", "none"] = "group_std"
+    """``group_std`` divides by max(standard deviation of the group, ``std_floor``); ``none`` only subtracts the mean."""
+    std_floor: float = Field(default=0.02, ge=0)
+    """Smallest divisor, in units of the reward: a group of nearly equal cosines is not blown up to full size."""
+    min_std: float = Field(default=1e-6, ge=0)
+    """Groups whose rewards spread no more than this have no signal: they are counted and take no part in the update."""
+
+
+class RlsrMethod(ConfigTable):
+    """RLSR (arXiv 2510.14200): GRPO on the similarity to the reference. docs/papers.md gives each default its source."""
+
+    type: Literal["rlsr"] = "rlsr"
+    num_generations: int = Field(default=8, ge=2)
+    """Responses sampled for each prompt: the group."""
+    kl_coefficient: float = Field(default=0.001, ge=0)
+    """Weight of the KL divergence from the reference policy, the policy before training."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Sampling temperature of the rollouts."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
+    max_prompt_tokens: int = Field(default=2048, ge=1)
+    """Longest prompt, chat template included; a longer one is a bad row."""
+    max_response_tokens: int | None = Field(default=None, ge=1, le=32768)
+    """Longest response; null is twice the 95th percentile of the references, between 32 and 2,048."""
+    loss_average: Literal["token", "sequence"] = "token"
+    """``token``: every token of the batch weighs the same; ``sequence``: every response does, as in the GRPO paper."""
+    clip: float = Field(default=0.2, gt=0, lt=1)
+    """Half-width of the probability-ratio clip; without effect while every update is on-policy, as here."""
+    advantage: AdvantageConfig = AdvantageConfig()
+    """How rewards become advantages."""
+
+
+MethodConfig = RlsrMethod

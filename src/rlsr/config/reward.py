@@ -1,0 +1,39 @@
+"""What a response is rewarded for."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlsr.config.base import ConfigTable
+
+
+class RepetitionConfig(ConfigTable):
+    """The rule against repetition: a long repeated passage gets the penalty instead of the similarity.
+
+    A passage counts when it is longer than ``min_characters`` and longer than ``min_reference_share`` of the
+    reference's length.
+    """
+
+    enabled: bool = True
+    """False scores repeated passages like any other text."""
+    between: Literal["response", "prompt_and_response"] = "response"
+    """``response``: the passage occurs at least twice in the response (the occurrences may overlap).
+    ``prompt_and_response``: it occurs in the prompt and again in the response."""
+    min_characters: int = Field(default=100, ge=1)
+    """Passages of up to this many characters are never penalised."""
+    min_reference_share: float = Field(default=0.1, ge=0)
+    """Passages of up to this share of the reference's characters are never penalised."""
+    penalty: float = Field(default=-1.0, ge=-1, lt=1)
+    """Reward of a response that breaks the rule."""
+
+
+class SimilarityReward(ConfigTable):
+    """Cosine of the embeddings of response and reference, guarded by the repetition rule."""
+
+    type: Literal["similarity"] = "similarity"
+    text: Literal["response", "prompt_and_response"] = "response"
+    """What is encoded: the response alone, or the prompt and the response (and the prompt and the reference)."""
+    empty_score: float = Field(default=-1.0, ge=-1, le=1)
+    """Reward of a response without any visible character."""
+    repetition: RepetitionConfig = RepetitionConfig()
+    """The rule against repetition."""

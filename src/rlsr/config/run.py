@@ -1,0 +1,59 @@
+"""The whole config of a run."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from rlsr.config.base import ConfigTable
+from rlsr.config.data import DataConfig
+from rlsr.config.embedding import EmbeddingConfig, SentenceTransformersEmbedding
+from rlsr.config.method import MethodConfig, RlsrMethod
+from rlsr.config.model import ModelConfig
+from rlsr.config.reward import SimilarityReward
+from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+
+LORA_LEARNING_RATE = 1e-4
+FULL_LEARNING_RATE = 1e-6
+
+
+class RunConfig(ConfigTable):
+    """Everything that decides what a run does; the same config, data and machine give the same run."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of sampling, of the order of the prompts and of new adapters."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device of policy and encoder; ``auto`` is CUDA where there is one, else the CPU."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads; null leaves the choice to PyTorch and ``OMP_NUM_THREADS``."""
+    model: ModelConfig = ModelConfig()
+    """The policy."""
+    data: DataConfig = DataConfig()
+    """The prompts and references."""
+    embedding: EmbeddingConfig = SentenceTransformersEmbedding()
+    """The encoder behind the reward."""
+    reward: SimilarityReward = SimilarityReward()
+    """What a response is rewarded for."""
+    method: MethodConfig = RlsrMethod()
+    """The training method."""
+    training: TrainingConfig = TrainingConfig()
+    """Optimiser, batch and checkpoints."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """The held-out evaluation."""
+    engine: TrlEngine = TrlEngine()
+    """The trainer underneath."""
+
+    @model_validator(mode="after")
+    def _independent_scorer_is_not_the_reward(self) -> Self:
+        if self.evaluation.independent_embedding == self.embedding.model:
+            raise ValueError(
+                f"evaluation.independent_embedding: must not be the reward's encoder {self.embedding.model!r}, "
+                "since it would show nothing that the reward has not seen; name another encoder or null"
+            )
+        return self
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak learning rate, with the default of the trained weights filled in."""
+        if self.training.learning_rate is not None:
+            return self.training.learning_rate
+        return FULL_LEARNING_RATE if self.model.lora is None else LORA_LEARNING_RATE

@@ -1,0 +1,69 @@
+"""How long, how fast and how often: the optimiser, the batch and what is kept."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rlsr.config.base import ConfigTable
+
+
+class TrainingConfig(ConfigTable):
+    """Steps, batch, optimiser and checkpoints."""
+
+    epochs: float = Field(default=1.0, gt=0)
+    """Passes over the training prompts; without effect when ``steps`` is set."""
+    steps: int | None = Field(default=None, ge=1)
+    """Optimiser steps; null derives them from ``epochs``."""
+    prompts_per_step: int = Field(default=8, ge=1)
+    """Prompts of one rollout and one update, over all processes; each is answered ``num_generations`` times."""
+    micro_batch: int = Field(default=8, ge=1)
+    """Responses of one forward and backward pass on one device: lower it when memory runs out."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate; null is 1e-4 for LoRA and 1e-6 for all weights."""
+    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """What follows the warm-up: constant, or down to zero at the last step."""
+    warmup_steps: int = Field(default=3, ge=0)
+    """Steps over which the learning rate rises from zero."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay of AdamW."""
+    adam_betas: tuple[float, float] = (0.9, 0.95)
+    """Decay rates of AdamW's moments; .95 follows the short runs of RL better than .999."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this global norm."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, a third more time."""
+    save_every: int = Field(default=50, ge=1)
+    """Steps between checkpoints; the last step is always one."""
+    keep_checkpoints: int = Field(default=2, ge=1)
+    """Newest checkpoints that are kept."""
+    sample_groups: int = Field(default=1, ge=0)
+    """Prompts of every step whose responses are written to ``samples/`` with their rewards."""
+
+    @model_validator(mode="after")
+    def _betas_below_one(self) -> Self:
+        if not all(0 <= beta < 1 for beta in self.adam_betas):
+            raise ValueError("adam_betas must each lie in [0, 1)")
+        return self
+
+
+class EvaluationConfig(ConfigTable):
+    """What is measured on the held-out prompts before and after training."""
+
+    enabled: bool = True
+    """False leaves the held-out evaluation out, before and after."""
+    independent_embedding: str | None = "builtin:wordllama"
+    """An encoder that is not the reward, so that a rise of the reward alone shows; null leaves it out."""
+    batch_size: int = Field(default=32, ge=1)
+    """Prompts answered at a time."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Level of the intervals."""
+    num_resamples: int = Field(default=10_000, ge=100)
+    """Bootstrap resamples of the held-out prompts."""
+
+
+class TrlEngine(ConfigTable):
+    """TRL's trainers, on one machine."""
+
+    type: Literal["trl"] = "trl"
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of ``trl.GRPOConfig``, checked by it; those that rlsr sets itself are refused."""

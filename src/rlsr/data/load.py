@@ -1,0 +1,171 @@
+"""From the config to a checked and split dataset."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from rlsr.config.data import DataConfig
+from rlsr.data.checks import CountTokens, check_duplicates, check_leaks, check_length
+from rlsr.data.convert import to_entry
+from rlsr.data.dataset import DataReport, Dataset, measure_prompts, measure_references
+from rlsr.data.layouts import LayoutName, resolve_layout
+from rlsr.data.record import PromptRecord
+from rlsr.data.rows import Entry, MarkedRecord, Problem, count_kinds
+from rlsr.data.sources import read_rows, source_kind
+from rlsr.data.split import choose_heldout
+from rlsr.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+_NUM_SHOWN_PROBLEMS = 20
+
+
+def load_dataset(
+    config: DataConfig,
+    *,
+    count_tokens: CountTokens | None = None,
+    max_prompt_tokens: int | None = None,
+) -> Dataset:
+    """Read, check and split the data.
+
+    Args:
+        config: What to read and how.
+        count_tokens: Counts a prompt's tokens, chat template included; needed for the budget.
+        max_prompt_tokens: Longest prompt allowed, in tokens; None allows any.
+
+    Returns:
+        The records in file order, and a report that accounts for every row read.
+
+    Raises:
+        ConfigError: If settings clash.
+        DataError: If a source cannot be used, if rows are bad and not to be skipped (all of them
+            are listed in ``problems``, the first in the message), or if no row is left to train on.
+        MissingPackageError: If reading the source needs a package that is not installed.
+    """
+    _check_settings(config)
+    entries, layout = _read_entries(config)
+    if max_prompt_tokens is not None:
+        assert count_tokens is not None, "a budget needs a way to count"
+        entries = check_length(
+            entries, count_tokens=count_tokens, max_prompt_tokens=max_prompt_tokens
+        )
+    entries = check_duplicates(check_leaks(entries))
+    problems = [entry for entry in entries if isinstance(entry, Problem)]
+    records = [entry for entry in entries if isinstance(entry, MarkedRecord)]
+    _handle_problems(config, problems, num_rows=len(entries))
+    train, heldout = _divide(config, records)
+    return Dataset(train, heldout, _report(config, layout, problems, train, heldout))
+
+
+def _check_settings(config: DataConfig) -> None:
+    kind = source_kind(config.path)
+    if config.split != "train" and kind in ("builtin", "file"):
+        raise ConfigError(
+            f"data.split: only Hugging Face datasets have splits, got {config.split} for "
+            f"{config.path}; remove data.split, or mark the rows in a column `split`"
+        )
+    if config.heldout_path and source_kind(config.heldout_path) not in ("builtin", "file"):
+        raise ConfigError(
+            f"data.heldout_path: must name a file, got the dataset {config.heldout_path}; "
+            "save its rows as .jsonl first"
+        )
+
+
+def _read_entries(config: DataConfig) -> tuple[list[Entry], LayoutName]:
+    entries, layout = _read_source(config, config.path, config.limit)
+    if config.heldout_path:
+        heldout, _ = _read_source(config, config.heldout_path, None)
+        entries += [_mark_heldout(entry) for entry in heldout]
+    return entries, layout
+
+
+def _read_source(
+    config: DataConfig, path: str, limit: int | None
+) -> tuple[list[Entry], LayoutName]:
+    rows = list(islice(read_rows(path, split=config.split), limit))
+    layout = resolve_layout(rows, layout=config.layout, columns=config.columns, source=path)
+    entries = [row if isinstance(row, Problem) else to_entry(row, layout) for row in rows]
+    return entries, layout.name
+
+
+def _mark_heldout(entry: Entry) -> Entry:
+    if isinstance(entry, Problem):
+        return entry
+    if entry.mark == "train":
+        message = (
+            "`split` is train, but the row stands in `data.heldout_path`; change it or move the row"
+        )
+        return Problem(entry.record.location, "bad_split", message)
+    return replace(entry, mark="heldout")
+
+
+def _handle_problems(config: DataConfig, problems: Sequence[Problem], *, num_rows: int) -> None:
+    """Stop at bad rows, or say that they are skipped."""
+    if not problems:
+        return
+    summary = f"{len(problems)} of {num_rows} rows cannot be used: {count_kinds(problems)}"
+    if config.on_bad_row == "skip" and len(problems) < num_rows:
+        logger.warning("%s: %s; they are skipped", config.path, summary)
+        return
+    shown = [f"  {problem.line}" for problem in problems[:_NUM_SHOWN_PROBLEMS]]
+    if len(problems) > len(shown):
+        shown.append(f"  ... and {len(problems) - len(shown)} more")
+    way_out = "put them right, or leave them out with data.on_bad_row=skip"
+    if len(problems) == num_rows:
+        summary = f"no usable row is left: {summary}"
+        way_out = "put them right, or set data.path or data.layout to what is meant"
+    message = "\n".join([f"{config.path}: {summary}", *shown, f"To go on, {way_out}"])
+    raise DataError(message, [problem.line for problem in problems])
+
+
+def _divide(
+    config: DataConfig, rows: Sequence[MarkedRecord]
+) -> tuple[tuple[PromptRecord, ...], tuple[PromptRecord, ...]]:
+    num_marked = sum(row.mark == "heldout" for row in rows)
+    if config.heldout_path and num_marked == 0:
+        raise DataError(
+            f"{config.heldout_path}: no usable row is left to hold out; put its rows right"
+        )
+    if num_marked and config.heldout != DataConfig.model_fields["heldout"].default:
+        logger.warning(
+            "data.heldout=%s has no effect: %d rows are marked as held out",
+            config.heldout,
+            num_marked,
+        )
+    chosen = choose_heldout(
+        rows, heldout=config.heldout, max_heldout=config.max_heldout, seed=config.seed
+    )
+    records = _with_unique_ids([row.record for row in rows])
+    train = tuple(record for index, record in enumerate(records) if index not in chosen)
+    return train, tuple(records[index] for index in sorted(chosen))
+
+
+def _with_unique_ids(records: Sequence[PromptRecord]) -> list[PromptRecord]:
+    """Add the place to ids that several rows share, as where parts of a set count from 0 each."""
+    times = Counter(record.id for record in records)
+    return [
+        record if times[record.id] == 1 else replace(record, id=f"{record.id} ({record.location})")
+        for record in records
+    ]
+
+
+def _report(
+    config: DataConfig,
+    layout: LayoutName,
+    problems: Sequence[Problem],
+    train: Sequence[PromptRecord],
+    heldout: Sequence[PromptRecord],
+) -> DataReport:
+    records = [*train, *heldout]
+    return DataReport(
+        source=config.path,
+        heldout_source=config.heldout_path,
+        layout=layout,
+        num_rows=len(records) + len(problems),
+        num_train=len(train),
+        num_heldout=len(heldout),
+        skipped=tuple(problems),
+        prompt_chars=measure_prompts(records),
+        reference_chars=measure_references(records),
+    )

@@ -1,0 +1,44 @@
+"""The one shape that every dataset is turned into."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class PromptRecord:
+    """A prompt with the human-written answer to it.
+
+    The reference travels in a field of its own, away from the names ``completion`` and ``response`` that trainers
+    drop or overwrite before a reward can see them.
+    """
+
+    id: str
+    """Names the row within its dataset: the row's own ``id`` if it has one, else its place, as in ``line 7``.
+
+    Where several rows would share it, the location follows in brackets.
+    """
+    messages: tuple[Message, ...]
+    """The prompt: an optional system message first, then turns, the last of them the user's."""
+    reference: str
+    """The answer to be close to, never empty."""
+    location: str
+    """Where the row stands, for error messages, as in ``my.jsonl:7``."""
+    category: str | None = None
+    """A label of the row's kind, where the data has one."""
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as plain text, for encoders and for people: the only user turn, or all turns with their roles."""
+        if len(self.messages) == 1:
+            return self.messages[0].content
+        return "\n\n".join(f"{message.role}: {message.content}" for message in self.messages)

@@ -1,0 +1,144 @@
+"""Transformer encoders, loaded and run by the library of the same name."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlsr.config.embedding import SentenceTransformersEmbedding
+from rlsr.embeddings.batching import batches_by_token_budget
+from rlsr.embeddings.builtin import builtin_encoder_path
+from rlsr.embeddings.protocol import Encoding, unit_rows
+from rlsr.errors import ConfigError, MissingPackageError, ModelError
+
+
+class SentenceTransformersEmbedder:
+    """An encoder with its own length limit, pooling and prompts.
+
+    Args:
+        config: Which model, and how it is run.
+        device: Where it runs when the config says ``auto``, as in ``cpu``.
+
+    Raises:
+        MissingPackageError: sentence-transformers or the built-in encoder is not installed.
+        ModelError: The model cannot be found or loaded.
+        ConfigError: A prompt name that the model does not know.
+    """
+
+    def __init__(self, config: SentenceTransformersEmbedding, device: str) -> None:
+        self._config = config
+        self._model = _load(config, device if config.device == "auto" else config.device)
+        self._prompt = _prompt_text(config, self._model.prompts)
+        if config.max_tokens is not None:
+            self._model.max_seq_length = min(config.max_tokens, self._model.max_seq_length or config.max_tokens)
+        self._max_tokens: int | None = self._model.max_seq_length
+
+    @property
+    def identity(self) -> str:
+        """Model, revision, weights' type, prompt and length limit."""
+        settings = {
+            "model": self._config.model,
+            "revision": self._config.revision or _revision(self._model),
+            "files": _local_files(self._config.model),
+            "dtype": self._config.dtype,
+            "prompt": self._prompt,
+            "max_tokens": self._max_tokens,
+        }
+        return "sentence-transformers " + json.dumps(settings, sort_keys=True)
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        """Encode each distinct text once, in batches of like length.
+
+        Args:
+            texts: Any texts.
+
+        Returns:
+            Unit vectors in the order of the texts; flags for texts longer than the encoder's limit.
+        """
+        distinct = list(dict.fromkeys(texts))
+        place = {text: row for row, text in enumerate(distinct)}
+        lengths = self._token_counts(distinct)
+        dimension = self._model.get_embedding_dimension()
+        vectors = np.zeros((len(distinct), dimension), dtype=np.float32)
+        limit = self._max_tokens
+        seen = [length if limit is None else min(length, limit) for length in lengths]
+        for batch in batches_by_token_budget(seen, self._config.tokens_per_batch):
+            vectors[batch] = self._model.encode(
+                [distinct[row] for row in batch],
+                prompt=self._prompt,
+                batch_size=len(batch),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+        truncated = np.array([limit is not None and length > limit for length in lengths], dtype=np.bool_)
+        rows = [place[text] for text in texts]
+        return Encoding(vectors=unit_rows(vectors[rows]), truncated=truncated[rows])
+
+    def _token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text uncut, special tokens and prompt included."""
+        if not texts:
+            return []
+        prefix = self._prompt or ""
+        tokenizer = self._model.tokenizer
+        # The fast tokenizer's own limit would hide what is cut; `verbose=False` silences its warning about that.
+        encoded = tokenizer([prefix + text for text in texts], truncation=False, padding=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+
+def _load(config: SentenceTransformersEmbedding, device: str) -> Any:
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise MissingPackageError(
+            "sentence-transformers", "encode texts for the reward", "pip install 'rlsr[train]'"
+        ) from error
+    name = builtin_encoder_path(config.model)
+    try:
+        return SentenceTransformer(
+            name,
+            device=device,
+            revision=config.revision,
+            trust_remote_code=config.trust_remote_code,
+            model_kwargs={"dtype": getattr(torch, config.dtype)},
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"embedding.model: {config.model!r} cannot be loaded as a sentence-transformers model: {error}. "
+            "Check the name, give a local directory, or use builtin:minilm or builtin:wordllama"
+        ) from error
+
+
+def _prompt_text(config: SentenceTransformersEmbedding, prompts: dict[str, str]) -> str | None:
+    if config.prompt_name is None:
+        return config.prompt
+    if config.prompt is not None:
+        raise ConfigError("embedding.prompt: not together with embedding.prompt_name; keep one of them")
+    if config.prompt_name not in prompts:
+        raise ConfigError(
+            f"embedding.prompt_name: {config.model} has no prompt {config.prompt_name!r}; it has {sorted(prompts)}"
+        )
+    return prompts[config.prompt_name]
+
+
+def _revision(model: Any) -> str | None:
+    """Return the commit that the hub resolved a model to, where it came from the hub."""
+    first = model[0] if len(model) else None
+    config = getattr(getattr(first, "auto_model", None), "config", None)
+    return getattr(config, "_commit_hash", None)
+
+
+def _local_files(name: str) -> str | None:
+    """Fingerprint a local model by its files' names, sizes and times, so that retrained weights are not mistaken."""
+    directory = Path(builtin_encoder_path(name))
+    if not directory.is_dir():
+        return None
+    facts = [
+        (str(file.relative_to(directory)), file.stat().st_size, file.stat().st_mtime_ns)
+        for file in sorted(directory.rglob("*"))
+        if file.is_file()
+    ]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,139 @@
+"""The reward as TRL calls it, and what a rollout looked like."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlsr.data.record import PromptRecord
+from rlsr.methods import GroupAdvantages
+from rlsr.rewards import Reward, RewardBatch, RewardResult
+
+RECORD_COLUMN = "record"
+"""Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
+``completion`` before a reward sees them; this one it hands on."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The responses of one step, as scored."""
+
+    records: tuple[PromptRecord, ...]
+    """What each response answers; the responses to a prompt stand next to each other."""
+    responses: tuple[str, ...]
+    """Text without special tokens."""
+    num_tokens: tuple[int, ...]
+    """Tokens of each response, end of sequence included."""
+    result: RewardResult
+    """Scores and components."""
+
+
+class RewardFunction:
+    """Scores TRL's rollouts with a reward of ours and remembers the last one.
+
+    Args:
+        reward: Scores responses.
+        records: The training records that the dataset's rows point to.
+    """
+
+    __name__ = "reward"
+
+    def __init__(self, reward: Reward, records: Sequence[PromptRecord]) -> None:
+        self._reward = reward
+        self._records = records
+        self._last: Rollout | None = None
+
+    @property
+    def last(self) -> Rollout:
+        """The rollout that was scored last."""
+        assert self._last is not None, "no rollout was scored yet"
+        return self._last
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Sequence[dict[str, str]]],
+        completion_ids: Sequence[Sequence[int]],
+        record: Sequence[int],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float | None]:
+        """Score a rollout.
+
+        Args:
+            completions: Conversational responses, one assistant message each.
+            completion_ids: Their tokens.
+            record: For each the place of its training record.
+            log_metric: TRL's way to average a number over processes and to log it.
+
+        Returns:
+            One score a response; None where it could not be scored.
+        """
+        records = tuple(self._records[row] for row in record)
+        responses = tuple(completion[-1]["content"] for completion in completions)
+        result = self._reward.score(
+            RewardBatch(
+                prompts=[row.prompt for row in records],
+                responses=responses,
+                references=[row.reference for row in records],
+            )
+        )
+        self._last = Rollout(records, responses, tuple(map(len, completion_ids)), result)
+        for name, value in rollout_metrics(self._last).items():
+            log_metric(name, value)
+        return [None if np.isnan(score) else float(score) for score in result.scores]
+
+
+def rollout_metrics(rollout: Rollout) -> dict[str, float]:
+    """Summarise a rollout.
+
+    Args:
+        rollout: A scored rollout.
+
+    Returns:
+        Means over the responses, NaN left out; lengths in characters; shares in [0, 1].
+    """
+    components = rollout.result.components
+    references = [len(record.reference) for record in rollout.records]
+    similarity = components["similarity"]
+    scored = ~np.isnan(similarity)
+    return {
+        "reward/similarity": float(similarity[scored].mean()) if scored.any() else float("nan"),
+        "reward/share_repeated": float(components["repeated"].mean()),
+        "reward/share_empty": float(components["empty"].mean()),
+        "reward/share_cut_by_encoder": float(components["truncated"].mean()),
+        "reward/num_unscored": float(rollout.result.num_unscored),
+        "length/response": float(np.mean([len(response) for response in rollout.responses])),
+        "length/reference": float(np.mean(references)),
+    }
+
+
+def sample_rows(
+    rollout: Rollout, advantages: GroupAdvantages, num_generations: int, num_groups: int
+) -> list[dict[str, Any]]:
+    """List the first groups of a rollout, for a file that people read.
+
+    Args:
+        rollout: A scored rollout.
+        advantages: What each response of it taught.
+        num_generations: Responses of a prompt.
+        num_groups: How many prompts to list.
+
+    Returns:
+        One JSON-ready row a response.
+    """
+    count = min(num_groups * num_generations, len(rollout.responses))
+    return [
+        {
+            "id": rollout.records[row].id,
+            "prompt": rollout.records[row].prompt,
+            "reference": rollout.records[row].reference,
+            "response": rollout.responses[row],
+            "reward": float(rollout.result.scores[row]),
+            "advantage": float(advantages.advantages[row]),
+            "num_tokens": rollout.num_tokens[row],
+            **{name: float(values[row]) for name, values in rollout.result.components.items()},
+        }
+        for row in range(count)
+    ]

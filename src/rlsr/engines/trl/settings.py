@@ -1,0 +1,158 @@
+"""From our config to TRL's: which of its many fields we set, and why the others may be passed through."""
+
+import dataclasses
+import difflib
+from typing import Any
+
+from rlsr.config.run import RunConfig
+from rlsr.errors import ConfigError, EngineError
+from rlsr.models import Device
+
+_SCHEDULES = {
+    "constant": "constant_with_warmup",
+    "linear": "linear",
+    "cosine": "cosine",
+}
+
+
+def micro_batch_size(config: RunConfig) -> int:
+    """Choose the responses of one forward pass.
+
+    Args:
+        config: The run's config.
+
+    Returns:
+        ``training.micro_batch``, or the whole rollout where that is smaller.
+
+    Raises:
+        ConfigError: The rollout does not split into micro-batches of this size.
+    """
+    rollout = config.training.prompts_per_step * config.method.num_generations
+    size = min(config.training.micro_batch, rollout)
+    if rollout % size:
+        fitting = [divisor for divisor in range(1, size) if rollout % divisor == 0]
+        raise ConfigError(
+            f"training.micro_batch: must divide prompts_per_step x num_generations = {rollout}, got {size}; "
+            f"the next smaller size that fits is {fitting[-1]}"
+        )
+    return size
+
+
+def grpo_arguments(
+    config: RunConfig, *, output_dir: str, device: Device, bfloat16: bool, num_steps: int
+) -> dict[str, Any]:
+    """Write our config in TRL's terms.
+
+    Args:
+        config: The resolved config.
+        output_dir: Where checkpoints go.
+        device: The run's device.
+        bfloat16: Whether the policy's weights are bfloat16.
+        num_steps: Optimiser steps of the run.
+
+    Returns:
+        Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
+    method, training = config.method, config.training
+    size = micro_batch_size(config)
+    ours: dict[str, Any] = {
+        "output_dir": output_dir,
+        "use_cpu": device == "cpu",
+        "bf16": bfloat16,
+        "seed": config.seed,
+        "max_steps": num_steps,
+        # One rollout, one update: every step is on-policy and needs no old log-probabilities.
+        "per_device_train_batch_size": size,
+        "gradient_accumulation_steps": training.prompts_per_step * method.num_generations // size,
+        "num_iterations": 1,
+        "num_generations": method.num_generations,
+        "max_completion_length": method.max_response_tokens,
+        "temperature": method.temperature,
+        "top_p": method.top_p,
+        "top_k": 0,
+        "beta": method.kl_coefficient,
+        "epsilon": method.clip,
+        "loss_type": "dapo" if method.loss_average == "token" else "grpo",
+        # Advantages are ours (rlsr.methods); TRL's are replaced.
+        "scale_rewards": "none",
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": _SCHEDULES[training.lr_schedule],
+        "warmup_steps": training.warmup_steps,
+        "weight_decay": training.weight_decay,
+        "adam_beta1": training.adam_betas[0],
+        "adam_beta2": training.adam_betas[1],
+        "max_grad_norm": training.max_grad_norm,
+        "gradient_checkpointing": training.gradient_checkpointing,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": training.save_every,
+        "save_total_limit": training.keep_checkpoints,
+        "report_to": [],
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+    }
+    if config.model.revision is not None:
+        # The reference policy is loaded by TRL and must be of the same revision.
+        ours["model_init_kwargs"] = {"revision": config.model.revision}
+    _check_options(config.engine.options, ours)
+    return {**ours, **config.engine.options}
+
+
+def make_grpo_config(arguments: dict[str, Any]) -> Any:
+    """Build TRL's config.
+
+    Args:
+        arguments: What ``grpo_arguments`` returned.
+
+    Returns:
+        A ``trl.GRPOConfig``.
+
+    Raises:
+        ConfigError: TRL refuses a value.
+    """
+    from trl import GRPOConfig
+
+    try:
+        return GRPOConfig(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"engine.options: TRL refuses them: {error}") from error
+
+
+def check_processes(num_processes: int, world_size: int) -> None:
+    """Refuse a launch that would silently train several policies side by side.
+
+    Args:
+        num_processes: Processes that the trainer knows of.
+        world_size: Processes that the launcher says it started.
+
+    Raises:
+        EngineError: The two differ, or there is more than one process.
+    """
+    if num_processes != world_size:
+        raise EngineError(
+            f"the launcher started {world_size} processes but the trainer sees {num_processes}: each would train a "
+            "policy of its own; start one process, or set the launcher up for this device"
+        )
+    if num_processes > 1:
+        raise EngineError(
+            f"rlsr trains in one process for now, got {num_processes}; start it without torchrun or accelerate launch"
+        )
+
+
+def _check_options(options: dict[str, Any], ours: dict[str, Any]) -> None:
+    from trl import GRPOConfig
+
+    known = {field.name for field in dataclasses.fields(GRPOConfig) if field.init}
+    for name in options:
+        if name in ours:
+            raise ConfigError(
+                f"engine.options.{name}: rlsr sets this field itself; use the setting of method, training or model"
+            )
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"engine.options.{name}: trl.GRPOConfig has no such field{hint}")

@@ -1,0 +1,55 @@
+"""The errors a user can cause.
+
+Every class is also the standard exception that a caller would expect. A message says where, what the rule is, what
+was got and how to get on. Only ``rlsr.cli`` catches them: it prints the message and exits with code 2.
+"""
+
+from collections.abc import Sequence
+
+
+class RlsrError(Exception):
+    """Something the user can put right; printed without a traceback."""
+
+
+class ConfigError(RlsrError, ValueError):
+    """A setting is unknown, of the wrong type, out of its bounds, or clashes with another."""
+
+
+class DataError(RlsrError, ValueError):
+    """The data cannot be used as it is.
+
+    Args:
+        message: What is wrong as a whole.
+        problems: One line a bad row, each with its place; all of them, in file order.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class ModelError(RlsrError, RuntimeError):
+    """A policy or an encoder cannot be found, loaded or used."""
+
+
+class RunError(RlsrError, RuntimeError):
+    """A run directory exists already, is incomplete, or does not fit what was asked of it."""
+
+
+class EngineError(RlsrError, RuntimeError):
+    """The trainer cannot do what the config asks for on this machine."""
+
+
+class MissingPackageError(RlsrError, ImportError):
+    """An optional package is not installed.
+
+    Args:
+        package: The package's name on the index.
+        purpose: What it is needed for, as the end of the sentence "needed to ...".
+        install: The exact command that installs it.
+    """
+
+    def __init__(self, package: str, purpose: str, install: str) -> None:
+        super().__init__(f"{package} is not installed; it is needed to {purpose}. Install it with: {install}")
+        self.package = package
+        self.install = install

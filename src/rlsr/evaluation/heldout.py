@@ -1,0 +1,186 @@
+"""The held-out evaluation: the same prompts answered before and after, scored by more than the reward."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.config.reward import RepetitionConfig
+from rlsr.config.training import EvaluationConfig
+from rlsr.data.record import PromptRecord
+from rlsr.embeddings import Embedder
+from rlsr.evaluation.generate import greedy_responses
+from rlsr.evaluation.metrics import chrf, embedding_similarity, length_ratio, repetition
+from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
+from rlsr.models import Policy
+
+Floats = NDArray[np.float64]
+
+REWARD_SIMILARITY = "similarity"
+INDEPENDENT_SIMILARITY = "independent_similarity"
+
+
+@dataclass(frozen=True)
+class HeldoutScores:
+    """What a policy answered to the held-out prompts, and how good that was."""
+
+    responses: tuple[str, ...]
+    """Greedy answers, in the order of the prompts."""
+    scores: Mapping[str, Floats]
+    """One number a prompt by metric: ``similarity`` (the reward's encoder), ``independent_similarity``, ``chrf``,
+    ``length_ratio``, ``repetition``, ``cut``."""
+
+
+@dataclass(frozen=True)
+class MetricChange:
+    """One metric before and after training."""
+
+    name: str
+    """The metric."""
+    before: Estimate
+    """Its mean before training."""
+    after: Estimate
+    """Its mean after training."""
+    difference: Estimate
+    """The mean of the paired differences, after minus before."""
+
+
+class HeldoutEvaluation:
+    """Scores policies on the same prompts with the same scorers.
+
+    Args:
+        records: The held-out prompts, not empty.
+        embedder: The reward's encoder.
+        independent: An encoder that the reward never saw; None leaves it out.
+        config: Batch size, intervals.
+        repetition_rule: The rule whose breaches are counted.
+        max_response_tokens: Longest answer, the same as in training.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[PromptRecord],
+        *,
+        embedder: Embedder,
+        independent: Embedder | None,
+        config: EvaluationConfig,
+        repetition_rule: RepetitionConfig,
+        max_response_tokens: int,
+    ) -> None:
+        self._records = tuple(records)
+        self._embedder = embedder
+        self._independent = independent
+        self._config = config
+        self._rule = repetition_rule
+        self._max_response_tokens = max_response_tokens
+
+    def run(
+        self, policy: Policy, on_progress: Callable[[int, int], None] | None = None
+    ) -> HeldoutScores:
+        """Let a policy answer every prompt greedily and score the answers.
+
+        Args:
+            policy: The policy.
+            on_progress: Told how many prompts are answered, of how many.
+
+        Returns:
+            Answers and scores.
+        """
+        responses, cut = greedy_responses(
+            policy,
+            self._records,
+            max_response_tokens=self._max_response_tokens,
+            batch_size=self._config.batch_size,
+            on_progress=on_progress,
+        )
+        scores = {**self.score(responses), "cut": np.array(cut, dtype=np.float64)}
+        return HeldoutScores(responses=tuple(responses), scores=scores)
+
+    def score(self, responses: Sequence[str]) -> dict[str, Floats]:
+        """Score answers that are already there.
+
+        Args:
+            responses: One a prompt.
+
+        Returns:
+            One number a prompt by metric.
+        """
+        prompts = [record.prompt for record in self._records]
+        references = [record.reference for record in self._records]
+        scores = {REWARD_SIMILARITY: embedding_similarity(self._embedder, responses, references)}
+        if self._independent is not None:
+            scores[INDEPENDENT_SIMILARITY] = embedding_similarity(
+                self._independent, responses, references
+            )
+        scores["chrf"] = chrf(responses, references)
+        scores["length_ratio"] = length_ratio(responses, references)
+        scores["repetition"] = repetition(self._rule, prompts, responses, references)
+        return scores
+
+    def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> HeldoutScores:
+        """Read back what ``rows`` listed.
+
+        Args:
+            rows: One a prompt, in the order of the prompts.
+
+        Returns:
+            Answers and scores.
+        """
+        assert [row["id"] for row in rows] == [record.id for record in self._records], (
+            "the kept answers are of other prompts than these"
+        )
+        names = rows[0]["scores"]
+        return HeldoutScores(
+            responses=tuple(row["response"] for row in rows),
+            scores={
+                name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
+                for name in names
+            },
+        )
+
+    def compare(self, before: HeldoutScores, after: HeldoutScores) -> list[MetricChange]:
+        """Put two policies side by side.
+
+        Args:
+            before: The policy before training.
+            after: The policy after training.
+
+        Returns:
+            One change a metric, with paired intervals over prompts.
+        """
+        options: dict[str, Any] = {
+            "confidence": self._config.confidence,
+            "num_resamples": self._config.num_resamples,
+        }
+        return [
+            MetricChange(
+                name=name,
+                before=bootstrap_mean(before.scores[name], **options),
+                after=bootstrap_mean(after.scores[name], **options),
+                difference=paired_difference(before.scores[name], after.scores[name], **options),
+            )
+            for name in before.scores
+        ]
+
+    def rows(self, scored: HeldoutScores) -> list[dict[str, Any]]:
+        """List answers with their scores, for a file that people and reports read.
+
+        Args:
+            scored: A policy's answers.
+
+        Returns:
+            One JSON-ready row a prompt.
+        """
+        return [
+            {
+                "id": record.id,
+                "category": record.category,
+                "prompt": record.prompt,
+                "reference": record.reference,
+                "response": scored.responses[row],
+                "scores": {name: float(values[row]) for name, values in scored.scores.items()},
+            }
+            for row, record in enumerate(self._records)
+        ]

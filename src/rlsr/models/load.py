@@ -1,0 +1,185 @@
+"""From a config to a policy and its tokenizer."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rlsr.config.model import ModelConfig
+from rlsr.errors import EngineError, MissingPackageError, ModelError
+from rlsr.models.builtin import resolve_model_name
+from rlsr.models.chat import ensure_chat_template
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A language model that answers prompts, with its tokenizer."""
+
+    model: Any
+    """A ``transformers`` causal language model."""
+    tokenizer: Any
+    """Its tokenizer, padding on the left and with a chat template."""
+    source: str
+    """Where transformers loaded it from: a directory or a Hugging Face id."""
+
+
+def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+    """Choose the device of a run.
+
+    Args:
+        wanted: The config's ``device``.
+
+    Returns:
+        ``auto`` becomes CUDA where there is one, else the CPU; MPS only on request, since the same run is not
+        equally well tried there.
+
+    Raises:
+        EngineError: The device that was asked for is not there.
+    """
+    torch = _torch()
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise EngineError("device: must be one that is there, got 'cuda' without a CUDA device; use device=cpu")
+    if wanted == "mps" and not torch.backends.mps.is_available():
+        raise EngineError("device: must be one that is there, got 'mps' outside Apple silicon; use device=cpu")
+    return wanted
+
+
+def choose_dtype(config: ModelConfig, device: Device) -> Any:
+    """Choose the type of the policy's weights.
+
+    Args:
+        config: Its ``dtype`` may be ``auto``.
+        device: Where the policy will run.
+
+    Returns:
+        A ``torch.dtype``.
+    """
+    torch = _torch()
+    if config.dtype == "auto":
+        return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
+    return getattr(torch, config.dtype)
+
+
+def computes_in_bfloat16(device: Device) -> bool:
+    """Say whether bfloat16 is faster than float32 on a device, and not merely possible.
+
+    Args:
+        device: The device.
+
+    Returns:
+        For CPUs, whether they have instructions for it (AVX512-BF16 or AMX); emulated bfloat16 is slower than
+        float32.
+    """
+    torch = _torch()
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    if device == "mps":
+        return False
+    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+
+
+def load_tokenizer(config: ModelConfig) -> Any:
+    """Load the policy's tokenizer alone; quick, for counting tokens before anything heavy is loaded.
+
+    Args:
+        config: The policy.
+
+    Returns:
+        A tokenizer that pads on the left, with a chat template.
+
+    Raises:
+        ModelError: It cannot be found or loaded.
+    """
+    from transformers import AutoTokenizer
+
+    name = resolve_model_name(config.name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            name, revision=config.revision, trust_remote_code=config.trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _cannot_load(config, "tokenizer", error) from error
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    ensure_chat_template(tokenizer, config.name)
+    return tokenizer
+
+
+def load_model_config(config: ModelConfig) -> Any:
+    """Load the description of the policy without its weights.
+
+    Args:
+        config: The policy.
+
+    Returns:
+        A ``transformers`` config.
+
+    Raises:
+        ModelError: It cannot be found or is no language model.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(
+            resolve_model_name(config.name),
+            revision=config.revision,
+            trust_remote_code=config.trust_remote_code,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _cannot_load(config, "config", error) from error
+
+
+def load_policy(config: ModelConfig, device: Device) -> Policy:
+    """Load the policy with its tokenizer.
+
+    Args:
+        config: Which model, in which type.
+        device: Where to.
+
+    Returns:
+        The policy in evaluation mode, all weights as they were published.
+
+    Raises:
+        ModelError: It cannot be found or loaded.
+    """
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = load_tokenizer(config)
+    name = resolve_model_name(config.name)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name,
+            revision=config.revision,
+            dtype=choose_dtype(config, device),
+            trust_remote_code=config.trust_remote_code,
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise _cannot_load(config, "model", error) from error
+    # A model that came with sampling settings of its own would warn at every greedy generation.
+    for setting in ("temperature", "top_p", "top_k"):
+        setattr(model.generation_config, setting, None)
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return Policy(model=model.to(device).eval(), tokenizer=tokenizer, source=name)
+
+
+def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ModelError(
+        f"model.name: the {part} of {config.name!r} cannot be loaded: {reason}. Check the name, give a local "
+        "directory, or use builtin:smollm2-135m, which needs no network"
+    )
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("torch", "run a policy", "pip install 'rlsr[train]'") from error
+    return torch

@@ -1,0 +1,134 @@
+"""Does a text repeat a long passage? Exact, and linear in the length of the text.
+
+The question for a threshold is easier than the longest repeated passage: a passage longer than n characters occurs
+twice exactly when one of n + 1 characters does. All windows of that length get a rolling hash, computed for the whole
+text at once; windows that share a hash are compared character by character, so that a chance collision costs time and
+never gives a wrong answer.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.config.reward import RepetitionConfig
+
+Hashes = NDArray[np.int64]
+
+# Primes below 2**31: products of two residues stay below 2**63.
+_MODULI = (2_147_483_647, 2_147_483_629)
+_BASES = (1_000_003_957, 1_469_598_103)
+
+
+def repeats_longer_than(text: str, length: int) -> bool:
+    """Say whether a passage of more than ``length`` characters occurs at least twice; occurrences may overlap.
+
+    Args:
+        text: Any text.
+        length: Threshold in characters, at least 0.
+
+    Returns:
+        True if such a passage exists.
+    """
+    window = length + 1
+    hashes = _window_hashes(text, window)
+    return any(
+        len({text[start : start + window] for start in group}) < len(group)
+        for group in _groups_of_equal(hashes)
+    )
+
+
+def shares_longer_than(first: str, second: str, length: int) -> bool:
+    """Say whether a passage of more than ``length`` characters occurs in both texts.
+
+    Args:
+        first: Any text.
+        second: Any text.
+        length: Threshold in characters, at least 0.
+
+    Returns:
+        True if such a passage exists.
+    """
+    window = length + 1
+    hashes, others = _window_hashes(first, window), _window_hashes(second, window)
+    common = np.intersect1d(hashes, others)
+    if common.size == 0:
+        return False
+    passages = {first[start : start + window] for start in np.flatnonzero(np.isin(hashes, common))}
+    candidates = np.flatnonzero(np.isin(others, common))
+    return any(second[start : start + window] in passages for start in candidates)
+
+
+def breaks_repetition_rule(
+    config: RepetitionConfig, *, prompt: str, response: str, reference: str
+) -> bool:
+    """Apply the rule of the config to one response.
+
+    Args:
+        config: Which passages count, and how long they may be.
+        prompt: What was asked; looked at only when the rule is between prompt and response.
+        response: What the policy wrote.
+        reference: Its length in characters sets the relative threshold.
+
+    Returns:
+        True if the response gets the penalty.
+
+    Source:
+        The rule as this project states it; that its wording is not visible in the public text of
+        arXiv 2510.14200 is recorded in docs/papers.md.
+    """
+    if not config.enabled:
+        return False
+    # "longer than both" for whole numbers of characters is "longer than the larger, rounded down".
+    length = max(config.min_characters, int(config.min_reference_share * len(reference)))
+    if config.between == "response":
+        return repeats_longer_than(response, length)
+    return shares_longer_than(prompt, response, length)
+
+
+def _window_hashes(text: str, window: int) -> Hashes:
+    """Hash every window of a text; equal windows have equal hashes."""
+    count = len(text) - window + 1
+    if count <= 0:
+        return np.empty(0, dtype=np.int64)
+    # UTF-32 is one number a character; lone surrogates are characters like others.
+    codes = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+    high, low = (
+        _polynomial_hashes(codes.astype(np.int64), window, base, modulus)
+        for base, modulus in zip(_BASES, _MODULI, strict=True)
+    )
+    return (high << 32) | low
+
+
+def _polynomial_hashes(codes: Hashes, window: int, base: int, modulus: int) -> Hashes:
+    """Hash windows as polynomials: code[i] * base**i summed over the window, shifted to a common power."""
+    powers = _powers(base, len(codes), modulus)
+    prefix = np.concatenate([[0], np.cumsum((codes + 1) * powers % modulus)])
+    sums = (prefix[window:] - prefix[:-window]) % modulus
+    # Multiplying by base**(n - 1 - i) makes the hash independent of where the window starts.
+    return sums * powers[::-1][: len(sums)] % modulus
+
+
+def _powers(base: int, count: int, modulus: int) -> Hashes:
+    """Compute base**0 .. base**(count - 1) by doubling the known part."""
+    powers = np.ones(count, dtype=np.int64)
+    known, factor = 1, base % modulus
+    while known < count:
+        end = min(2 * known, count)
+        powers[known:end] = powers[: end - known] * factor % modulus
+        factor = factor * factor % modulus
+        known *= 2
+    return powers
+
+
+def _groups_of_equal(hashes: Hashes) -> Iterator[list[int]]:
+    """Yield the positions of each hash that occurs more than once."""
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    borders = np.flatnonzero(np.diff(ordered)) + 1
+    sizes = np.diff(np.concatenate([[0], borders, [len(hashes)]]))
+    if sizes.size == 0 or sizes.max() < 2:
+        return
+    for group in np.split(order, borders):
+        if len(group) > 1:
+            yield group.tolist()

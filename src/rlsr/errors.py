@@ -50,6 +50,8 @@ class MissingPackageError(RlsrError, ImportError):
     """
 
     def __init__(self, package: str, purpose: str, install: str) -> None:
-        super().__init__(f"{package} is not installed; it is needed to {purpose}. Install it with: {install}")
+        super().__init__(
+            f"{package} is not installed; it is needed to {purpose}. Install it with: {install}"
+        )
         self.package = package
         self.install = install

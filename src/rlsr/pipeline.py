@@ -173,16 +173,15 @@ def train_run(
     """
     observer = observer or SilentObserver()
     config = plan.config
-    if resume:
-        run = _open_for_resume(path, config)
-    else:
+    run = _open_for_resume(path, config) if resume else None
+    if run is None:
         RunDirectory.check_free(path)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     evaluation = _make_evaluation(plan, embedder)
-    if not resume:
+    if run is None:
         run = RunDirectory.create(path, config)
     run.write_provenance(collect_provenance(config.data.path, _machine(plan)))
     reward = ReferenceSimilarity(
@@ -192,21 +191,20 @@ def train_run(
     with log_to(run.log_file):
         before = _evaluate(evaluation, policy, run, "before", observer, seconds, reuse=resume)
         # Late: TRL takes seconds to import, and nothing before this needs it.
-        from rlsr.engines.trl.train import train
+        from rlsr.engines.trl.train import TrainingJob, train
 
         observer.on_stage("training")
         started = time.perf_counter()
-        trained = train(
-            config,
-            policy,
-            plan.dataset.train,
-            reward,
-            run,
+        job = TrainingJob(
+            config=config,
+            policy=policy,
+            records=plan.dataset.train,
+            reward=reward,
+            run=run,
             device=plan.device,
             num_steps=plan.num_steps,
-            resume=resume,
-            observer=observer,
         )
+        trained = train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
         after = _evaluate(evaluation, trained, run, "after", observer, seconds, reuse=False)
     changes = evaluation.compare(before, after) if evaluation and before and after else []
@@ -262,7 +260,9 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
             f"{len(dataset.train)} training prompts: a step holds some of them twice"
         )
     if config.evaluation.enabled and not dataset.heldout:
-        found.append("no row is held out (data.heldout is 0): nothing will be measured before and after")
+        found.append(
+            "no row is held out (data.heldout is 0): nothing will be measured before and after"
+        )
     if dataset.report.skipped:
         found.append(f"{len(dataset.report.skipped)} bad rows are skipped (data.on_bad_row)")
     return found
@@ -295,6 +295,7 @@ def _open_for_resume(path: Path, config: RunConfig) -> RunDirectory:
             f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "
             "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
         )
+    run.drop_cut_off_metrics()
     return run
 
 

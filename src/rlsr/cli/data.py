@@ -18,7 +18,9 @@ def _data() -> None:
 
 @app.command(name="check")
 def check(
-    path: Annotated[str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")],
+    path: Annotated[
+        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as in data.layout=messages."),
@@ -49,7 +51,9 @@ def _show(dataset: Dataset) -> None:
     console = Console(highlight=False, soft_wrap=True)
     report = dataset.report
     console.print(f"{report.source}: {report.num_rows} rows, layout {report.layout}", markup=False)
-    console.print(f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}")
+    console.print(
+        f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
+    )
     for problem in report.skipped:
         console.print(f"    {problem.line}", markup=False)
     for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):

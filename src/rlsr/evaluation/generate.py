@@ -70,7 +70,8 @@ def _generate(
     answers = output[:, batch["input_ids"].shape[1] :].tolist()
     texts = tokenizer.batch_decode(answers, skip_special_tokens=True)
     return [
-        (text, any(token in stops for token in ids)) for text, ids in zip(texts, answers, strict=True)
+        (text, any(token in stops for token in ids))
+        for text, ids in zip(texts, answers, strict=True)
     ]
 
 

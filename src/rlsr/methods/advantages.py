@@ -45,7 +45,9 @@ def group_advantages(
         GRPO, arXiv 2402.03300, outcome supervision; deviations: the floor in place of adding 1e-4, and unscored
         responses are left out of mean and standard deviation (n - 1 in its denominator, as in TRL and verl).
     """
-    assert len(rewards) % num_generations == 0, f"{len(rewards)} rewards are no groups of {num_generations}"
+    assert len(rewards) % num_generations == 0, (
+        f"{len(rewards)} rewards are no groups of {num_generations}"
+    )
     groups = rewards.reshape(-1, num_generations)
     scored = ~np.isnan(groups)
     counts = scored.sum(axis=1)

@@ -53,7 +53,9 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     Returns:
         Token ids, special tokens of the template included.
     """
-    text = tokenizer.apply_chat_template(as_chat(messages), add_generation_prompt=True, tokenize=False)
+    text = tokenizer.apply_chat_template(
+        as_chat(messages), add_generation_prompt=True, tokenize=False
+    )
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

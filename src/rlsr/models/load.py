@@ -43,9 +43,13 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise EngineError("device: must be one that is there, got 'cuda' without a CUDA device; use device=cpu")
+        raise EngineError(
+            "device: must be one that is there, got 'cuda' without a CUDA device; use device=cpu"
+        )
     if wanted == "mps" and not torch.backends.mps.is_available():
-        raise EngineError("device: must be one that is there, got 'mps' outside Apple silicon; use device=cpu")
+        raise EngineError(
+            "device: must be one that is there, got 'mps' outside Apple silicon; use device=cpu"
+        )
     return wanted
 
 

@@ -19,9 +19,7 @@ model = AutoPeftModelForCausalLM.from_pretrained("{directory}")
 tokenizer = AutoTokenizer.from_pretrained("{directory}")"""
 
 
-def write_model_card(
-    directory: Path, config: RunConfig, changes: Sequence[MetricChange]
-) -> Path:
+def write_model_card(directory: Path, config: RunConfig, changes: Sequence[MetricChange]) -> Path:
     """Write the model card of a trained model.
 
     Args:

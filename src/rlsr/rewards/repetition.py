@@ -106,7 +106,8 @@ def _polynomial_hashes(codes: Hashes, window: int, base: int, modulus: int) -> H
     prefix = np.concatenate([[0], np.cumsum((codes + 1) * powers % modulus)])
     sums = (prefix[window:] - prefix[:-window]) % modulus
     # Multiplying by base**(n - 1 - i) makes the hash independent of where the window starts.
-    return sums * powers[::-1][: len(sums)] % modulus
+    hashes: Hashes = sums * powers[::-1][: len(sums)] % modulus
+    return hashes
 
 
 def _powers(base: int, count: int, modulus: int) -> Hashes:

@@ -30,7 +30,8 @@ def cosine_rewards(responses: Vectors, references: Vectors) -> Scores:
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     scorable = np.isfinite(lengths) & (lengths > 0)
     cosines = np.divide(dots, lengths, out=np.full(len(dots), np.nan), where=scorable)
-    return np.clip(cosines, -1.0, 1.0)
+    clipped: Scores = np.clip(cosines, -1.0, 1.0)
+    return clipped
 
 
 class ReferenceSimilarity:

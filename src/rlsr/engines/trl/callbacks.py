@@ -90,9 +90,7 @@ class StepRecorder(TrainerCallback):
             )
         self._observer.on_step(step, int(state.max_steps), metrics)
 
-    def _metrics(
-        self, logs: dict[str, Any], phases: dict[str, float]
-    ) -> dict[str, float | None]:
+    def _metrics(self, logs: dict[str, Any], phases: dict[str, float]) -> dict[str, float | None]:
         renamed = {TRL_NAMES[name]: logs[name] for name in TRL_NAMES if name in logs}
         ours = {name: value for name, value in logs.items() if name.startswith(OUR_HEADS)}
         seconds = self._step_seconds

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from torch.optim.adamw import adamw
 
 
 class MasterWeightAdamW(torch.optim.Optimizer):
@@ -38,7 +39,7 @@ class MasterWeightAdamW(torch.optim.Optimizer):
             params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         )
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Update the copies by AdamW and round them into the weights.
 
@@ -56,7 +57,7 @@ class MasterWeightAdamW(torch.optim.Optimizer):
             weights = [weight for weight in group["params"] if weight.grad is not None]
             states = [self._state_of(weight) for weight in weights]
             masters = [state["master"] for state in states]
-            torch.optim.adamw.adamw(
+            adamw(
                 masters,
                 [weight.grad.float() for weight in weights],
                 [state["exp_avg"] for state in states],

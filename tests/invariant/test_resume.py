@@ -1,0 +1,61 @@
+"""A run that was interrupted and resumed is the run that was not interrupted, number by number."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import Cli
+
+from rlsr.runs import RunDirectory
+
+TIMES = ("time/", "tokens/per_second", "memory/")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_resume_equals_no_resume(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, dtype: str
+) -> None:
+    # 8 training prompts and 2 a step: five steps cross the border of an epoch.
+    settings = [*tiny_settings, f"model.dtype={dtype}", "training.steps=5", "training.keep_checkpoints=9"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *settings, "--out", whole)
+    assert result.returncode == 0, result.stderr
+    _interrupt_after(2, whole, broken)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert _numbers(broken) == _numbers(whole)
+    assert (broken / "final" / "model.safetensors").read_bytes() == (
+        whole / "final" / "model.safetensors"
+    ).read_bytes()
+    assert RunDirectory(broken).read_evaluation("after") == RunDirectory(whole).read_evaluation("after")
+
+
+def test_resume_refuses_other_settings(cli: Cli, tiny_settings: list[str], tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert cli("train", *tiny_settings, "--out", whole).returncode == 0
+    _interrupt_after(1, whole, broken)
+    result = cli("train", *tiny_settings, "training.learning_rate=0.5", "--resume", "--out", broken)
+    assert result.returncode == 2
+    assert "training.learning_rate" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def _interrupt_after(step: int, whole: Path, broken: Path) -> None:
+    """Copy a run as it stood on disk after a step, its last line of metrics cut off by the crash."""
+    shutil.copytree(whole, broken)
+    shutil.rmtree(broken / "final")
+    (broken / "manifest.json").unlink()
+    (broken / "evaluation" / "after.jsonl").unlink()
+    for checkpoint in (broken / "checkpoints").iterdir():
+        if int(checkpoint.name.rpartition("-")[2]) > step:
+            shutil.rmtree(checkpoint)
+    metrics = broken / "metrics.jsonl"
+    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    metrics.write_text("".join(lines[:step]) + lines[step][:20], encoding="utf-8")
+
+
+def _numbers(path: Path) -> list[dict[str, float]]:
+    return [
+        {name: value for name, value in row.items() if not name.startswith(TIMES)}
+        for row in RunDirectory(path).read_metrics()
+    ]

@@ -119,9 +119,7 @@ def test_the_final_model_gives_the_answers_that_were_measured(finished: tuple[Pa
 def test_a_run_directory_is_never_overwritten(
     cli: Cli, tiny_settings: list[str], finished: tuple[Path, str]
 ) -> None:
-    before = {
-        file: file.stat().st_mtime_ns for file in finished[0].rglob("*") if file.is_file()
-    }
+    before = {file: file.stat().st_mtime_ns for file in finished[0].rglob("*") if file.is_file()}
     for arguments in (["--out", finished[0]], ["--out", finished[0], "--resume"]):
         result = cli("train", *tiny_settings, *arguments)
         assert result.returncode == 2
@@ -166,7 +164,13 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
 ) -> None:
     result = cli("train", *tiny_settings, "--dry-run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    for part in ("num_generations: 4", "8 training and 4 held-out", "3 steps", "GB of memory", "s a step"):
+    for part in (
+        "num_generations: 4",
+        "8 training and 4 held-out",
+        "3 steps",
+        "GB of memory",
+        "s a step",
+    ):
         assert part in result.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -175,7 +179,13 @@ def test_data_and_model_alone_are_enough(
     cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     result = cli(
-        "train", "--data", tiny_data, "--model", tiny_model, "evaluation.num_resamples=200", cwd=tmp_path
+        "train",
+        "--data",
+        tiny_data,
+        "--model",
+        tiny_model,
+        "evaluation.num_resamples=200",
+        cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
     (run,) = (tmp_path / "runs").iterdir()

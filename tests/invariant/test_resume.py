@@ -16,7 +16,12 @@ def test_resume_equals_no_resume(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, dtype: str
 ) -> None:
     # 8 training prompts and 2 a step: five steps cross the border of an epoch.
-    settings = [*tiny_settings, f"model.dtype={dtype}", "training.steps=5", "training.keep_checkpoints=9"]
+    settings = [
+        *tiny_settings,
+        f"model.dtype={dtype}",
+        "training.steps=5",
+        "training.keep_checkpoints=9",
+    ]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     result = cli("train", *settings, "--out", whole)
     assert result.returncode == 0, result.stderr
@@ -27,7 +32,9 @@ def test_resume_equals_no_resume(
     assert (broken / "final" / "model.safetensors").read_bytes() == (
         whole / "final" / "model.safetensors"
     ).read_bytes()
-    assert RunDirectory(broken).read_evaluation("after") == RunDirectory(whole).read_evaluation("after")
+    assert RunDirectory(broken).read_evaluation("after") == RunDirectory(whole).read_evaluation(
+        "after"
+    )
 
 
 def test_resume_refuses_other_settings(cli: Cli, tiny_settings: list[str], tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ def grpo_arguments(
         "top_p": method.top_p,
         "top_k": 0,
         "beta": method.kl_coefficient,
+        # The KL term times the probability ratio: its value is the same, its gradient that of the reverse KL.
+        "use_bias_correction_kl": True,
         "epsilon": method.clip,
         "loss_type": "dapo" if method.loss_average == "token" else "grpo",
         # Advantages are ours (rlsr.methods); TRL's are replaced.

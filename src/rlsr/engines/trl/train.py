@@ -59,7 +59,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Poli
         ConfigError: TRL refuses an option.
         EngineError: The launch would train several policies side by side.
     """
-    trainer = _make_trainer(job, observer)
+    trainer = make_trainer(job, observer)
     check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
     checkpoint = get_last_checkpoint(str(job.run.checkpoints)) if resume else None
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -80,7 +80,16 @@ def save_policy(model: Any, tokenizer: Any, directory: Path) -> None:
     tokenizer.save_pretrained(directory)
 
 
-def _make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
+def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
+    """Put the trainer of a job together, ready to train.
+
+    Args:
+        job: What is to be done.
+        observer: Who watches.
+
+    Returns:
+        The trainer.
+    """
     config, policy = job.config, job.policy
     bfloat16 = policy.model.dtype == torch.bfloat16
     arguments = make_grpo_config(

@@ -1,0 +1,292 @@
+"""What our overrides assume of TRL. When one of these fails after an upgrade, the override beside it must be read again."""
+
+import copy
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from trl import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
+
+from rlsr.config import load_config
+from rlsr.data import load_dataset
+from rlsr.embeddings import ReferenceCache, load_embedder
+from rlsr.engines import SilentObserver
+from rlsr.engines.trl.train import TrainingJob, make_trainer
+from rlsr.engines.trl.trainer import RlsrTrainer
+from rlsr.methods import group_advantages
+from rlsr.models import load_policy, prompt_ids
+from rlsr.rewards import ReferenceSimilarity
+from rlsr.runs import RunDirectory
+
+
+def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
+    """Make a trainer on the tiny policy."""
+    config = load_config(overrides=[*settings, *extra])
+    embedder = load_embedder(config.embedding, "cpu")
+    job = TrainingJob(
+        config=config,
+        policy=load_policy(config.model, "cpu"),
+        records=load_dataset(config.data).train,
+        reward=ReferenceSimilarity(config.reward, embedder, ReferenceCache(embedder, None)),
+        run=RunDirectory.create(path, config),
+        device="cpu",
+        num_steps=3,
+    )
+    return make_trainer(job, SilentObserver())
+
+
+@pytest.fixture
+def trainer(tiny_settings: list[str], tmp_path: Path) -> RlsrTrainer:
+    return make(tiny_settings, tmp_path / "run")
+
+
+@pytest.fixture
+def rollout(trainer: RlsrTrainer) -> dict[str, Any]:
+    """The batch that TRL would train on, before it is shuffled and split."""
+    trainer.model.train()
+    batch: dict[str, Any] = trainer._generate_and_score_completions(
+        next(iter(trainer.get_train_dataloader()))
+    )
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("_get_train_sampler", ["self", "dataset"]),
+        ("_generate", ["self", "prompts"]),
+        ("_calculate_rewards", ["self", "inputs", "prompts", "completions", "completion_ids_list"]),
+        ("_generate_and_score_completions", ["self", "inputs"]),
+        (
+            "_get_per_token_logps_and_entropies",
+            [
+                "self",
+                "model",
+                "input_ids",
+                "attention_mask",
+                "logits_to_keep",
+                "batch_size",
+                "compute_entropy",
+            ],
+        ),
+        ("create_model_card", ["self"]),
+    ],
+)
+def test_trl_has_the_methods_that_are_overridden(name: str, parameters: list[str]) -> None:
+    found = list(inspect.signature(getattr(GRPOTrainer, name)).parameters)
+    assert found[: len(parameters)] == parameters, (
+        f"TRL changed {name}; read RlsrTrainer.{name} again"
+    )
+
+
+def test_plain_log_probs_equal_the_fused_ones_with_gradients(
+    trainer: RlsrTrainer, rollout: dict[str, Any]
+) -> None:
+    ids = torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1)
+    mask = torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1)
+    mask[0, -3:] = 0
+    arguments = (trainer.model, ids, mask, rollout["completion_ids"].size(1))
+    results = []
+    for method in (
+        RlsrTrainer._get_per_token_logps_and_entropies,
+        GRPOTrainer._get_per_token_logps_and_entropies,
+    ):
+        trainer.model.zero_grad()
+        log_probs, entropies, aux = method(trainer, *arguments, compute_entropy=True)
+        (log_probs * torch.linspace(-1, 1, log_probs.numel()).view_as(log_probs)).sum().backward()
+        gradients = [weight.grad.clone() for weight in trainer.model.parameters()]
+        results.append((log_probs.detach(), entropies.detach(), gradients))
+        assert aux is None
+    (ours, our_entropy, our_gradients), (theirs, their_entropy, their_gradients) = results
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    # TRL leaves the entropy of masked positions undefined or 0; they are never averaged.
+    scored = mask[:, -ours.size(1) :].bool()
+    torch.testing.assert_close(our_entropy[scored], their_entropy[scored], rtol=1e-5, atol=1e-6)
+    for mine, other in zip(our_gradients, their_gradients, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
+
+
+def test_log_probs_are_those_of_a_forward_pass_by_hand(
+    trainer: RlsrTrainer, rollout: dict[str, Any]
+) -> None:
+    prompt, response = rollout["prompt_ids"][1], rollout["completion_ids"][1]
+    visible = rollout["prompt_mask"][1].bool()
+    num_tokens = int(rollout["completion_mask"][1].sum())
+    ids = torch.cat([prompt[visible], response[:num_tokens]])[None]
+    with torch.no_grad():
+        logits = trainer.model(input_ids=ids).logits[0, -num_tokens - 1 : -1]
+        expected = torch.log_softmax(logits, -1)[torch.arange(num_tokens), response[:num_tokens]]
+        ours, _, _ = trainer._get_per_token_logps_and_entropies(
+            trainer.model,
+            torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1),
+            torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1),
+            rollout["completion_ids"].size(1),
+        )
+    torch.testing.assert_close(ours[1, :num_tokens], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_batch_carries_our_advantages(trainer: RlsrTrainer, rollout: dict[str, Any]) -> None:
+    assert trainer._scores is not None
+    scores = trainer._scores[:, 0].double().numpy()
+    expected = group_advantages(scores, 4, trainer._method.advantage).advantages
+    assert np.abs(expected).max() > 0, "a random policy writes different responses"
+    np.testing.assert_allclose(rollout["advantages"].numpy(), expected, rtol=1e-6)
+
+
+def test_rewards_compare_each_response_with_its_own_reference(
+    trainer: RlsrTrainer, rollout: dict[str, Any]
+) -> None:
+    seen = trainer.reward_funcs[0].last
+    texts = trainer.processing_class.batch_decode(
+        [
+            ids[mask.bool()]
+            for ids, mask in zip(rollout["completion_ids"], rollout["completion_mask"], strict=True)
+        ],
+        skip_special_tokens=True,
+    )
+    assert list(seen.responses) == texts
+    prompts = [prompt_ids(trainer.processing_class, record.messages) for record in seen.records]
+    assert [
+        ids[mask.bool()].tolist()
+        for ids, mask in zip(rollout["prompt_ids"], rollout["prompt_mask"], strict=True)
+    ] == prompts
+    assert [record.id for record in seen.records[:4]] == [seen.records[0].id] * 4
+
+
+def test_steps_are_on_policy(rollout: dict[str, Any]) -> None:
+    assert "old_per_token_logps" not in rollout, "one rollout, one update: no old log-probabilities"
+    assert "ref_per_token_logps" in rollout
+
+
+def test_groups_without_signal_leave_the_loss_and_not_the_normaliser(
+    tiny_settings: list[str], tmp_path: Path
+) -> None:
+    # No spread reaches 2, so no group has signal.
+    trainer = make(tiny_settings, tmp_path / "run", "method.advantage.min_std=2")
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    assert batch["completion_mask"].sum() == 0
+    assert batch["num_items_in_batch"] > 0
+    assert torch.equal(batch["advantages"], torch.zeros(8))
+    trainer.current_gradient_accumulation_steps = 1
+    loss = trainer._compute_loss(trainer.model, batch)
+    loss.backward()
+    assert loss == 0
+    assert all(
+        weight.grad is None or not weight.grad.any() for weight in trainer.model.parameters()
+    )
+
+
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_the_loss_and_its_gradient_are_those_of_the_formula(
+    tiny_settings: list[str], tmp_path: Path, average: str
+) -> None:
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        f"method.loss_average={average}",
+        "method.kl_coefficient=0.3",
+    )
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    # A policy that has moved away from the reference, so that the KL term counts.
+    with torch.no_grad():
+        for weight in trainer.model.parameters():
+            weight += 0.05 * torch.randn_like(weight)
+    trainer.current_gradient_accumulation_steps = trainer.args.steps_per_generation = 1
+    trainer.model.zero_grad()
+    loss = trainer._compute_loss(trainer.model, batch)
+    loss.backward()
+    theirs = [weight.grad.clone() for weight in trainer.model.parameters()]
+    trainer.model.zero_grad()
+    expected = _loss_by_hand(trainer.model, batch, kl_coefficient=0.3, average=average)
+    expected.backward()
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    for mine, other in zip(theirs, trainer.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, other.grad, rtol=1e-3, atol=1e-6)
+
+
+def _loss_by_hand(
+    model: Any, batch: dict[str, Any], *, kl_coefficient: float, average: str
+) -> torch.Tensor:
+    """GRPO at an on-policy step, response by response: (-A + beta * k3) * pi / sg(pi), no padding involved."""
+    per_response: list[torch.Tensor] = []
+    num_tokens = 0
+    for row in range(len(batch["advantages"])):
+        prompt = batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]
+        response = batch["completion_ids"][row][batch["completion_mask"][row].bool()]
+        length = len(response)
+        logits = model(input_ids=torch.cat([prompt, response])[None]).logits[0, -length - 1 : -1]
+        log_probs = torch.log_softmax(logits, -1)[torch.arange(length), response]
+        reference = batch["ref_per_token_logps"][row][:length]
+        ratio = (log_probs - log_probs.detach()).exp()
+        difference = reference - log_probs
+        k3 = difference.exp() - difference - 1
+        per_response.append(-batch["advantages"][row] * ratio + kl_coefficient * ratio * k3)
+        num_tokens += length
+    if average == "token":
+        return torch.stack([tokens.sum() for tokens in per_response]).sum() / num_tokens
+    return torch.stack([tokens.mean() for tokens in per_response]).mean()
+
+
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_eight_times_one_is_one_times_eight(
+    tiny_settings: list[str], tmp_path: Path, average: str
+) -> None:
+    trainer = make(tiny_settings, tmp_path / "run", f"method.loss_average={average}")
+    trainer.model.train()
+    rollout = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    # Responses of unequal length, and one that teaches nothing.
+    rollout["completion_mask"][2, 3:] = 0
+    rollout["completion_mask"][5] = 0
+    gradients = [_accumulated_gradient(trainer, rollout, num_parts) for num_parts in (1, 2, 8)]
+    assert gradients[0].abs().max() > 1e-3
+    for other in gradients[1:]:
+        torch.testing.assert_close(gradients[0], other, rtol=1e-4, atol=1e-7)
+
+
+def _accumulated_gradient(
+    trainer: RlsrTrainer, rollout: dict[str, Any], num_parts: int
+) -> torch.Tensor:
+    trainer.current_gradient_accumulation_steps = num_parts
+    trainer.args.steps_per_generation = num_parts
+    trainer.model.zero_grad()
+    for part in split_tensor_dict(rollout, num_parts):
+        trainer._compute_loss(trainer.model, part).backward()
+    return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
+
+
+def test_the_reference_policy_is_the_policy_before_training(
+    trainer: RlsrTrainer, rollout: dict[str, Any]
+) -> None:
+    start = copy.deepcopy([weight.detach() for weight in trainer.model.parameters()])
+    reference = list(trainer.ref_model.parameters())
+    assert all(torch.equal(mine, other) for mine, other in zip(start, reference, strict=True))
+    ours, _, _ = trainer._get_per_token_logps_and_entropies(
+        trainer.model,
+        torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1),
+        torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1),
+        rollout["completion_ids"].size(1),
+    )
+    torch.testing.assert_close(ours.detach(), rollout["ref_per_token_logps"], rtol=1e-5, atol=1e-6)
+
+
+def _steps(trainer: RlsrTrainer) -> Iterator[list[int]]:
+    for batch in trainer.get_train_dataloader():
+        yield [row["record"] for row in batch]
+
+
+def test_each_step_asks_for_whole_groups(trainer: RlsrTrainer) -> None:
+    batches = list(_steps(trainer))
+    repeats = trainer.args.steps_per_generation
+    assert len(batches) == 3 * repeats
+    for step in range(3):
+        group = batches[step * repeats]
+        assert all(batches[step * repeats + repeat] == group for repeat in range(repeats))
+        assert group[:4] == [group[0]] * 4
+        assert group[4:] == [group[4]] * 4

@@ -1,0 +1,194 @@
+"""What holds for any config and any order of its settings."""
+
+import json
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rlsr.config import config_from_table, load_config
+from rlsr.config.data import ColumnNames, DataConfig, Layout
+from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
+from rlsr.config.method import AdvantageConfig, RlsrMethod
+from rlsr.config.model import LoraConfig, ModelConfig
+from rlsr.config.reward import RepetitionConfig, SimilarityReward
+from rlsr.config.run import RunConfig
+from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+
+names = st.text(min_size=1, max_size=8)
+maybe_names = st.none() | names
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+not_negative = st.floats(min_value=0, allow_infinity=False)
+below_one = st.floats(min_value=0, max_value=1, exclude_max=True)
+inside_one = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
+counts = st.integers(min_value=1, max_value=10**6)
+maybe_counts = st.none() | counts
+seeds = st.integers(min_value=0, max_value=2**32 - 1)
+layouts: st.SearchStrategy[Layout] = st.sampled_from(
+    ["auto", "prompt_response", "prompt_completion", "instruction", "messages", "conversations"]
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | not_negative | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=5,
+)
+
+models = st.builds(
+    ModelConfig,
+    name=names,
+    revision=maybe_names,
+    dtype=st.sampled_from(["auto", "bfloat16", "float32"]),
+    lora=st.none() | st.builds(LoraConfig, rank=counts, alpha=positive, dropout=below_one),
+    trust_remote_code=st.booleans(),
+)
+datasets = st.builds(
+    DataConfig,
+    path=names,
+    split=names,
+    layout=layouts,
+    columns=st.builds(ColumnNames, prompt=maybe_names, response=maybe_names, system=maybe_names),
+    heldout_path=maybe_names,
+    heldout=st.integers(min_value=0, max_value=10**6) | not_negative,
+    max_heldout=counts,
+    limit=maybe_counts,
+    on_bad_row=st.sampled_from(["error", "skip"]),
+    seed=seeds,
+)
+encoders = st.builds(StaticEmbedding) | st.builds(
+    SentenceTransformersEmbedding,
+    model=names,
+    revision=maybe_names,
+    prompt_name=maybe_names,
+    prompt=maybe_names,
+    device=names,
+    dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
+    max_tokens=st.none() | st.integers(min_value=8, max_value=10**6),
+    tokens_per_batch=st.integers(min_value=8, max_value=10**6),
+    trust_remote_code=st.booleans(),
+)
+rewards = st.builds(
+    SimilarityReward,
+    text=st.sampled_from(["response", "prompt_and_response"]),
+    empty_score=st.floats(min_value=-1, max_value=1),
+    repetition=st.builds(
+        RepetitionConfig,
+        enabled=st.booleans(),
+        between=st.sampled_from(["response", "prompt_and_response"]),
+        min_characters=counts,
+        min_reference_share=not_negative,
+        penalty=st.floats(min_value=-1, max_value=1, exclude_max=True),
+    ),
+)
+methods = st.builds(
+    RlsrMethod,
+    num_generations=st.integers(min_value=2, max_value=10**6),
+    kl_coefficient=not_negative,
+    temperature=positive,
+    top_p=st.floats(min_value=0, max_value=1, exclude_min=True),
+    max_prompt_tokens=counts,
+    max_response_tokens=st.none() | st.integers(min_value=1, max_value=32768),
+    loss_average=st.sampled_from(["token", "sequence"]),
+    clip=inside_one,
+    advantage=st.builds(
+        AdvantageConfig,
+        scale=st.sampled_from(["group_std", "none"]),
+        std_floor=not_negative,
+        min_std=not_negative,
+    ),
+)
+trainings = st.builds(
+    TrainingConfig,
+    epochs=positive,
+    steps=maybe_counts,
+    learning_rate=st.none() | positive,
+    lr_schedule=st.sampled_from(["constant", "linear", "cosine"]),
+    warmup_steps=st.integers(min_value=0, max_value=10**6),
+    weight_decay=not_negative,
+    adam_betas=st.tuples(below_one, below_one),
+    max_grad_norm=positive,
+    gradient_checkpointing=st.booleans(),
+    sample_groups=st.integers(min_value=0, max_value=10**6),
+)
+evaluations = st.builds(
+    EvaluationConfig,
+    enabled=st.booleans(),
+    independent_embedding=maybe_names,
+    confidence=inside_one,
+    num_resamples=st.integers(min_value=100, max_value=10**6),
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RunConfig:
+    embedding, evaluation = draw(encoders), draw(evaluations)
+    assume(evaluation.independent_embedding != embedding.model)
+    return RunConfig(
+        seed=draw(seeds),
+        device=draw(st.sampled_from(["auto", "cpu", "cuda", "mps"])),
+        threads=draw(maybe_counts),
+        model=draw(models),
+        data=draw(datasets),
+        embedding=embedding,
+        reward=draw(rewards),
+        method=draw(methods),
+        training=draw(trainings),
+        evaluation=evaluation,
+        engine=TrlEngine(options=draw(st.dictionaries(names, json_values, max_size=3))),
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(configs())
+def test_a_dumped_config_loads_as_itself(config: RunConfig) -> None:
+    dumped = config.model_dump(mode="json")
+    loaded = config_from_table(dumped)
+    assert loaded == config
+    assert loaded.model_dump(mode="json") == dumped
+
+
+@settings(deadline=None, max_examples=50)
+@given(configs())
+def test_a_dumped_config_survives_the_text_of_its_file(config: RunConfig) -> None:
+    text = json.dumps(config.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
+    assert config_from_table(json.loads(text)) == config
+
+
+VALUES = {
+    "seed": ["1", "2"],
+    "model": ["org/a", "org/b"],
+    "model.dtype": ["bfloat16", "float32"],
+    "model.lora.rank": ["1", "2"],
+    "model.lora.alpha": ["1", "1e-1"],
+    "data": ["a.jsonl", "b.jsonl"],
+    "data.heldout": ["0", "0.5"],
+    "data.columns.prompt": ["q", "null"],
+    "embedding": ["org/one", "org/two"],
+    "embedding.max_tokens": ["8", "null"],
+    "embedding.tokens_per_batch": ["8", "64"],
+    "reward.repetition.enabled": ["false", "true"],
+    "method.clip": ["0.1", "0.3"],
+    "method.advantage.scale": ["none", "group_std"],
+    "training.learning_rate": ["1e-4", "null"],
+    "engine.options.a": ["1", "[1, 2]"],
+    "engine.options.b.c": ["1", "x"],
+}
+overrides = st.sampled_from(sorted(VALUES)).flatmap(
+    lambda key: st.sampled_from(VALUES[key]).map(lambda value: (key, value))
+)
+
+
+def load(pairs: list[tuple[str, str]]) -> RunConfig:
+    return load_config(overrides=[f"{key}={value}" for key, value in pairs])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data(), st.lists(overrides, unique_by=lambda pair: pair[0], max_size=8))
+def test_the_order_of_overrides_of_different_keys_does_not_matter(
+    data: st.DataObject, pairs: list[tuple[str, str]]
+) -> None:
+    assert load(data.draw(st.permutations(pairs))) == load(pairs)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(overrides, min_size=2, max_size=12))
+def test_of_overrides_of_one_key_the_last_wins(pairs: list[tuple[str, str]]) -> None:
+    assert load(pairs) == load(list(dict(pairs).items()))

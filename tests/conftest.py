@@ -85,7 +85,7 @@ def cli(private_cache: Path) -> Cli:
             text=True,
             cwd=cwd,
             env=environment,
-            timeout=600,
+            timeout=1800,
             check=False,
         )
 

@@ -51,9 +51,7 @@ def test_shared_passages_are_found_exactly(first: str, second: str, length: int)
 
 @settings(deadline=None, max_examples=100)
 @given(few, lengths, st.sampled_from([(7, 11), (2, 3), (5, 5), (1, 1)]))
-def test_colliding_hashes_change_no_result(
-    text: str, length: int, moduli: tuple[int, int]
-) -> None:
+def test_colliding_hashes_change_no_result(text: str, length: int, moduli: tuple[int, int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repetition, "_MODULI", moduli)
         assert repeats_longer_than(text, length) == occurs_twice(text, length + 1)

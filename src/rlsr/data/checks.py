@@ -82,7 +82,7 @@ def _check_record_length(entry: MarkedRecord, num_tokens: int, budget: int) -> E
         entry.record.location,
         "prompt_too_long",
         f"the prompt has {num_tokens} tokens, the budget is {budget}; "
-        "shorten it or raise the budget",
+        "shorten it or raise method.max_prompt_tokens",
     )
 
 

@@ -92,7 +92,9 @@ def test_nothing_given_is_all_defaults() -> None:
 
 
 def test_later_files_win_and_overrides_win_over_files(write_yaml: WriteYaml) -> None:
-    first = write_yaml("seed: 1\nmethod:\n  clip: 0.1\n  top_p: 0.9\n  temperature: 0.5\n", "1.yaml")
+    first = write_yaml(
+        "seed: 1\nmethod:\n  clip: 0.1\n  top_p: 0.9\n  temperature: 0.5\n", "1.yaml"
+    )
     second = write_yaml("seed: 2\nmethod:\n  top_p: 0.8\n", "2.yaml")
     third = write_yaml("", "3.yaml")
     config = load_config([first, second, third], ["method.temperature=0.7"])
@@ -295,7 +297,10 @@ def test_a_key_written_twice_is_named_with_its_line(
     text: str, line: int, key: str, write_yaml: WriteYaml
 ) -> None:
     file = write_yaml(text)
-    assert message_of([file], []) == f"{file}:{line}: the key '{key}' is written twice; keep one of them"
+    assert (
+        message_of([file], [])
+        == f"{file}:{line}: the key '{key}' is written twice; keep one of them"
+    )
 
 
 def test_the_same_key_in_two_tables_is_fine(write_yaml: WriteYaml) -> None:
@@ -304,7 +309,9 @@ def test_the_same_key_in_two_tables_is_fine(write_yaml: WriteYaml) -> None:
     assert (config.seed, config.data.seed) == (1, 2)
 
 
-@pytest.mark.parametrize("text", ["seed: [1\n", "seed: 1\n\tdevice: cpu\n", "seed: 1\n---\nseed: 2\n"])
+@pytest.mark.parametrize(
+    "text", ["seed: [1\n", "seed: 1\n\tdevice: cpu\n", "seed: 1\n---\nseed: 2\n"]
+)
 def test_broken_yaml_is_named_with_its_place(text: str, write_yaml: WriteYaml) -> None:
     file = write_yaml(text)
     message = message_of([file], [])
@@ -312,10 +319,14 @@ def test_broken_yaml_is_named_with_its_place(text: str, write_yaml: WriteYaml) -
     assert f'in "{file}", line ' in message
 
 
-@pytest.mark.parametrize(("text", "kind"), [("- 1\n", "list"), ("just text\n", "str"), ("3\n", "int")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("- 1\n", "list"), ("just text\n", "str"), ("3\n", "int")]
+)
 def test_a_file_that_is_no_table_is_refused(text: str, kind: str, write_yaml: WriteYaml) -> None:
     file = write_yaml(text)
-    assert message_of([file], []) == f"{file}: a config is a table of `key: value` lines, got {kind}"
+    assert (
+        message_of([file], []) == f"{file}: a config is a table of `key: value` lines, got {kind}"
+    )
 
 
 def test_a_missing_file_comes_with_the_nearest_name(write_yaml: WriteYaml, tmp_path: Path) -> None:
@@ -358,7 +369,10 @@ def test_unusual_broken_yaml_is_a_config_error_too(text: str, write_yaml: WriteY
 
 @pytest.mark.parametrize(
     ("override", "place"),
-    [("static=1", "static"), ("embedding.sentence-transformers=1", "embedding.sentence-transformers")],
+    [
+        ("static=1", "static"),
+        ("embedding.sentence-transformers=1", "embedding.sentence-transformers"),
+    ],
 )
 @pytest.mark.xfail(
     reason="BUG config/load.py _describe: drops every place named like a type tag; `static=1` ends "

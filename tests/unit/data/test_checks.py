@@ -24,7 +24,7 @@ def test_a_prompt_over_the_budget() -> None:
     assert checked[:2] == entries[:2]
     assert lines(checked) == [
         "f:2: prompt too long: the prompt has 5 tokens, the budget is 4; "
-        "shorten it or raise the budget"
+        "shorten it or raise method.max_prompt_tokens"
     ]
 
 

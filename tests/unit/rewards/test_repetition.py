@@ -44,9 +44,7 @@ def longest_repeat(text: str) -> int:
 def longest_shared(first: str, second: str) -> int:
     """Length of the longest passage of both texts, by looking for every passage of the first."""
     passages = (
-        first[start:end]
-        for start in range(len(first))
-        for end in range(start + 1, len(first) + 1)
+        first[start:end] for start in range(len(first)) for end in range(start + 1, len(first) + 1)
     )
     return max((len(passage) for passage in passages if passage in second), default=0)
 
@@ -133,9 +131,10 @@ def test_exactly_the_threshold_is_not_penalised_and_one_more_is() -> None:
     passage = distinct(101)
     for length, penalised in ((99, False), (100, False), (101, True)):
         text = f"{passage[:length]}-{passage[:length]}"
-        assert breaks_repetition_rule(
-            RepetitionConfig(), prompt="", response=text, reference="short"
-        ) is penalised
+        assert (
+            breaks_repetition_rule(RepetitionConfig(), prompt="", response=text, reference="short")
+            is penalised
+        )
 
 
 @pytest.mark.parametrize(
@@ -147,12 +146,15 @@ def test_a_tenth_of_a_long_reference_is_allowed(
 ) -> None:
     passage = distinct(longest_allowed + 1)
     for length, penalised in ((longest_allowed, False), (longest_allowed + 1, True)):
-        assert breaks_repetition_rule(
-            RepetitionConfig(),
-            prompt="",
-            response=f"{passage[:length]}-{passage[:length]}",
-            reference="r" * reference_length,
-        ) is penalised
+        assert (
+            breaks_repetition_rule(
+                RepetitionConfig(),
+                prompt="",
+                response=f"{passage[:length]}-{passage[:length]}",
+                reference="r" * reference_length,
+            )
+            is penalised
+        )
 
 
 @pytest.mark.parametrize(
@@ -165,12 +167,15 @@ def test_a_share_that_is_no_whole_number_of_characters(
     rule = RepetitionConfig(min_characters=8, min_reference_share=share)
     passage = distinct(longest_allowed + 1)
     for length, penalised in ((longest_allowed, False), (longest_allowed + 1, True)):
-        assert breaks_repetition_rule(
-            rule,
-            prompt="",
-            response=f"{passage[:length]}-{passage[:length]}",
-            reference="r" * reference_length,
-        ) is penalised
+        assert (
+            breaks_repetition_rule(
+                rule,
+                prompt="",
+                response=f"{passage[:length]}-{passage[:length]}",
+                reference="r" * reference_length,
+            )
+            is penalised
+        )
 
 
 @pytest.mark.xfail(
@@ -222,7 +227,11 @@ def test_each_reading_looks_only_at_its_own_texts() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [distinct(16_000, first=0x10000), "a" * 16_000, "".join(random.Random(3).choices("ab", k=16_000))],
+    [
+        distinct(16_000, first=0x10000),
+        "a" * 16_000,
+        "".join(random.Random(3).choices("ab", k=16_000)),
+    ],
     ids=["all distinct", "all equal", "random"],
 )
 def test_a_long_response_takes_milliseconds(text: str) -> None:

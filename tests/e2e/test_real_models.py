@@ -1,0 +1,65 @@
+"""The embedded default for real: the converted policy, the encoder, one training step, the flat example."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import Cli
+
+from rlsr.config.model import ModelConfig
+from rlsr.data import load_dataset
+from rlsr.config.data import DataConfig
+from rlsr.models import load_policy
+from rlsr.runs import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_converted_policy_answers_in_english(private_cache: Path) -> None:
+    from rlsr.evaluation.generate import greedy_responses
+
+    policy = load_policy(ModelConfig(), "cpu")
+    record = next(
+        row
+        for row in load_dataset(DataConfig()).train
+        if row.prompt.startswith("Why does the sky turn red")
+    )
+    (response,), _ = greedy_responses(policy, [record], max_response_tokens=24, batch_size=1)
+    assert "sky" in response.lower()
+
+
+def test_one_step_of_the_demo(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    result = cli(
+        "train", ROOT / "examples" / "demo.yaml", "training.steps=1", "training.prompts_per_step=1",
+        "method.num_generations=4", "training.micro_batch=4", "method.max_response_tokens=16", "data.limit=24", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    (row,) = RunDirectory(path).read_metrics()
+    assert -1 <= row["reward/mean"] <= 1
+    assert row["optim/grad_norm"] > 0
+    assert "similarity by an independent encoder" in result.stdout
+
+
+def test_the_flat_example_runs(private_cache: Path) -> None:
+    result = subprocess.run(
+        [
+            sys.executable, ROOT / "examples" / "minimal_rlsr.py",
+            "--steps", "1", "--prompts", "1", "--generations", "4", "--tokens", "8",
+        ],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("step 1: reward")
+
+
+@pytest.mark.slow
+def test_the_demo_improves_what_the_reward_never_saw(cli: Cli, tmp_path: Path) -> None:
+    """Ten minutes: the table of the README, with the intervals as the test."""
+    path = tmp_path / "run"
+    result = cli("train", ROOT / "examples" / "demo.yaml", "--out", path)
+    assert result.returncode == 0, result.stderr
+    changes = {change["name"]: change for change in RunDirectory(path).read_manifest()["heldout"]}
+    assert changes["similarity"]["difference"]["low"] > 0
+    assert changes["independent_similarity"]["difference"]["mean"] > 0

@@ -1,0 +1,161 @@
+"""What holds for the reward of any rollout."""
+
+import hashlib
+import math
+import random as randoms
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from rlsr.config.reward import SimilarityReward
+from rlsr.embeddings import Encoding, ReferenceCache
+from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
+from rlsr.rewards.similarity import cosine_rewards
+
+Matrix = NDArray[np.float32]
+WITHOUT_DIRECTION = "zero"
+
+# Far from the ends of float32, so that a scaled vector is neither rounded to zero nor to infinity.
+magnitudes = st.floats(min_value=2**-30, max_value=2**30, width=32)
+numbers = st.just(0.0) | magnitudes | magnitudes.map(lambda number: -number)
+scales = st.floats(min_value=2**-40, max_value=2**40, width=32)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Matrix, Matrix]:
+    shape = (draw(st.integers(0, 6)), draw(st.integers(1, 5)))
+    sides = arrays.arrays(np.float32, shape, elements=numbers)
+    return draw(sides), draw(sides)
+
+
+def oracle(left: Sequence[float], right: Sequence[float]) -> float:
+    norms = math.hypot(*left) * math.hypot(*right)
+    return math.fsum(a * b for a, b in zip(left, right, strict=True)) / norms if norms else math.nan
+
+
+class HashEmbedder:
+    """Gives every text a direction of its own, and one text none."""
+
+    identity = "hash"
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        rows = [self._vector(text) for text in texts]
+        return Encoding(
+            vectors=np.array(rows, dtype=np.float32).reshape(len(texts), 8),
+            truncated=np.array([len(text) > 5 for text in texts], dtype=np.bool_),
+        )
+
+    def _vector(self, text: str) -> list[int]:
+        if text == WITHOUT_DIRECTION:
+            return [0] * 8
+        return [byte - 128 for byte in hashlib.sha256(text.encode()).digest()[:8]]
+
+
+@settings(deadline=None, max_examples=150)
+@given(pairs())
+def test_cosines_are_those_of_plain_python(sides: tuple[Matrix, Matrix]) -> None:
+    left, right = sides
+    expected = [oracle(a, b) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    assert cosine_rewards(left, right) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=150)
+@given(pairs())
+def test_cosines_are_bounded_symmetric_and_unscored_only_without_a_direction(
+    sides: tuple[Matrix, Matrix],
+) -> None:
+    left, right = sides
+    scores = cosine_rewards(left, right)
+    without = ~left.any(axis=1) | ~right.any(axis=1)
+    assert np.array_equal(np.isnan(scores), without)
+    assert (np.abs(scores[~without]) <= 1).all()
+    assert np.array_equal(scores, cosine_rewards(right, left), equal_nan=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(pairs(), scales, scales)
+def test_the_length_of_a_vector_does_not_matter(
+    sides: tuple[Matrix, Matrix], first: float, second: float
+) -> None:
+    left, right = sides
+    scaled = cosine_rewards(left * np.float32(first), right * np.float32(second))
+    assert scaled == pytest.approx(cosine_rewards(left, right), abs=1e-6, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(pairs())
+def test_a_vector_turned_around_turns_the_sign(sides: tuple[Matrix, Matrix]) -> None:
+    left, right = sides
+    assert np.array_equal(
+        cosine_rewards(-left, right), -cosine_rewards(left, right), equal_nan=True
+    )
+
+
+texts = st.text(max_size=8) | st.sampled_from(["", "  ", WITHOUT_DIRECTION, "ab" * 60])
+references = st.text(max_size=8).filter(str.strip).filter(lambda text: text != WITHOUT_DIRECTION)
+rows = st.lists(st.tuples(texts, texts, references), max_size=8)
+Row = tuple[str, str, str]
+
+
+def score(batch: Sequence[Row], config: SimilarityReward) -> RewardResult:
+    embedder = HashEmbedder()
+    reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
+    prompts, responses, answers = ([row[part] for row in batch] for part in range(3))
+    return reward.score(RewardBatch(prompts, responses, answers))
+
+
+def as_rows(result: RewardResult) -> list[tuple[float, ...]]:
+    return list(zip(result.scores.tolist(), *(map(list, result.components.values())), strict=True))
+
+
+configs = st.builds(SimilarityReward, text=st.sampled_from(["response", "prompt_and_response"]))
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows, configs)
+def test_scores_and_flags_are_within_their_bounds(
+    batch: list[Row], config: SimilarityReward
+) -> None:
+    result = score(batch, config)
+    scored = result.scores[~np.isnan(result.scores)]
+    assert ((scored >= -1) & (scored <= 1)).all()
+    assert result.num_unscored == len(batch) - len(scored)
+    for name in ("repeated", "empty", "truncated"):
+        assert set(result.components[name].tolist()) <= {0.0, 1.0}
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows, configs, st.randoms(use_true_random=False))
+def test_the_score_of_a_response_does_not_depend_on_its_place_or_its_neighbours(
+    batch: list[Row], config: SimilarityReward, random: randoms.Random
+) -> None:
+    together = as_rows(score(batch, config))
+    order = list(range(len(batch)))
+    random.shuffle(order)
+    shuffled = as_rows(score([batch[place] for place in order], config))
+    alone = [as_rows(score([row], config))[0] for row in batch]
+    for place, row in zip(order, shuffled, strict=True):
+        assert row == pytest.approx(together[place], nan_ok=True)
+    for one, other in zip(alone, together, strict=True):
+        assert one == pytest.approx(other, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows)
+def test_the_rules_decide_before_the_similarity(batch: list[Row]) -> None:
+    result = score(batch, SimilarityReward(empty_score=-0.25))
+    parts = result.components
+    for place, (_, response, _) in enumerate(batch):
+        if not response.strip():
+            assert result.scores[place] == -0.25
+        elif parts["repeated"][place]:
+            assert result.scores[place] == -1.0
+        else:
+            similarity = parts["similarity"][place]
+            assert result.scores[place] == pytest.approx(similarity, nan_ok=True)
+            assert np.isnan(similarity) == (response == WITHOUT_DIRECTION)

@@ -1,0 +1,216 @@
+"""The reward of a rollout, with an encoder made by hand."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rlsr.config.reward import RepetitionConfig, SimilarityReward
+from rlsr.embeddings import Encoding, ReferenceCache
+from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
+from rlsr.rewards.similarity import cosine_rewards
+
+NAN = float("nan")
+EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
+
+
+class TableEmbedder:
+    """Looks vectors up; remembers every call."""
+
+    identity = "table"
+
+    def __init__(
+        self, table: Mapping[str, tuple[float, float]], truncated: Sequence[str] = ()
+    ) -> None:
+        self._table = table
+        self._truncated = truncated
+        self.calls: list[list[str]] = []
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        self.calls.append(list(texts))
+        rows = [self._table[text] for text in texts]
+        return Encoding(
+            vectors=np.array(rows, dtype=np.float32).reshape(len(texts), 2),
+            truncated=np.array([text in self._truncated for text in texts], dtype=np.bool_),
+        )
+
+
+def vectors(*rows: tuple[float, float]) -> NDArray[np.float32]:
+    return np.array(rows, dtype=np.float32)
+
+
+def score(
+    responses: Sequence[str],
+    references: Sequence[str],
+    table: Mapping[str, tuple[float, float]],
+    *,
+    prompts: Sequence[str] | None = None,
+    config: SimilarityReward | None = None,
+    truncated: Sequence[str] = (),
+) -> RewardResult:
+    embedder = TableEmbedder(table, truncated)
+    reward = ReferenceSimilarity(
+        config or SimilarityReward(), embedder, ReferenceCache(embedder, None)
+    )
+    batch = RewardBatch(prompts or ["Q"] * len(responses), responses, references)
+    return reward.score(batch)
+
+
+# --- cosines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "cosine"),
+    [
+        (EAST, EAST, 1.0),
+        (EAST, WEST, -1.0),
+        (EAST, NORTH, 0.0),
+        (EAST, (1.0, 1.0), 0.5**0.5),
+        ((3.0, 4.0), (4.0, 3.0), 24 / 25),
+        ((3e-20, 4e-20), (4e18, 3e18), 24 / 25),
+        ((1e-44, 0.0), (1e38, 0.0), 1.0),
+    ],
+)
+def test_known_cosines(
+    left: tuple[float, float], right: tuple[float, float], cosine: float
+) -> None:
+    assert cosine_rewards(vectors(left), vectors(right)) == pytest.approx([cosine], abs=1e-6)
+
+
+@pytest.mark.parametrize("bad", [(0.0, 0.0), (NAN, 1.0), (np.inf, 1.0), (-np.inf, 0.0)], ids=str)
+def test_a_vector_without_a_direction_is_unscored_on_either_side(bad: tuple[float, float]) -> None:
+    good = (0.6, 0.8)
+    scores = cosine_rewards(vectors(bad, good, good), vectors(good, bad, good))
+    assert np.isnan(scores[:2]).all()
+    assert scores[2] == pytest.approx(1.0)
+
+
+@pytest.mark.xfail(
+    reason="BUG rewards/similarity.py:30: an infinite next to a zero vector multiplies to NaN with a "
+    "RuntimeWarning (an error under this project's tests); the score itself is right",
+    raises=RuntimeWarning,
+)
+def test_an_infinite_and_a_zero_vector_are_unscored_without_a_warning() -> None:
+    assert np.isnan(cosine_rewards(vectors((np.inf, 0.0)), vectors((0.0, 0.0)))).all()
+
+
+def test_rounding_never_leaves_the_bounds() -> None:
+    rows = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    assert cosine_rewards(rows, rows).max() == 1.0
+    assert cosine_rewards(rows, -rows).min() == -1.0
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_similar_repeated_and_empty_responses() -> None:
+    loop = "loop " * 40
+    result = score(
+        ["good", "bad", loop, "", " \n\t"],
+        ["ref"] * 5,
+        {"good": (3.0, 4.0), "bad": WEST, loop: EAST, "ref": EAST},
+    )
+    assert result.scores == pytest.approx([0.6, -1.0, -1.0, -1.0, -1.0])
+    parts = result.components
+    assert parts["similarity"] == pytest.approx([0.6, -1.0, 1.0, NAN, NAN], nan_ok=True)
+    assert parts["repeated"].tolist() == [0, 0, 1, 0, 0]
+    assert parts["empty"].tolist() == [0, 0, 0, 1, 1]
+    assert parts["truncated"].tolist() == [0] * 5
+    assert result.num_unscored == 0
+
+
+def test_the_fixed_scores_are_those_of_the_config() -> None:
+    loop = "x" * 300
+    config = SimilarityReward(empty_score=0.25, repetition=RepetitionConfig(penalty=-0.5))
+    result = score([loop, ""], ["ref"] * 2, {loop: EAST, "ref": EAST}, config=config)
+    assert result.scores.tolist() == [-0.5, 0.25]
+
+
+def test_without_the_rule_a_repeated_passage_is_scored_like_any_text() -> None:
+    loop = "x" * 300
+    config = SimilarityReward(repetition=RepetitionConfig(enabled=False))
+    result = score([loop], ["ref"], {loop: EAST, "ref": EAST}, config=config)
+    assert result.scores.tolist() == [1.0]
+    assert result.components["repeated"].tolist() == [0]
+
+
+def test_blank_space_is_empty_before_it_is_repeated() -> None:
+    config = SimilarityReward(empty_score=0.5)
+    result = score([" " * 500], ["ref"], {"ref": EAST}, config=config)
+    assert result.scores.tolist() == [0.5]
+    assert result.components["repeated"].tolist() == [1]
+
+
+def test_the_rule_looks_at_the_reference_of_its_own_row() -> None:
+    loop = "x" * 150  # its longest repeated passage is 149 characters
+    short, long = "r" * 10, "r" * 1490
+    result = score([loop, loop], [short, long], {loop: EAST, short: EAST, long: EAST})
+    assert result.scores.tolist() == [-1.0, 1.0]
+
+
+def test_no_direction_is_unscored_and_never_zero() -> None:
+    table = {"blank": (0.0, 0.0), "broken": (NAN, 1.0), "ok": NORTH, "ref": EAST}
+    result = score(["blank", "broken", "ok"], ["ref"] * 3, table)
+    assert result.scores == pytest.approx([NAN, NAN, 0.0], nan_ok=True)
+    assert result.num_unscored == 2
+
+
+def test_truncation_on_either_side_is_flagged() -> None:
+    table = {"a": EAST, "b": EAST, "r": EAST, "s": EAST}
+    result = score(["a", "b", "b", ""], ["r", "s", "r", "s"], table, truncated=["a", "s"])
+    assert result.components["truncated"].tolist() == [1, 1, 0, 0]
+
+
+# --- what is encoded, and how often -------------------------------------------------------------
+
+
+def test_the_response_alone_is_encoded_by_default() -> None:
+    embedder = TableEmbedder({"A": EAST, "R": EAST})
+    reward = ReferenceSimilarity(SimilarityReward(), embedder, ReferenceCache(embedder, None))
+    reward.score(RewardBatch(["Q"], ["A"], ["R"]))
+    assert embedder.calls == [["A"], ["R"]]
+
+
+def test_the_prompt_is_encoded_on_both_sides_where_the_config_says_so() -> None:
+    table = {"Q\n\nA": EAST, "Q\n\nR": (3.0, 4.0), "P\n\nA": EAST, "P\n\nR": WEST}
+    embedder = TableEmbedder(table)
+    config = SimilarityReward(text="prompt_and_response")
+    reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
+    result = reward.score(RewardBatch(["Q", "P", "P"], ["A", "A", ""], ["R", "R", "R"]))
+    assert embedder.calls == [["Q\n\nA", "P\n\nA"], ["Q\n\nR", "P\n\nR"]]
+    assert result.scores == pytest.approx([0.6, -1.0, -1.0])
+
+
+def test_a_rollout_is_one_call_and_each_reference_is_encoded_once() -> None:
+    responses, references = (
+        TableEmbedder({"a": EAST, "b": NORTH}),
+        TableEmbedder({"r": EAST, "s": NORTH, "t": WEST}),
+    )
+    cache = ReferenceCache(references, None)
+    reward = ReferenceSimilarity(SimilarityReward(), responses, cache)
+    reward.score(RewardBatch(["Q"] * 4, ["a", "b", "a", "b"], ["r", "r", "s", "s"]))
+    assert responses.calls == [["a", "b", "a", "b"]]
+    assert references.calls == [["r", "s"]]
+    reward.score(RewardBatch(["Q"] * 4, ["a"] * 4, ["s", "t", "r", "t"]))
+    assert len(responses.calls) == 2
+    assert references.calls == [["r", "s"], ["t"]]
+    assert cache.num_encoded == 3
+
+
+@pytest.mark.parametrize("responses", [[], [""], ["", "  ", "\n"]], ids=["none", "one", "blank"])
+def test_nothing_visible_is_never_encoded(responses: list[str]) -> None:
+    embedder = TableEmbedder({})
+    reward = ReferenceSimilarity(SimilarityReward(), embedder, ReferenceCache(embedder, None))
+    count = len(responses)
+    result = reward.score(RewardBatch(["Q"] * count, responses, ["R"] * count))
+    assert embedder.calls == []
+    assert result.scores.tolist() == [-1.0] * count
+    assert {name: len(part) for name, part in result.components.items()} == dict.fromkeys(
+        ("similarity", "repeated", "empty", "truncated"), count
+    )
+
+
+def test_a_batch_has_one_of_each_a_row() -> None:
+    with pytest.raises(AssertionError, match="one of each a row"):
+        RewardBatch(["Q"], ["A", "B"], ["R"])

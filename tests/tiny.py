@@ -11,7 +11,29 @@ TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = "the cat sat on a mat and dog ran to house tree red blue green small big river sky sun moon".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "dog",
+    "ran",
+    "to",
+    "house",
+    "tree",
+    "red",
+    "blue",
+    "green",
+    "small",
+    "big",
+    "river",
+    "sky",
+    "sun",
+    "moon",
+]
 
 
 def save_tiny_model(path: Path) -> Path:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tiny import Cli
 
 GOOD = {"prompt": "Say hello", "response": "Hello there"}

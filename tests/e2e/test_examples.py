@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tiny import Cli
 
 from rlsr.config import load_config
+from tiny import Cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

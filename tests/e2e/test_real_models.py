@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import Cli
 
+from rlsr.config.data import DataConfig
 from rlsr.config.model import ModelConfig
 from rlsr.data import load_dataset
-from rlsr.config.data import DataConfig
 from rlsr.models import load_policy
 from rlsr.runs import RunDirectory
+from tiny import Cli
 
 ROOT = Path(__file__).parents[2]
 

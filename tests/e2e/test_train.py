@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import Cli
 
 from rlsr.runs import RunDirectory
+from tiny import Cli
 
 STEP_METRICS = {
     "reward/mean", "reward/group_std", "reward/similarity", "reward/share_repeated", "reward/share_empty",

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny import Cli
 
 from rlsr.runs import RunDirectory
+from tiny import Cli
 
 TIMES = ("time/", "tokens/per_second", "memory/")
 

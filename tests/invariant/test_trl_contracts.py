@@ -98,6 +98,7 @@ def test_plain_log_probs_equal_the_fused_ones_with_gradients(
     ):
         trainer.model.zero_grad()
         log_probs, entropies, aux = method(trainer, *arguments, compute_entropy=True)
+        assert entropies is not None
         (log_probs * torch.linspace(-1, 1, log_probs.numel()).view_as(log_probs)).sum().backward()
         gradients = [weight.grad.clone() for weight in trainer.model.parameters()]
         results.append((log_probs.detach(), entropies.detach(), gradients))
@@ -197,7 +198,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(
     # A policy that has moved away from the reference, so that the KL term counts.
     with torch.no_grad():
         for weight in trainer.model.parameters():
-            weight += 0.05 * torch.randn_like(weight)
+            weight.add_(0.05 * torch.randn_like(weight))
     trainer.current_gradient_accumulation_steps = trainer.args.steps_per_generation = 1
     trainer.model.zero_grad()
     loss = trainer._compute_loss(trainer.model, batch)

@@ -1,5 +1,6 @@
 """What holds for the advantages of any rewards."""
 
+import itertools
 import math
 import random as randoms
 import statistics
@@ -159,4 +160,4 @@ def test_a_better_response_never_gets_a_smaller_advantage(
             for reward, value in zip(group, values, strict=True)
             if not math.isnan(reward)
         )
-        assert all(one[1] <= two[1] + 1e-12 for one, two in zip(ranked, ranked[1:], strict=False))
+        assert all(one[1] <= two[1] + 1e-12 for one, two in itertools.pairwise(ranked))

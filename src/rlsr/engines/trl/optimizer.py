@@ -54,27 +54,9 @@ class MasterWeightAdamW(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            states = [self._state_of(weight) for weight in weights]
-            masters = [state["master"] for state in states]
-            adamw(
-                masters,
-                [weight.grad.float() for weight in weights],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [],
-                [state["step"] for state in states],
-                foreach=False,
-                amsgrad=False,
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                lr=group["lr"],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                maximize=False,
-            )
-            for weight, master in zip(weights, masters, strict=True):
-                weight.copy_(master)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._update(weight, group)
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -91,6 +73,27 @@ class MasterWeightAdamW(torch.optim.Optimizer):
             for name, saved in state_dict["state"].get(key, {}).items():
                 device = "cpu" if name == "step" else weight.device
                 self.state[weight][name] = deepcopy(saved).to(device)
+
+    def _update(self, weight: torch.nn.Parameter, group: dict[str, Any]) -> None:
+        """Update one weight; one at a time, so that no float32 copy of all gradients is ever held."""
+        state = self._state_of(weight)
+        adamw(
+            [state["master"]],
+            [weight.grad.float()],
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [],
+            [state["step"]],
+            foreach=False,
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+        weight.copy_(state["master"])
 
     def _state_of(self, weight: torch.nn.Parameter) -> dict[str, torch.Tensor]:
         state = self.state[weight]

@@ -53,7 +53,7 @@ class RewardFunction:
     def __call__(
         self,
         *,
-        completions: Sequence[Sequence[dict[str, str]]],
+        completions: Sequence[Sequence[dict[str, str | None]]],
         completion_ids: Sequence[Sequence[int]],
         record: Sequence[int],
         log_metric: Callable[[str, float], None],
@@ -71,7 +71,8 @@ class RewardFunction:
             One score a response; None where it could not be scored.
         """
         records = tuple(self._records[row] for row in record)
-        responses = tuple(completion[-1]["content"] for completion in completions)
+        # A tokenizer that parses responses may find one without content, as after a thought that never ended.
+        responses = tuple(completion[-1]["content"] or "" for completion in completions)
         result = self._reward.score(
             RewardBatch(
                 prompts=[row.prompt for row in records],

@@ -1,0 +1,147 @@
+"""References are encoded once, in memory and on disk."""
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlsr.embeddings import Encoding, ReferenceCache
+
+
+class CountingEmbedder:
+    """Irrational vectors, so that lost bits show; remembers what it was asked."""
+
+    def __init__(self, identity: str = "one") -> None:
+        self.identity = identity
+        self.calls: list[list[str]] = []
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        self.calls.append(list(texts))
+        rows = [[len(text) ** 0.5, sum(map(ord, text)) ** (1 / 3), -np.pi] for text in texts]
+        return Encoding(
+            vectors=np.array(rows, dtype=np.float32).reshape(len(texts), 3),
+            truncated=np.array([len(text) > 3 for text in texts], dtype=np.bool_),
+        )
+
+
+TEXTS = ["a", "bb", "a", "long one", "", "bb"]
+DISTINCT = ["a", "bb", "long one", ""]
+
+
+def assert_same(found: Encoding, expected: Encoding) -> None:
+    assert found.vectors.dtype == np.float32
+    assert found.vectors.tobytes() == expected.vectors.tobytes()
+    assert found.vectors.shape == expected.vectors.shape
+    assert found.truncated.tolist() == expected.truncated.tolist()
+
+
+@pytest.fixture(params=["memory", "disk"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return None if request.param == "memory" else tmp_path / "new" / "cache"
+
+
+def test_each_distinct_text_is_encoded_once(directory: Path | None) -> None:
+    embedder = CountingEmbedder()
+    cache = ReferenceCache(embedder, directory)
+    for _ in range(3):
+        assert_same(cache.encode(TEXTS), CountingEmbedder().encode(TEXTS))
+    assert embedder.calls == [DISTINCT]
+    assert_same(cache.encode(["new", "a"]), CountingEmbedder().encode(["new", "a"]))
+    assert embedder.calls == [DISTINCT, ["new"]]
+    assert cache.num_encoded == 5
+
+
+def test_no_texts_are_an_empty_encoding_of_the_right_width(directory: Path | None) -> None:
+    cache = ReferenceCache(CountingEmbedder(), directory)
+    found = cache.encode([])
+    assert found.vectors.shape == (0, 3)
+    assert found.truncated.shape == (0,)
+    assert cache.num_encoded == 0
+
+
+def test_another_instance_finds_the_vectors_on_disk_bit_for_bit(tmp_path: Path) -> None:
+    fresh = ReferenceCache(CountingEmbedder(), tmp_path).encode(TEXTS)
+    embedder = CountingEmbedder()
+    cache = ReferenceCache(embedder, tmp_path)
+    assert_same(cache.encode(TEXTS), fresh)
+    assert embedder.calls == []
+    assert cache.num_encoded == 0
+    cache.encode([*TEXTS, "new"])
+    assert embedder.calls == [["new"]]
+
+
+def test_in_memory_nothing_outlives_the_instance(tmp_path: Path) -> None:
+    ReferenceCache(CountingEmbedder(), None).encode(TEXTS)
+    embedder = CountingEmbedder()
+    ReferenceCache(embedder, None).encode(TEXTS)
+    assert embedder.calls == [DISTINCT]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_encoder_has_a_file_of_its_own(tmp_path: Path) -> None:
+    ReferenceCache(CountingEmbedder("one"), tmp_path).encode(TEXTS)
+    other = CountingEmbedder("two")
+    ReferenceCache(other, tmp_path).encode(TEXTS)
+    assert other.calls == [DISTINCT]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert {file.suffix for file in tmp_path.iterdir()} == {".sqlite"}
+
+
+def test_two_caches_on_one_file_share_what_either_has_written(tmp_path: Path) -> None:
+    first, second = CountingEmbedder(), CountingEmbedder()
+    one, two = ReferenceCache(first, tmp_path), ReferenceCache(second, tmp_path)
+    one.encode(["a", "b"])
+    assert_same(two.encode(["b", "c"]), CountingEmbedder().encode(["b", "c"]))
+    assert_same(one.encode(["c", "a"]), CountingEmbedder().encode(["c", "a"]))
+    assert (first.calls, second.calls) == ([["a", "b"]], [["c"]])
+
+
+def test_writing_at_once_breaks_nothing(tmp_path: Path) -> None:
+    def encode(offset: int) -> Encoding:
+        cache = ReferenceCache(CountingEmbedder(), tmp_path)
+        for start in range(offset, offset + 20):
+            cache.encode([f"text {number}" for number in range(start, start + 5)])
+        return cache.encode(texts)
+
+    texts = [f"text {number}" for number in range(30)]
+    expected = CountingEmbedder().encode(texts)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(encode, range(0, 8, 2)):
+            assert_same(found, expected)
+    embedder = CountingEmbedder()
+    assert_same(ReferenceCache(embedder, tmp_path).encode(texts), expected)
+    assert embedder.calls == []
+
+
+def test_a_write_waits_for_another_connection_that_holds_the_file(tmp_path: Path) -> None:
+    cache = ReferenceCache(CountingEmbedder(), tmp_path)
+    (file,) = tmp_path.iterdir()
+    with closing(sqlite3.connect(file, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(cache.encode, ["a"])
+            other.commit()
+            assert_same(waiting.result(timeout=30), CountingEmbedder().encode(["a"]))
+
+
+def test_texts_that_differ_in_one_character_or_its_form_are_different(tmp_path: Path) -> None:
+    texts = ["\u00e9", "e\u0301", "e", "\ud800", "\udfff", "a\x00", "a"]
+    ReferenceCache(CountingEmbedder(), tmp_path).encode(texts)
+    embedder = CountingEmbedder()
+    found = ReferenceCache(embedder, tmp_path).encode(texts)
+    assert embedder.calls == []
+    assert_same(found, CountingEmbedder().encode(texts))
+
+
+def test_what_the_caller_does_to_an_encoding_does_not_reach_the_cache(
+    directory: Path | None,
+) -> None:
+    cache = ReferenceCache(CountingEmbedder(), directory)
+    found = cache.encode(["a", "bb"])
+    found.vectors[:] = 0
+    found.truncated[:] = True
+    assert_same(cache.encode(["a", "bb"]), CountingEmbedder().encode(["a", "bb"]))

@@ -47,6 +47,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
     _prepare_environment()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # It prints through a handler of its own; once is enough.
+    logging.getLogger("huggingface_hub").propagate = False
     try:
         app()
     except RlsrError as error:

@@ -38,6 +38,7 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
     table.add_column("metric")
     for title in ("before", "after", "paired difference"):
         table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("reading", no_wrap=True)
     for change in changes:
         digits = 1 if change.name == "chrf" else 3
         table.add_row(
@@ -45,8 +46,23 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
             f"{change.before.mean:.{digits}f}",
             f"{change.after.mean:.{digits}f}",
             _difference(change.difference, digits),
+            reading(change.difference),
         )
     return table
+
+
+def reading(difference: "Estimate") -> str:
+    """Say what an interval shows.
+
+    Args:
+        difference: A paired difference, after minus before.
+
+    Returns:
+        ``up`` or ``down`` where the interval excludes 0, else ``no difference shown``.
+    """
+    if not difference.excludes_zero:
+        return "no difference shown"
+    return "up" if difference.mean > 0 else "down"
 
 
 def _difference(estimate: "Estimate", digits: int) -> str:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rlsr.pipeline import RunPlan
 
 
+PIPED_WIDTH = 120
+"""Columns where no terminal says how many there are; the table fits."""
+
+
 def train(
     arguments: Annotated[
         list[str] | None,
@@ -58,6 +62,8 @@ def train(
     if not resume and not dry_run:
         RunDirectory.check_free(path)
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
     _quieten_libraries()
     from rlsr.pipeline import estimate_run, plan_run, train_run
 

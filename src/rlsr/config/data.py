@@ -35,7 +35,7 @@ class DataConfig(ConfigTable):
     """Other names for the columns."""
     heldout_path: str | None = None
     """A separate file of held-out rows; None holds out rows of ``path``."""
-    heldout: int | float = Field(default=0.1, ge=0)
+    heldout: float = Field(default=0.1, ge=0)
     """Rows of ``path`` to hold out: a share below 1, or a count; rows marked with a ``split`` of their own win."""
     max_heldout: int = Field(default=128, ge=1)
     """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation."""

@@ -1,6 +1,7 @@
 """References are encoded once, in memory and on disk."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -124,6 +125,8 @@ def test_a_write_waits_for_another_connection_that_holds_the_file(tmp_path: Path
         other.execute("BEGIN IMMEDIATE")
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(cache.encode, ["a"])
+            time.sleep(0.2)
+            assert not waiting.done()
             other.commit()
             assert_same(waiting.result(timeout=30), CountingEmbedder().encode(["a"]))
 

@@ -1,0 +1,172 @@
+"""Our config in TRL's terms."""
+
+from typing import Any
+
+import pytest
+
+from rlsr.config import RunConfig, load_config
+from rlsr.engines.trl.settings import (
+    check_processes,
+    grpo_arguments,
+    make_grpo_config,
+    micro_batch_size,
+)
+from rlsr.errors import ConfigError, EngineError
+
+pytest.importorskip("trl", reason="the train extra is not installed")
+
+
+def config(*overrides: str) -> RunConfig:
+    return load_config(overrides=["method.max_response_tokens=64", *overrides])
+
+
+def arguments(*overrides: str, num_steps: int = 10, bfloat16: bool = False) -> dict[str, Any]:
+    return grpo_arguments(
+        config(*overrides), output_dir="out", device="cpu", bfloat16=bfloat16, num_steps=num_steps
+    )
+
+
+# --- micro-batches ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompts", "generations", "micro_batch", "size"),
+    [(8, 8, 8, 8), (8, 8, 64, 64), (8, 8, 1000, 64), (2, 3, 8, 6), (3, 4, 6, 6), (5, 5, 1, 1)],
+)
+def test_the_rollout_is_split_evenly_or_taken_whole(
+    prompts: int, generations: int, micro_batch: int, size: int
+) -> None:
+    overrides = [
+        f"training.prompts_per_step={prompts}",
+        f"method.num_generations={generations}",
+        f"training.micro_batch={micro_batch}",
+    ]
+    assert micro_batch_size(config(*overrides)) == size
+    found = arguments(*overrides)
+    assert found["per_device_train_batch_size"] == size
+    assert found["gradient_accumulation_steps"] * size == prompts * generations
+
+
+@pytest.mark.parametrize(
+    ("prompts", "generations", "micro_batch", "fitting"),
+    [(8, 8, 7, 4), (3, 4, 5, 4), (3, 4, 8, 6), (5, 5, 8, 5), (7, 11, 6, 1)],
+)
+def test_a_micro_batch_that_does_not_divide_is_refused_with_one_that_does(
+    prompts: int, generations: int, micro_batch: int, fitting: int
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        micro_batch_size(
+            config(
+                f"training.prompts_per_step={prompts}",
+                f"method.num_generations={generations}",
+                f"training.micro_batch={micro_batch}",
+            )
+        )
+    assert str(caught.value) == (
+        "training.micro_batch: must divide prompts_per_step x num_generations = "
+        f"{prompts * generations}, got {micro_batch}; the next smaller size that fits is {fitting}"
+    )
+
+
+# --- fields -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "field", "value"),
+    [
+        ("seed=7", "seed", 7),
+        ("method.num_generations=4", "num_generations", 4),
+        ("method.kl_coefficient=0.5", "beta", 0.5),
+        ("method.temperature=0.7", "temperature", 0.7),
+        ("method.top_p=0.9", "top_p", 0.9),
+        ("method.max_response_tokens=33", "max_completion_length", 33),
+        ("method.clip=0.1", "epsilon", 0.1),
+        ("method.loss_average=token", "loss_type", "dapo"),
+        ("method.loss_average=sequence", "loss_type", "grpo"),
+        ("training.learning_rate=3e-5", "learning_rate", 3e-5),
+        ("model.lora=null", "learning_rate", 1e-6),
+        ("training.lr_schedule=constant", "lr_scheduler_type", "constant_with_warmup"),
+        ("training.lr_schedule=linear", "lr_scheduler_type", "linear"),
+        ("training.lr_schedule=cosine", "lr_scheduler_type", "cosine"),
+        ("training.warmup_steps=5", "warmup_steps", 5),
+        ("training.weight_decay=0.1", "weight_decay", 0.1),
+        ("training.adam_betas=[0.8, 0.7]", "adam_beta1", 0.8),
+        ("training.adam_betas=[0.8, 0.7]", "adam_beta2", 0.7),
+        ("training.max_grad_norm=0.3", "max_grad_norm", 0.3),
+        ("training.gradient_checkpointing=true", "gradient_checkpointing", True),
+        ("training.save_every=9", "save_steps", 9),
+        ("training.keep_checkpoints=4", "save_total_limit", 4),
+        ("model.revision=abc", "model_init_kwargs", {"revision": "abc"}),
+    ],
+)
+def test_a_setting_arrives_in_its_field(override: str, field: str, value: Any) -> None:
+    assert arguments(override)[field] == value
+
+
+def test_every_update_is_on_policy_and_advantages_are_ours() -> None:
+    found = arguments(num_steps=12, bfloat16=True)
+    assert found["max_steps"] == 12
+    assert found["num_iterations"] == 1
+    assert found["scale_rewards"] == "none"
+    assert found["bf16"] is True
+    assert (found["use_cpu"], found["output_dir"], found["report_to"]) == (True, "out", [])
+
+
+def test_trl_accepts_all_of_it() -> None:
+    made = make_grpo_config(arguments("training.gradient_checkpointing=true"))
+    assert made.steps_per_generation == made.gradient_accumulation_steps == 8
+    assert made.generation_batch_size == 64
+    assert (made.max_steps, made.learning_rate) == (10, 1e-4)
+
+
+# --- the open table -----------------------------------------------------------------------------
+
+
+def test_further_options_reach_trl() -> None:
+    found = arguments("engine.options.mask_truncated_completions=true")
+    assert found["mask_truncated_completions"] is True
+    assert make_grpo_config(found).mask_truncated_completions is True
+
+
+@pytest.mark.parametrize("option", ["learning_rate", "beta", "bf16", "output_dir", "seed"])
+def test_an_option_that_rlsr_sets_itself_is_refused(option: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        arguments(f"engine.options.{option}=1")
+    assert str(caught.value) == (
+        f"engine.options.{option}: rlsr sets this field itself; "
+        "use the setting of method, training or model"
+    )
+
+
+def test_an_unknown_option_gets_the_nearest_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        arguments("engine.options.mask_truncated_completion=true")
+    assert str(caught.value) == (
+        "engine.options.mask_truncated_completion: trl.GRPOConfig has no such field; "
+        "did you mean mask_truncated_completions?"
+    )
+    with pytest.raises(ConfigError, match=r"engine\.options\.q7: .* has no such field$"):
+        arguments("engine.options.q7=1")
+
+
+def test_a_value_that_trl_refuses_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match=r"engine\.options: TRL refuses them: "):
+        make_grpo_config(arguments("engine.options.generation_batch_size=7"))
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def test_one_process_may_train() -> None:
+    check_processes(1, 1)
+
+
+@pytest.mark.parametrize("world_size", [2, 8])
+def test_processes_that_do_not_know_of_each_other_are_refused(world_size: int) -> None:
+    with pytest.raises(EngineError, match=f"started {world_size} processes but the trainer sees 1"):
+        check_processes(1, world_size)
+
+
+def test_several_processes_are_refused_for_now() -> None:
+    with pytest.raises(EngineError, match="trains in one process for now, got 4"):
+        check_processes(4, 4)

@@ -1,0 +1,138 @@
+"""Scores of held-out answers: made, kept, read back and compared."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rlsr.config.reward import RepetitionConfig
+from rlsr.config.run import RunConfig
+from rlsr.config.training import EvaluationConfig
+from rlsr.data.record import Message, PromptRecord
+from rlsr.embeddings import Encoding
+from rlsr.evaluation import Estimate, HeldoutEvaluation, HeldoutScores, bootstrap_mean
+from rlsr.runs import RunDirectory
+from rlsr.runs.directory import write_json_lines
+
+NAN = float("nan")
+EVERY_METRIC = ["similarity", "independent_similarity", "chrf", "length_ratio", "repetition"]
+
+
+class LetterEmbedder:
+    """A text is the number of its letters a, b and c; without them it has no direction."""
+
+    def __init__(self, letters: str) -> None:
+        self.identity = letters
+        self._letters = letters
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        rows = [[text.count(letter) for letter in self._letters] for text in texts]
+        return Encoding(
+            np.array(rows, dtype=np.float32).reshape(len(texts), len(self._letters)),
+            np.zeros(len(texts), dtype=np.bool_),
+        )
+
+
+RECORDS = (
+    PromptRecord("1", (Message("user", "First?"),), "aab", "f:1", category="sums"),
+    PromptRecord("2", (Message("system", "S"), Message("user", "Second?")), "abcabc", "f:2"),
+    PromptRecord("3", (Message("user", "Third?"),), "xyz", "f:3"),
+)
+
+
+def evaluation(*, independent: bool = True) -> HeldoutEvaluation:
+    return HeldoutEvaluation(
+        RECORDS,
+        embedder=LetterEmbedder("abc"),
+        independent=LetterEmbedder("ab") if independent else None,
+        config=EvaluationConfig(confidence=0.9, num_resamples=300),
+        repetition_rule=RepetitionConfig(min_characters=2),
+        max_response_tokens=8,
+    )
+
+
+def scored(responses: Sequence[str]) -> HeldoutScores:
+    return HeldoutScores(tuple(responses), evaluation().score(responses))
+
+
+def test_every_metric_scores_every_prompt() -> None:
+    scores = evaluation().score(["aab", "abab", "ccc"])
+    assert list(scores) == EVERY_METRIC
+    assert scores["similarity"] == pytest.approx([1.0, (2 / 3) ** 0.5, NAN], nan_ok=True)
+    assert scores["independent_similarity"] == pytest.approx([1.0, 1.0, NAN], nan_ok=True)
+    assert scores["chrf"][0] == pytest.approx(100)
+    assert scores["length_ratio"] == pytest.approx([1, 4 / 6, 1])
+    assert scores["repetition"].tolist() == [0, 0, 0]
+    assert evaluation().score(["aaaa", "abcabc", "x"])["repetition"].tolist() == [1, 1, 0]
+
+
+def test_without_an_independent_encoder_its_metric_is_left_out() -> None:
+    scores = evaluation(independent=False).score(["a", "b", "c"])
+    assert list(scores) == [name for name in EVERY_METRIC if name != "independent_similarity"]
+
+
+def test_rows_hold_what_people_read() -> None:
+    rows = evaluation().rows(scored(["aab", "abab", "ccc"]))
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert [row["category"] for row in rows] == ["sums", None, None]
+    assert rows[1]["prompt"] == "system: S\n\nuser: Second?"
+    assert (rows[1]["reference"], rows[1]["response"]) == ("abcabc", "abab")
+    assert rows[1]["scores"]["length_ratio"] == pytest.approx(4 / 6)
+    json.dumps(rows)
+
+
+def assert_equal(found: HeldoutScores, expected: HeldoutScores) -> None:
+    assert found.responses == expected.responses
+    assert list(found.scores) == list(expected.scores)
+    for name, values in expected.scores.items():
+        assert np.array_equal(found.scores[name], values, equal_nan=True), name
+
+
+def test_rows_are_read_back_as_they_were() -> None:
+    before = scored(["aab", "é 🙂", ""])
+    assert_equal(evaluation().from_rows(evaluation().rows(before)), before)
+
+
+def test_unscored_answers_survive_the_file_of_a_run(tmp_path: Path) -> None:
+    before = scored(["ccc", "", "abc"])
+    assert np.isnan(before.scores["independent_similarity"][[0, 2]]).all()
+    run = RunDirectory.create(tmp_path / "run", RunConfig())
+    write_json_lines(run.evaluation / "before.jsonl", evaluation().rows(before))
+    rows = run.read_evaluation("before")
+    assert rows is not None
+    assert_equal(evaluation().from_rows(rows), before)
+
+
+@pytest.mark.parametrize("change", ["swapped", "one missing"])
+def test_rows_of_other_prompts_are_a_broken_invariant(change: str) -> None:
+    rows = evaluation().rows(scored(["a", "b", "c"]))
+    other = rows[::-1] if change == "swapped" else rows[:2]
+    with pytest.raises(AssertionError, match="of other prompts"):
+        evaluation().from_rows(other)
+
+
+def estimate(values: NDArray[np.float64]) -> Estimate:
+    return bootstrap_mean(values, confidence=0.9, num_resamples=300)
+
+
+def test_two_policies_side_by_side() -> None:
+    before, after = scored(["b", "abab", "ccc"]), scored(["aab", "abcabc", "xyz"])
+    changes = evaluation().compare(before, after)
+    assert [change.name for change in changes] == EVERY_METRIC
+    for change in changes:
+        first, second = before.scores[change.name], after.scores[change.name]
+        assert change.before == estimate(first)
+        assert change.after == estimate(second)
+        assert change.difference == estimate(second - first)
+    assert changes[0].difference.num == 2
+    assert changes[0].difference.mean > 0
+
+
+def test_a_policy_compared_with_itself_has_changed_by_nothing() -> None:
+    same = scored(["b", "abab", "aaa"])
+    for change in evaluation().compare(same, same):
+        assert change.difference.mean == change.difference.low == change.difference.high == 0.0
+        assert not change.difference.excludes_zero

@@ -1,0 +1,123 @@
+"""The README beside a trained model."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import rlsr
+from rlsr.config import RunConfig, load_config
+from rlsr.evaluation import Estimate, MetricChange
+from rlsr.report import write_model_card
+from rlsr.report.model_card import model_card
+
+NAN = float("nan")
+
+CHANGES = [
+    MetricChange(
+        "similarity",
+        Estimate(0.5, 0.45, 0.5512, 64),
+        Estimate(0.6, 0.55, 0.65, 64),
+        Estimate(0.1, -0.0504, 0.15, 64),
+    ),
+    MetricChange(
+        "cut",
+        Estimate(0.25, 0.2, 0.3, 64),
+        Estimate(0.0, 0.0, 0.0, 64),
+        Estimate(-0.25, -0.3, -0.2, 64),
+    ),
+]
+
+
+def config(*overrides: str) -> RunConfig:
+    return load_config(overrides=["training.steps=40", *overrides])
+
+
+def front_matter(card: str) -> dict[str, object]:
+    assert card.startswith("---\n")
+    table = yaml.safe_load(card.split("---\n", maxsplit=2)[1])
+    assert isinstance(table, dict)
+    return table
+
+
+def code_of(card: str) -> str:
+    return card.split("```python\n")[1].split("```")[0]
+
+
+def test_the_card_lies_beside_the_model_and_loads_it_by_its_directory(tmp_path: Path) -> None:
+    directory = tmp_path / "final"
+    directory.mkdir()
+    file = write_model_card(directory, config(), CHANGES)
+    assert file == directory / "README.md"
+    assert file.read_text(encoding="utf-8") == model_card("final", config(), CHANGES)
+
+
+def test_adapters_and_whole_models_are_loaded_in_their_own_way() -> None:
+    adapter, whole = (
+        model_card("out", config(), []),
+        model_card("out", config("model.lora=null"), []),
+    )
+    assert front_matter(adapter)["library_name"] == "peft"
+    assert 'AutoPeftModelForCausalLM.from_pretrained("out")' in adapter
+    assert "LoRA adapters trained by rlsr" in adapter
+    assert front_matter(whole)["library_name"] == "transformers"
+    assert ' AutoModelForCausalLM.from_pretrained("out")' in whole
+    assert "All weights trained by rlsr" in whole
+    for card in (adapter, whole):
+        compile(code_of(card), "card", "exec")
+        assert front_matter(card)["tags"] == ["rlsr", "grpo"]
+
+
+def test_the_base_model_is_named_where_the_hub_knows_it() -> None:
+    assert front_matter(model_card("out", config("model=org/base"), []))["base_model"] == "org/base"
+    assert "base_model" not in front_matter(model_card("out", config(), []))
+
+
+def test_the_card_says_how_the_model_was_trained() -> None:
+    card = model_card(
+        "out",
+        config(
+            "model=org/base", "data=mine.jsonl", "embedding=org/encoder", "training.steps=123",
+            "method.num_generations=5", "training.prompts_per_step=7", "method.kl_coefficient=0.25",
+            "training.learning_rate=3e-5",
+        ),
+        [],
+    )  # fmt: skip
+    assert "# org/base after RLSR\n" in card
+    for fact in (
+        f"rlsr {rlsr.__version__}",
+        "5 responses to each of 7 prompts a step, 123 steps",
+        "(org/encoder)",
+        "the references of mine.jsonl",
+        "learning rate 3e-05, KL coefficient 0.25",
+    ):
+        assert fact in card
+
+
+def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
+    card = model_card("out", config("evaluation.confidence=0.9"), CHANGES)
+    assert (
+        "Greedy responses to 64 prompts that were not trained on; 90% bootstrap intervals" in card
+    )
+    assert [line for line in card.splitlines() if line.startswith("|")] == [
+        "| metric | before | after | difference |",
+        "|---|---|---|---|",
+        "| similarity | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
+        "| cut | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
+    ]
+
+
+def test_without_an_evaluation_the_card_says_so() -> None:
+    card = model_card("out", config(), [])
+    assert "No held-out evaluation was made." in card
+    assert "|" not in card
+
+
+@pytest.mark.parametrize(("confidence", "text"), [("0.975", "97.5%"), ("0.995", "99.5%")])
+@pytest.mark.xfail(
+    reason="BUG report/model_card.py:85 and cli/table.py:34: '.0%' rounds the level, so a 97.5 % interval "
+    "is called 98% and a 99.5 % one 100%"
+)
+def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -> None:
+    card = model_card("out", config(f"evaluation.confidence={confidence}"), CHANGES)
+    assert f"{text} bootstrap intervals" in card

@@ -47,6 +47,21 @@ def test_resume_refuses_other_settings(cli: Cli, tiny_settings: list[str], tmp_p
     assert "Traceback" not in result.stderr
 
 
+def test_resume_refuses_other_data(
+    cli: Cli, tiny_settings: list[str], tiny_data: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "own.jsonl"
+    data.write_bytes(tiny_data.read_bytes())
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    settings = [*tiny_settings, f"data.path={data}", "training.steps=2"]
+    assert cli("train", *settings, "--out", whole).returncode == 0
+    _interrupt_after(1, whole, broken)
+    data.write_text(data.read_text(encoding="utf-8").replace("cat", "cow"), encoding="utf-8")
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 2
+    assert "own.jsonl has changed" in result.stderr
+
+
 def _interrupt_after(step: int, whole: Path, broken: Path) -> None:
     """Copy a run as it stood on disk after a step, its last line of metrics cut off by the crash."""
     shutil.copytree(whole, broken)

@@ -78,6 +78,8 @@ def train(
     if summary.changes:
         console.print()
         console.print(change_table(summary.changes, config.evaluation.confidence))
+    for warning in summary.warnings:
+        console.print(f"warning: {warning}", markup=False, style="yellow")
     minutes = sum(summary.seconds.values()) / 60
     console.print(f"\n{plan.num_steps} steps and evaluation took {minutes:.1f} minutes")
     console.print(f"run directory: {path}", markup=False)

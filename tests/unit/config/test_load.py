@@ -166,11 +166,9 @@ def test_numbers_with_an_exponent_are_numbers_in_the_open_table_too() -> None:
     assert config.engine.options == {"adam_epsilon": 1e-6}
 
 
-@pytest.mark.parametrize(("text", "kind"), [("12", int), ("0.25", float), ("1e-1", float)])
-def test_held_out_rows_are_a_count_or_a_share(text: str, kind: type) -> None:
-    heldout = load_config(overrides=[f"data.heldout={text}"]).data.heldout
-    assert heldout == float(text)
-    assert type(heldout) is kind
+@pytest.mark.parametrize("text", ["12", "0.25", "1e-1", "0"])
+def test_held_out_rows_are_a_count_or_a_share(text: str) -> None:
+    assert load_config(overrides=[f"data.heldout={text}"]).data.heldout == float(text)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +206,10 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
         ),
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
         ("method=ppo", "method.type: must be 'rlsr', got 'ppo'"),
+        (
+            "data.heldout=many",
+            "data.heldout: must be a valid number, unable to parse string as a number, got 'many'",
+        ),
         ("data.path=yes", "data.path: must be a valid string, got True"),
         ("training.learning_rate=.nan", "training.learning_rate: must be a finite number, got nan"),
         ("training.learning_rate=.inf", "training.learning_rate: must be a finite number, got inf"),
@@ -389,13 +391,11 @@ def test_an_unknown_setting_named_like_a_type_is_named_in_full(override: str, pl
         "embedding.type=word2vec",
         "training.adam_betas=[0.9]",
         "training.adam_betas=[0.9, 0.9, 0.9]",
-        "data.heldout=many",
     ],
 )
 @pytest.mark.xfail(
     reason="BUG config/load.py _describe: messages that pydantic does not begin with 'Input should "
-    "be' become 'must be Input tag ...', 'must be Field required', 'must be Tuple should have ...'; "
-    "a union's members become keys (data.heldout.int)"
+    "be' become 'must be Input tag ...', 'must be Field required', 'must be Tuple should have ...'"
 )
 def test_rules_of_other_wording_read_as_a_sentence(override: str) -> None:
     message = message_of([], [override])

@@ -174,7 +174,7 @@ def test_the_loss_of_a_closure_is_returned_and_its_gradients_are_used() -> None:
         loss.backward()
         return loss
 
-    assert float(optimizer.step(closure)) == 4.0
+    assert optimizer.step(closure).item() == 4.0
     assert float(weight.detach()) == pytest.approx(1.9)
     assert optimizer.step() is None
 

@@ -41,7 +41,7 @@ def front_matter(card: str) -> dict[str, object]:
 
 
 def code_of(card: str) -> str:
-    return card.split("```python\n")[1].split("```")[0]
+    return card.split("```python\n", maxsplit=1)[1].split("```", maxsplit=1)[0]
 
 
 def test_the_card_lies_beside_the_model_and_loads_it_by_its_directory(tmp_path: Path) -> None:

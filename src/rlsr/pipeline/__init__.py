@@ -1,0 +1,10 @@
+"""From a config to a trained and evaluated policy.
+
+``plan_run`` reads and checks everything and writes nothing; ``train_run`` does what was planned, in one run directory.
+"""
+
+from rlsr.pipeline.plan import RunPlan, TokenLengths, estimate_run, plan_run
+from rlsr.pipeline.run import train_run
+from rlsr.pipeline.summary import RunSummary
+
+__all__ = ["RunPlan", "RunSummary", "TokenLengths", "estimate_run", "plan_run", "train_run"]

@@ -1,0 +1,187 @@
+"""What a run will do: everything that can be read and checked before anything is written."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlsr.config import RunConfig
+from rlsr.data import Dataset, load_dataset
+from rlsr.engines.estimate import Estimate, Workload, estimate
+from rlsr.models import (
+    Device,
+    choose_device,
+    choose_dtype,
+    load_model_config,
+    load_tokenizer,
+    prompt_ids,
+    reference_length,
+)
+
+
+@dataclass(frozen=True)
+class TokenLengths:
+    """How long texts are, in the policy's tokens."""
+
+    median: float
+    """Half of the texts are no longer."""
+    p95: float
+    """95 of 100 texts are no longer."""
+    maximum: int
+    """No text is longer."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run will do, with everything checked that can be checked before it."""
+
+    config: RunConfig
+    """The config with every value filled in that follows from the data."""
+    dataset: Dataset
+    """The records, split."""
+    device: Device
+    """Where it will run."""
+    num_steps: int
+    """Optimiser steps."""
+    prompt_lengths: TokenLengths
+    """Prompts, chat template included."""
+    reference_lengths: TokenLengths
+    """References, end of sequence included."""
+    warnings: tuple[str, ...]
+    """What is allowed and may surprise."""
+
+
+def plan_run(config: RunConfig) -> RunPlan:
+    """Read and check everything that a run needs, and write nothing.
+
+    Args:
+        config: The config.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RlsrError: The data, the model or a combination of settings cannot be used.
+    """
+    device = choose_device(config.device)
+    set_threads(config.threads)
+    tokenizer = load_tokenizer(config.model)
+    dataset = load_dataset(
+        config.data,
+        count_tokens=lambda record: len(prompt_ids(tokenizer, record.messages)),
+        max_prompt_tokens=config.method.max_prompt_tokens,
+    )
+    records = [*dataset.train, *dataset.heldout]
+    prompts = _lengths([len(prompt_ids(tokenizer, record.messages)) for record in records])
+    references = _lengths([reference_length(tokenizer, record.reference) for record in records])
+    resolved = _resolve(config, dataset, references)
+    _check_settings(resolved)
+    num_steps = resolved.training.steps
+    assert num_steps is not None, "resolved above"
+    return RunPlan(
+        config=resolved,
+        dataset=dataset,
+        device=device,
+        num_steps=num_steps,
+        prompt_lengths=prompts,
+        reference_lengths=references,
+        warnings=tuple(_warnings(resolved, dataset, references)),
+    )
+
+
+def estimate_run(plan: RunPlan) -> Estimate:
+    """Estimate what a run will cost in memory and time.
+
+    Args:
+        plan: The plan.
+
+    Returns:
+        The estimate, after a short measurement of the device.
+    """
+    model = load_model_config(plan.config.model)
+    response_tokens = plan.config.method.max_response_tokens
+    assert response_tokens is not None, "resolved by the plan"
+    work = Workload(
+        num_parameters=_num_parameters(model),
+        hidden_size=model.hidden_size,
+        num_layers=model.num_hidden_layers,
+        vocab_size=model.vocab_size,
+        bytes_per_weight=choose_dtype(plan.config.model, plan.device).itemsize,
+        prompt_tokens=plan.prompt_lengths.median,
+        response_tokens=response_tokens,
+        num_heldout=len(plan.dataset.heldout),
+        num_steps=plan.num_steps,
+    )
+    return estimate(plan.config, work, plan.device)
+
+
+def set_threads(threads: int | None) -> None:
+    """Set the number of CPU threads.
+
+    Args:
+        threads: How many; None leaves PyTorch's choice.
+    """
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _resolve(config: RunConfig, dataset: Dataset, references: TokenLengths) -> RunConfig:
+    """Fill in what follows from the data: response length, steps, learning rate."""
+    method, training = config.method, config.training
+    if method.max_response_tokens is None:
+        tokens = min(max(2 * math.ceil(references.p95), 32), 2048)
+        method = method.model_copy(update={"max_response_tokens": tokens})
+    steps = training.steps
+    if steps is None:
+        steps = max(1, math.ceil(training.epochs * len(dataset.train) / training.prompts_per_step))
+    training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
+    return config.model_copy(update={"method": method, "training": training})
+
+
+def _check_settings(config: RunConfig) -> None:
+    """Let the engine refuse what it cannot do, before anything is loaded or written."""
+    from rlsr.engines.trl.settings import grpo_arguments
+
+    grpo_arguments(config, output_dir="", device="cpu", bfloat16=False, num_steps=1)
+
+
+def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
+    found = []
+    limit = config.method.max_response_tokens
+    if limit is not None and references.maximum > limit:
+        found.append(
+            f"method.max_response_tokens is {limit}, but the longest reference has {references.maximum} tokens: "
+            "responses as long as it are cut"
+        )
+    if len(dataset.train) < config.training.prompts_per_step:
+        found.append(
+            f"training.prompts_per_step is {config.training.prompts_per_step}, but there are only "
+            f"{len(dataset.train)} training prompts: a step holds some of them twice"
+        )
+    if config.evaluation.enabled and not dataset.heldout:
+        found.append(
+            "no row is held out (data.heldout is 0): nothing will be measured before and after"
+        )
+    if dataset.report.skipped:
+        found.append(f"{len(dataset.report.skipped)} bad rows are skipped (data.on_bad_row)")
+    return found
+
+
+def _lengths(lengths: Sequence[int]) -> TokenLengths:
+    if len(lengths) == 1:
+        return TokenLengths(lengths[0], lengths[0], lengths[0])
+    p95 = statistics.quantiles(lengths, n=20, method="inclusive")[-1]
+    return TokenLengths(statistics.median(lengths), p95, max(lengths))
+
+
+def _num_parameters(model_config: Any) -> int:
+    """Count weights by building the model without memory for them."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(model_config)
+    return sum(weight.numel() for weight in model.parameters())

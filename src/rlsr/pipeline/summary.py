@@ -1,0 +1,92 @@
+"""What a run has done, for people and for ``manifest.json``."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rlsr.evaluation import MetricChange
+from rlsr.pipeline.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run has done."""
+
+    path: Path
+    """The run directory."""
+    changes: tuple[MetricChange, ...]
+    """Held-out metrics before and after; empty without an evaluation."""
+    seconds: Mapping[str, float]
+    """Wall-clock by stage of this session."""
+    num_steps: int
+    """Optimiser steps of the run."""
+    warnings: tuple[str, ...]
+    """What the numbers of the run say that a person should know."""
+
+
+def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Find in the numbers of a run what would otherwise pass unseen.
+
+    Args:
+        metrics: The rows of ``metrics.jsonl``.
+
+    Returns:
+        One sentence a finding.
+    """
+    found = []
+    cut = _mean(metrics, "reward/share_cut_by_encoder")
+    if cut:
+        found.append(
+            f"{cut:.1%} of the texts were longer than the encoder reads (embedding.max_tokens): "
+            "the reward did not see their ends"
+        )
+    unscored = sum(row["reward/num_unscored"] for row in metrics)
+    if unscored:
+        found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
+    without_signal = _mean(metrics, "advantage/share_without_signal")
+    if without_signal > 0.5:
+        found.append(
+            f"{without_signal:.0%} of the groups had no signal: their responses all got the same reward"
+        )
+    return found
+
+
+def _mean(metrics: Sequence[Mapping[str, Any]], name: str) -> float:
+    values = [row[name] for row in metrics if row.get(name) is not None]
+    return statistics.fmean(values) if values else 0.0
+
+
+def manifest(
+    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, Any]], final: str
+) -> dict[str, Any]:
+    """Put together what ``manifest.json`` says.
+
+    Args:
+        plan: What was planned.
+        summary: What was done.
+        metrics: The rows of ``metrics.jsonl``.
+        final: The trained model's directory, as seen from the run directory.
+
+    Returns:
+        JSON-ready facts.
+    """
+    report = plan.dataset.report
+    return {
+        "num_steps": summary.num_steps,
+        "method": plan.config.method.type,
+        "model": plan.config.model.name,
+        "data": {
+            "source": report.source,
+            "num_rows": report.num_rows,
+            "num_train": report.num_train,
+            "num_heldout": report.num_heldout,
+            "skipped": [problem.line for problem in report.skipped],
+        },
+        "seconds": dict(summary.seconds),
+        "peak_memory_gb": max((row["memory/peak_gb"] for row in metrics), default=None),
+        "heldout": [asdict(change) for change in summary.changes],
+        "warnings": [*plan.warnings, *summary.warnings],
+        "final": final,
+    }

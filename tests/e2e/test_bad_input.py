@@ -44,7 +44,7 @@ def workplace(tmp_path: Path) -> Path:
         (["train", "--data", "good.jsonl", "method.max_prompt_tokens=3"], ["good.jsonl:1", "prompt too long", "max_prompt_tokens"]),
         (["train", "--data", "good.jsonl", "engine.options.beta=0.1"], ["engine.options.beta", "rlsr sets"]),
         (["train", "--data", "good.jsonl", "engine.options.tempo=1"], ["engine.options.tempo", "no such field"]),
-        (["train", "--data", "good.jsonl", "embedding=builtin:wordllama"], ["independent_embedding"]),
+        (["train", "--data", "good.jsonl", "evaluation.independent_embedding=builtin:minilm"], ["independent_embedding"]),
         (["train", "--data", "good.jsonl", "device=cuda"], ["device", "cuda"]),
         (["train", "--data", "good.jsonl", "--model", "builtin:nothing"], ["builtin:nothing", "builtin:smollm2-135m"]),
         (["train", "--data", "good.jsonl", "--model", "./no/such/model"], ["./no/such/model", "cannot be loaded"]),

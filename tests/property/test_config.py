@@ -92,7 +92,7 @@ methods = st.builds(
         AdvantageConfig,
         scale=st.sampled_from(["group_std", "none"]),
         std_floor=not_negative,
-        min_std=not_negative,
+        min_std=st.floats(min_value=1e-9, max_value=1e6),
     ),
 )
 trainings = st.builds(

@@ -1,5 +1,6 @@
 """``rlsr data check``: can this file be trained on?"""
 
+import json
 from typing import Annotated
 
 import typer
@@ -31,8 +32,11 @@ def check(
     ] = None,
 ) -> None:
     """Read every row, list every problem with its place, and show what was understood."""
-    settings = [f"data.path={path}", *(overrides or [])]
-    config = load_config(overrides=[*settings, f"model={model}"] if model else settings)
+    # As JSON texts, which are YAML too: a file may be named like a number or a table.
+    settings = [f"data.path={json.dumps(path)}", *(overrides or [])]
+    if model:
+        settings.append(f"model={json.dumps(model)}")
+    config = load_config(overrides=settings)
     if model is None:
         dataset = load_dataset(config.data)
     else:

@@ -125,7 +125,9 @@ class LiveObserver:
         Args:
             name: In words.
         """
-        self._progress.reset(self._task, description=name, total=None, completed=0)
+        # A new task: resetting the old one would keep its total.
+        self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(name, total=None)
 
     def on_progress(self, done: int, total: int) -> None:
         """Move the bar.

@@ -31,7 +31,7 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
     """
     count = changes[0].difference.num
     table = Table(
-        title=f"{count} held-out prompts, greedy responses, {confidence:.0%} intervals",
+        title=f"{count} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
         title_justify="left",
         box=box.SIMPLE,
     )

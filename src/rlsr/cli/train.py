@@ -1,5 +1,6 @@
 """``rlsr train``: from a config or a data file to a trained and evaluated model."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,8 +54,9 @@ def train(
     """Train a policy by RLSR and measure it on held-out prompts before and after."""
     files, overrides = _split_arguments(arguments or [])
     overrides = [
-        *([f"data={data}"] if data else []),
-        *([f"model={model}"] if model else []),
+        # As JSON texts, which are YAML too: a file may be named like a number or a table.
+        *([f"data={json.dumps(data)}"] if data else []),
+        *([f"model={json.dumps(model)}"] if model else []),
         *overrides,
     ]
     config = _choose_config(files, overrides, out, resume=resume)

@@ -6,6 +6,7 @@ later layer changes the type.
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Ru
     Raises:
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once.
     """
-    merged: Table = {}
+    # The default's type stands from the start, so that a layer that changes it is seen to do so.
+    merged: Table = _with_type_tags({"embedding": {}})
     for file in files:
         merged = _merge(merged, _expand(_read_yaml(file)))
     for override in overrides:
@@ -64,19 +66,52 @@ def config_from_table(table: Table) -> RunConfig:
         raise ConfigError("\n".join(lines)) from error
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice, of which YAML would silently keep the last."""
+class _ConfigLoader(yaml.SafeLoader):
+    """SafeLoader without three surprises: a key written twice, 1e-4 read as a text, 2026-01-01 read as a date.
+
+    YAML would silently keep the last of equal keys; PyYAML wants a dot in every number with an exponent.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool | None):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a plain word", key_node.start_mark
+                )
             if key in seen:
                 raise ConfigError(
                     f"{self.name}:{key_node.start_mark.line + 1}: the key {key!r} is written twice; keep one of them"
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+_ConfigLoader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_ConfigLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _load_yaml(text: str, name: str) -> Any:
+    """Read YAML; ``name`` says where errors are."""
+    try:
+        loader = _ConfigLoader(text)
+        loader.name = name
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not valid YAML: {error}") from error
 
 
 def _read_yaml(file: Path) -> Table:
@@ -86,14 +121,7 @@ def _read_yaml(file: Path) -> Table:
         raise ConfigError(f"{file}: there is no such config file{_similar_file(file)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as UTF-8 text: {error}") from error
-    loader = _UniqueKeyLoader(text)
-    loader.name = str(file)
-    try:
-        table = loader.get_single_data()
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
+    table = _load_yaml(text, str(file))
     if table is None:
         return {}
     if not isinstance(table, dict):
@@ -117,10 +145,7 @@ def _parse_override(argument: str) -> Table:
         raise ConfigError(
             f"{argument!r}: an override is written dotted.key=value, as in method.num_generations=4"
         )
-    try:
-        parsed: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{argument!r}: the value is not valid YAML: {error}") from error
+    parsed = _load_yaml(value, argument)
     for part in reversed(key.split(".")):
         parsed = {part: parsed}
     table: Table = parsed
@@ -169,16 +194,23 @@ def _with_type_tags(table: Table) -> Table:
 
 def _describe(detail: ErrorDetails) -> str:
     """Say where, what the rule is, what was got and the way out, in one line."""
-    # A union puts its tag into the place; the user never wrote it there.
-    place = [str(part) for part in detail["loc"] if part not in {"sentence-transformers", "static"}]
+    place = [str(part) for part in detail["loc"]]
+    if place[:1] == ["embedding"]:
+        # A union puts its tag into the place; the user never wrote it there.
+        del place[1:2]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
         return f"{key}: unknown setting{_similar_key(place)}"
     if detail["type"] == "value_error":
         message = detail["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
-    rule = detail["msg"].removeprefix("Input should be ")
-    return f"{key}: must be {rule}, got {detail['input']!r}"
+    if detail["type"] == "union_tag_invalid":
+        return f"{key}.type: must be {detail['ctx']['expected_tags']}, got {detail['ctx']['tag']!r}"
+    if detail["type"] == "missing":
+        return f"{key}: is missing"
+    rule = detail["msg"]
+    rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
+    return f"{key}: {rule}, got {detail['input']!r}"
 
 
 def _similar_key(place: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ class AdvantageConfig(ConfigTable):
     """``group_std`` divides by max(standard deviation of the group, ``std_floor``); ``none`` only subtracts the mean."""
     std_floor: float = Field(default=0.02, ge=0)
     """Smallest divisor, in units of the reward: a group of nearly equal cosines is not blown up to full size."""
-    min_std: float = Field(default=1e-6, ge=0)
+    min_std: float = Field(default=1e-6, ge=1e-9)
     """Groups whose rewards spread no more than this have no signal: they are counted and take no part in the update."""
 
 

@@ -52,6 +52,13 @@ class RunConfig(ConfigTable):
         return self
 
     @property
+    def independent_embedding(self) -> str | None:
+        """The encoder of the independent metric, with ``auto`` filled in."""
+        if self.evaluation.independent_embedding != "auto":
+            return self.evaluation.independent_embedding
+        return "builtin:minilm" if self.embedding.type == "static" else "builtin:wordllama"
+
+    @property
     def learning_rate(self) -> float:
         """The peak learning rate, with the default of the trained weights filled in."""
         if self.training.learning_rate is not None:

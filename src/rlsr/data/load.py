@@ -129,7 +129,7 @@ def _divide(
         )
     if num_marked and config.heldout != DataConfig.model_fields["heldout"].default:
         logger.warning(
-            "data.heldout=%s has no effect: %d rows are marked as held out",
+            "data.heldout=%g has no effect: %d rows are marked as held out",
             config.heldout,
             num_marked,
         )

@@ -58,4 +58,5 @@ def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
     """
     rows = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    with np.errstate(invalid="ignore"):  # an infinite row becomes NaN, which rewards leave unscored
+        return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)

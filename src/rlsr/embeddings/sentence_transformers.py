@@ -33,9 +33,8 @@ class SentenceTransformersEmbedder:
         self._model = _load(config, device if config.device == "auto" else config.device)
         self._prompt = _prompt_text(config, self._model.prompts)
         if config.max_tokens is not None:
-            self._model.max_seq_length = min(
-                config.max_tokens, self._model.max_seq_length or config.max_tokens
-            )
+            _check_max_tokens(config, self._model.max_seq_length)
+            self._model.max_seq_length = config.max_tokens
         self._max_tokens: int | None = self._model.max_seq_length
 
     @property
@@ -61,13 +60,18 @@ class SentenceTransformersEmbedder:
             Unit vectors in the order of the texts; flags for texts longer than the encoder's limit.
         """
         distinct = list(dict.fromkeys(texts))
-        place = {text: row for row, text in enumerate(distinct)}
+        row_of = {text: row for row, text in enumerate(distinct)}
         lengths = self._token_counts(distinct)
         dimension = self._model.get_embedding_dimension()
         vectors = np.zeros((len(distinct), dimension), dtype=np.float32)
         limit = self._max_tokens
         seen = [length if limit is None else min(length, limit) for length in lengths]
-        for batch in batches_by_token_budget(seen, self._config.tokens_per_batch):
+        # A transformer would give even an empty text a direction, that of its special tokens.
+        visible = [row for row, text in enumerate(distinct) if text.strip()]
+        for places in batches_by_token_budget(
+            [seen[row] for row in visible], self._config.tokens_per_batch
+        ):
+            batch = [visible[place] for place in places]
             vectors[batch] = self._model.encode(
                 [distinct[row] for row in batch],
                 prompt=self._prompt,
@@ -78,7 +82,7 @@ class SentenceTransformersEmbedder:
         truncated = np.array(
             [limit is not None and length > limit for length in lengths], dtype=np.bool_
         )
-        rows = [place[text] for text in texts]
+        rows = [row_of[text] for text in texts]
         return Encoding(vectors=unit_rows(vectors[rows]), truncated=truncated[rows])
 
     def _token_counts(self, texts: Sequence[str]) -> list[int]:
@@ -111,7 +115,7 @@ def _load(config: SentenceTransformersEmbedding, device: str) -> Any:
             trust_remote_code=config.trust_remote_code,
             model_kwargs={"dtype": getattr(torch, config.dtype)},
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:
         raise ModelError(
             f"embedding.model: {config.model!r} cannot be loaded as a sentence-transformers model: {error}. "
             "Check the name, give a local directory, or use builtin:minilm or builtin:wordllama"
@@ -130,6 +134,14 @@ def _prompt_text(config: SentenceTransformersEmbedding, prompts: dict[str, str])
             f"embedding.prompt_name: {config.model} has no prompt {config.prompt_name!r}; it has {sorted(prompts)}"
         )
     return prompts[config.prompt_name]
+
+
+def _check_max_tokens(config: SentenceTransformersEmbedding, limit: int | None) -> None:
+    """Refuse a limit beyond the model's own, which would have no effect."""
+    if config.max_tokens is not None and limit is not None and config.max_tokens > limit:
+        raise ConfigError(
+            f"embedding.max_tokens: must be at most {limit}, the maximum of {config.model}, got {config.max_tokens}"
+        )
 
 
 def _revision(model: Any) -> str | None:

@@ -129,7 +129,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def _resolve(config: RunConfig, dataset: Dataset, references: TokenLengths) -> RunConfig:
-    """Fill in what follows from the data: response length, steps, learning rate."""
+    """Fill in what follows from the data and from other settings: response length, steps, learning rate, scorer."""
     method, training = config.method, config.training
     if method.max_response_tokens is None:
         tokens = min(max(2 * math.ceil(references.p95), 32), 2048)
@@ -138,7 +138,12 @@ def _resolve(config: RunConfig, dataset: Dataset, references: TokenLengths) -> R
     if steps is None:
         steps = max(1, math.ceil(training.epochs * len(dataset.train) / training.prompts_per_step))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
-    return config.model_copy(update={"method": method, "training": training})
+    evaluation = config.evaluation.model_copy(
+        update={"independent_embedding": config.independent_embedding}
+    )
+    return config.model_copy(
+        update={"method": method, "training": training, "evaluation": evaluation}
+    )
 
 
 def _check_settings(config: RunConfig) -> None:

@@ -100,7 +100,6 @@ def _open_for_resume(path: Path, config: RunConfig) -> RunDirectory:
             "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
         )
     _check_same_data(run, config)
-    run.drop_cut_off_metrics()
     return run
 
 

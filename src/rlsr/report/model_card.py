@@ -82,7 +82,7 @@ def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:
     return [
         "## Held-out prompts",
         "",
-        f"Greedy responses to {count} prompts that were not trained on; {confidence:.0%} bootstrap intervals over prompts.",
+        f"Greedy responses to {count} prompts that were not trained on; {100 * confidence:g}% bootstrap intervals over prompts.",
         "",
         "| metric | before | after | difference |",
         "|---|---|---|---|",

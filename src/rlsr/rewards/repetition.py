@@ -6,6 +6,7 @@ text at once; windows that share a hash are compared character by character, so 
 never gives a wrong answer.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -50,7 +51,11 @@ def shares_longer_than(first: str, second: str, length: int) -> bool:
         True if such a passage exists.
     """
     window = length + 1
-    hashes, others = _window_hashes(first, window), _window_hashes(second, window)
+    # Hashes of one text can be compared with each other, so both texts are hashed as one; the windows across the border
+    # belong to neither.
+    together = _window_hashes(first + second, window)
+    hashes = together[: max(len(first) - window + 1, 0)]
+    others = together[len(first) :]
     common = np.intersect1d(hashes, others)
     if common.size == 0:
         return False
@@ -79,15 +84,18 @@ def breaks_repetition_rule(
     """
     if not config.enabled:
         return False
-    # "longer than both" for whole numbers of characters is "longer than the larger, rounded down".
-    length = max(config.min_characters, int(config.min_reference_share * len(reference)))
+    # "longer than both" for whole numbers of characters is "longer than the larger, rounded down"; the little more keeps
+    # 0.29 * 100 from being rounded to 28.
+    length = max(
+        config.min_characters, math.floor(config.min_reference_share * len(reference) + 1e-9)
+    )
     if config.between == "response":
         return repeats_longer_than(response, length)
     return shares_longer_than(prompt, response, length)
 
 
 def _window_hashes(text: str, window: int) -> Hashes:
-    """Hash every window of a text; equal windows have equal hashes."""
+    """Hash every window of a text; within it, equal windows have equal hashes."""
     count = len(text) - window + 1
     if count <= 0:
         return np.empty(0, dtype=np.int64)

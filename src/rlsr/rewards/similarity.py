@@ -26,8 +26,9 @@ def cosine_rewards(responses: Vectors, references: Vectors) -> Scores:
         arXiv 2510.14200, the definition of r(x, y, y*); deviations: none.
     """
     left, right = responses.astype(np.float64), references.astype(np.float64)
-    dots = np.einsum("ij,ij->i", left, right)
-    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    with np.errstate(invalid="ignore"):  # what is not finite is unscored below
+        dots = np.einsum("ij,ij->i", left, right)
+        lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     scorable = np.isfinite(lengths) & (lengths > 0)
     cosines = np.divide(dots, lengths, out=np.full(len(dots), np.nan), where=scorable)
     clipped: Scores = np.clip(cosines, -1.0, 1.0)

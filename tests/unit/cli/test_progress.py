@@ -4,7 +4,6 @@ import io
 import re
 from collections.abc import Mapping
 
-import pytest
 from rich.console import Console
 
 from rlsr.cli.progress import LiveObserver, PlainObserver, step_line
@@ -108,10 +107,6 @@ def test_a_new_stage_starts_from_nothing() -> None:
     assert " 0/" in bar_of_the_second_stage()
 
 
-@pytest.mark.xfail(
-    reason="BUG cli/progress.py:128: rich's Progress.reset ignores total=None, so that a new stage shows "
-    "the total of the one before (0/9) until its first progress"
-)
 def test_the_total_of_a_new_stage_is_unknown() -> None:
     assert " 0/?" in bar_of_the_second_stage()
 

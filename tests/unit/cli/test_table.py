@@ -59,13 +59,7 @@ def test_an_interval_that_could_not_be_made_is_nan_and_not_zero() -> None:
     ("confidence", "title"),
     [
         (0.9, "90% intervals"),
-        pytest.param(
-            0.995,
-            "99.5% intervals",
-            marks=pytest.mark.xfail(
-                reason="BUG cli/table.py:34: '.0%' calls a 99.5 % interval 100%"
-            ),
-        ),
+        (0.995, "99.5% intervals"),
     ],
 )
 def test_the_title_names_the_level(confidence: float, title: str) -> None:

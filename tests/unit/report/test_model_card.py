@@ -114,10 +114,6 @@ def test_without_an_evaluation_the_card_says_so() -> None:
 
 
 @pytest.mark.parametrize(("confidence", "text"), [("0.975", "97.5%"), ("0.995", "99.5%")])
-@pytest.mark.xfail(
-    reason="BUG report/model_card.py:85 and cli/table.py:34: '.0%' rounds the level, so a 97.5 % interval "
-    "is called 98% and a 99.5 % one 100%"
-)
 def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -> None:
     card = model_card("out", config(f"evaluation.confidence={confidence}"), CHANGES)
     assert f"{text} bootstrap intervals" in card

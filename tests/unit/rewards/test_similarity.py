@@ -86,11 +86,6 @@ def test_a_vector_without_a_direction_is_unscored_on_either_side(bad: tuple[floa
     assert scores[2] == pytest.approx(1.0)
 
 
-@pytest.mark.xfail(
-    reason="BUG rewards/similarity.py:30: an infinite next to a zero vector multiplies to NaN with a "
-    "RuntimeWarning (an error under this project's tests); the score itself is right",
-    raises=RuntimeWarning,
-)
 def test_an_infinite_and_a_zero_vector_are_unscored_without_a_warning() -> None:
     assert np.isnan(cosine_rewards(vectors((np.inf, 0.0)), vectors((0.0, 0.0)))).all()
 

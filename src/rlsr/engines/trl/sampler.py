@@ -32,6 +32,7 @@ class PromptSampler(torch.utils.data.Sampler[int]):
         repeats: int,
         seed: int,
     ) -> None:
+        assert num_prompts > 0, "a set without training prompts is refused when it is read"
         self._num_prompts = num_prompts
         self._prompts_per_step = prompts_per_step
         self._num_generations = num_generations

@@ -15,6 +15,13 @@ _SCHEDULES = {
 }
 
 
+# Fields that follow from those that we set, or would quietly contradict them.
+_MANAGED = (
+    "fp16", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
+    "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
+)  # fmt: skip
+
+
 def micro_batch_size(config: RunConfig) -> int:
     """Choose the responses of one forward pass.
 
@@ -148,9 +155,10 @@ def check_processes(num_processes: int, world_size: int) -> None:
 def _check_options(options: dict[str, Any], ours: dict[str, Any]) -> None:
     from trl import GRPOConfig
 
+    managed = {*ours, *_MANAGED}
     known = {field.name for field in dataclasses.fields(GRPOConfig) if field.init}
     for name in options:
-        if name in ours:
+        if name in managed:
             raise ConfigError(
                 f"engine.options.{name}: rlsr sets this field itself; use the setting of method, training or model"
             )

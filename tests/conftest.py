@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tiny import Cli, save_tiny_model, write_tiny_data
 

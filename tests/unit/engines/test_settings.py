@@ -151,9 +151,7 @@ def test_an_unknown_option_gets_the_nearest_name() -> None:
 
 def test_a_value_that_trl_refuses_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"engine\.options: TRL refuses them: "):
-        make_grpo_config(
-            arguments("engine.options.lr_scheduler_kwargs=7", "engine.options.delta=x")
-        )
+        make_grpo_config(arguments("engine.options.log_completions_hub_repo=x"))
 
 
 # --- processes ----------------------------------------------------------------------------------

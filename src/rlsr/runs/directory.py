@@ -266,7 +266,9 @@ def _read_json_lines(file: Path) -> Iterator[Row]:
         except json.JSONDecodeError as error:
             if number == len(lines):
                 return
-            raise RunError(f"{file}:{number}: damaged line in the run's own file: {error}") from error
+            raise RunError(
+                f"{file}:{number}: damaged line in the run's own file: {error}"
+            ) from error
 
 
 def _read_json(file: Path) -> Row:

@@ -83,7 +83,7 @@ def _git(*arguments: str) -> str | None:
         return None
     try:
         result = subprocess.run(
-            ["git", *arguments],  # noqa: S607
+            ["git", *arguments],
             cwd=source_tree,
             capture_output=True,
             text=True,

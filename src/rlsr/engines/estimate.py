@@ -9,9 +9,10 @@ from rlsr.config.run import RunConfig
 BASE_GB = 0.9
 """Python with torch, transformers, TRL and a small encoder loaded."""
 
-# Measured over calculated, on SmolLM2-135M on two CPU cores; docs/log.md has the runs.
-GENERATE_OVERHEAD = 1.6
-UPDATE_OVERHEAD = 1.3
+# Measured time over matrix products alone, for the demo on two CPU cores (docs/log.md): sampling, attention and memory traffic
+# come on top of the products. Other devices have other overheads, hence "to a factor of two".
+GENERATE_OVERHEAD = 6.3
+UPDATE_OVERHEAD = 3.4
 
 
 @dataclass(frozen=True)

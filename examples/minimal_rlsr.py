@@ -135,7 +135,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=4, help="prompts a step")
     parser.add_argument("--generations", type=int, default=8, help="responses a prompt")
     parser.add_argument("--tokens", type=int, default=80, help="longest response")
-    parser.add_argument("--lr", type=float, default=3e-5)
+    parser.add_argument("--lr", type=float, default=5e-5)
     parser.add_argument("--kl", type=float, default=0.001)
     return parser.parse_args()
 

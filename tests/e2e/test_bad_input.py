@@ -1,6 +1,7 @@
 """Every mistake of a user ends with one message that says where and how to get on, exit code 2, and nothing written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,47 @@ def test_an_encoder_that_cannot_be_loaded_leaves_no_run_directory(
     assert "embedding.model" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (workplace / "run").exists()
+
+
+def test_what_the_policy_cannot_hold_is_refused(
+    cli: Cli, tiny_model: Path, workplace: Path
+) -> None:
+    result = cli(
+        "train", "--data", "good.jsonl", "--model", tiny_model, "method.max_response_tokens=600",
+        cwd=workplace,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "method.max_response_tokens" in result.stderr
+    assert "512" in result.stderr
+
+
+def test_a_template_that_refuses_a_row_makes_it_a_bad_row(
+    cli: Cli, tiny_model: Path, workplace: Path
+) -> None:
+    strict = shutil.copytree(tiny_model, workplace / "strict")
+    template = strict / "chat_template.jinja"
+    refusal = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
+    )
+    template.write_text(refusal + template.read_text(encoding="utf-8"), encoding="utf-8")
+    row = {"prompt": "a", "response": "b", "system": "be brief"}
+    (workplace / "system.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    result = cli("train", "--data", "system.jsonl", "--model", strict, cwd=workplace)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "system.jsonl:1" in result.stderr
+    assert "No system role" in result.stderr
+
+
+def test_a_check_lists_every_problem(cli: Cli, workplace: Path) -> None:
+    rows = "".join(json.dumps({"prompt": f"p{n}", "response": ""}) + "\n" for n in range(25))
+    (workplace / "many.jsonl").write_text(rows, encoding="utf-8")
+    result = cli("data", "check", "many.jsonl", cwd=workplace)
+    assert result.returncode == 2
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines()] == [
+        f"many.jsonl:{n}" for n in range(1, 26)
+    ]
+    assert "... and 5 more" in result.stderr
 
 
 def test_skipped_rows_are_counted_in_the_report(

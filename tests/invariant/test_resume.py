@@ -62,6 +62,20 @@ def test_resume_refuses_other_data(
     assert "own.jsonl has changed" in result.stderr
 
 
+def test_half_a_checkpoint_is_passed_over(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert cli("train", *tiny_settings, "--out", whole).returncode == 0
+    _interrupt_after(2, whole, broken)
+    newest = broken / "checkpoints" / "checkpoint-2"
+    (newest / "trainer_state.json").write_text("{", encoding="utf-8")
+    (newest / "model.safetensors").write_bytes(b"")
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert _numbers(broken) == _numbers(whole)
+
+
 def _interrupt_after(step: int, whole: Path, broken: Path) -> None:
     """Copy a run as it stood on disk after a step, its last line of metrics cut off by the crash."""
     shutil.copytree(whole, broken)

@@ -74,6 +74,7 @@ def rollout(trainer: RlsrTrainer) -> dict[str, Any]:
                 "compute_entropy",
             ],
         ),
+        ("create_scheduler", ["self", "num_training_steps", "optimizer"]),
         ("create_model_card", ["self"]),
     ],
 )

@@ -1,13 +1,15 @@
 """``rlsr data check``: can this file be trained on?"""
 
 import json
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from rlsr.config.load import load_config
-from rlsr.data import Dataset, load_dataset
+from rlsr.config import RunConfig, load_config
+from rlsr.data import Dataset, PromptRecord, load_dataset
+from rlsr.errors import DataError
 
 app = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
 
@@ -37,18 +39,26 @@ def check(
     if model:
         settings.append(f"model={json.dumps(model)}")
     config = load_config(overrides=settings)
-    if model is None:
-        dataset = load_dataset(config.data)
-    else:
-        from rlsr.models import load_tokenizer, prompt_ids
-
-        tokenizer = load_tokenizer(config.model)
+    try:
         dataset = load_dataset(
             config.data,
-            count_tokens=lambda record: len(prompt_ids(tokenizer, record.messages)),
-            max_prompt_tokens=config.method.max_prompt_tokens,
+            count_tokens=_counter(config) if model else None,
+            max_prompt_tokens=config.method.max_prompt_tokens if model else None,
         )
+    except DataError as error:
+        # A check that was asked for lists every problem; the message holds the first.
+        for line in error.problems:
+            print(line)
+        raise
     _show(dataset)
+
+
+def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
+    """Count a prompt's tokens as the policy does."""
+    from rlsr.models import load_tokenizer, prompt_ids
+
+    tokenizer = load_tokenizer(config.model)
+    return lambda record: len(prompt_ids(tokenizer, record.messages))
 
 
 def _show(dataset: Dataset) -> None:

@@ -58,7 +58,7 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; go on with `rlsr train --resume --out DIR`", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 

@@ -74,16 +74,25 @@ def train(
         _show_plan(console, plan, estimate_run(plan))
         return
     _show_head(console, plan)
+    console.print(f"run directory: {path}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
-    with watcher as observer:
-        summary = train_run(plan, path, resume=resume, observer=observer)
+    try:
+        with watcher as observer:
+            summary = train_run(plan, path, resume=resume, observer=observer)
+    except KeyboardInterrupt:
+        console.print(
+            f"\ninterrupted; `rlsr train --resume --out {path}` goes on from the last checkpoint (one every "
+            f"{config.training.save_every} steps)",
+            markup=False,
+        )
+        raise typer.Exit(code=130) from None
     if summary.changes:
         console.print()
         console.print(change_table(summary.changes, config.evaluation.confidence))
     for warning in summary.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
     minutes = sum(summary.seconds.values()) / 60
-    console.print(f"\n{plan.num_steps} steps and evaluation took {minutes:.1f} minutes")
+    console.print(f"\ntraining and evaluation took {minutes:.1f} minutes in this session")
     console.print(f"run directory: {path}", markup=False)
     console.print(f"  samples of rollouts: {path / 'samples'}", markup=False)
     console.print(f"  held-out responses:  {path / 'evaluation'}", markup=False)

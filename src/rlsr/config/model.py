@@ -29,5 +29,7 @@ class ModelConfig(ConfigTable):
     """Type of the weights; ``auto`` is bfloat16 where the hardware computes in it, else float32."""
     lora: LoraConfig | None = LoraConfig()
     """Adapters to train; null trains all weights."""
+    chat_template_kwargs: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Variables of the chat template, as in ``{enable_thinking: false}`` for models that would think first."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""

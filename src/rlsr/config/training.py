@@ -23,7 +23,7 @@ class TrainingConfig(ConfigTable):
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
     """What follows the warm-up: constant, or down to zero at the last step."""
     warmup_steps: int = Field(default=3, ge=0)
-    """Steps over which the learning rate rises from zero."""
+    """Steps before the peak learning rate is reached; the first one learns already."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay of AdamW."""
     adam_betas: tuple[float, float] = (0.9, 0.95)

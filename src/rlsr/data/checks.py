@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Entry, MarkedRecord, Problem
+from rlsr.errors import DataError
 
 CountTokens = Callable[[PromptRecord], int]
 
@@ -15,14 +16,14 @@ def check_length(
 
     Args:
         entries: What became of the rows so far.
-        count_tokens: Counts a prompt's tokens, chat template included.
+        count_tokens: Counts a prompt's tokens, chat template included; its DataError makes the row a problem.
         max_prompt_tokens: The budget.
 
     Returns:
         As many entries, in the same order.
     """
     return [
-        _check_record_length(entry, count_tokens(entry.record), max_prompt_tokens)
+        _check_record_length(entry, count_tokens, max_prompt_tokens)
         if isinstance(entry, MarkedRecord)
         else entry
         for entry in entries
@@ -75,7 +76,11 @@ def prompt_key(record: PromptRecord) -> Hashable:
     )
 
 
-def _check_record_length(entry: MarkedRecord, num_tokens: int, budget: int) -> Entry:
+def _check_record_length(entry: MarkedRecord, count_tokens: CountTokens, budget: int) -> Entry:
+    try:
+        num_tokens = count_tokens(entry.record)
+    except DataError as error:
+        return Problem(entry.record.location, "bad_conversation", str(error))
     if num_tokens <= budget:
         return entry
     return Problem(

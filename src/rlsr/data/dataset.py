@@ -1,7 +1,9 @@
 """A loaded dataset and the report on it."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 
 from rlsr.data.layouts import LayoutName
@@ -48,6 +50,17 @@ class Dataset:
     heldout: tuple[PromptRecord, ...]
     """Never trained on; empty if nothing is held out."""
     report: DataReport
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all records and their split, wherever they came from; equal data give equal hashes."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.heldout):
+            for record in part:
+                facts = {**asdict(record), "location": None}
+                digest.update(json.dumps(facts, sort_keys=True).encode())
+            digest.update(b"|")
+        return digest.hexdigest()
 
 
 def measure_prompts(records: Sequence[PromptRecord]) -> Lengths:

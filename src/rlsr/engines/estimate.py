@@ -144,3 +144,5 @@ def _multiply(batch: Any, layers: list[Any], device: str) -> None:
         batch @ layer
     if device == "cuda":
         torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()

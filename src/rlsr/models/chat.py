@@ -1,34 +1,45 @@
 """How a conversation becomes the tokens that a policy reads."""
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any
 
+from rlsr.config.model import ModelConfig
 from rlsr.data.record import Message
+from rlsr.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 PLAIN_TEMPLATE = (
+    "{{ bos_token or '' }}"
     "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}\n\n{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 """For base models, which come without a template: roles in words, a blank line between turns."""
 
 
-def ensure_chat_template(tokenizer: Any, name: str) -> None:
-    """Give a tokenizer without a chat template the plain one.
+def prepare_chat_template(tokenizer: Any, config: ModelConfig) -> None:
+    """Settle how the policy is asked: by its own template or the plain one, with the config's variables set.
 
-    It is saved with the trained model, so that the model is asked later in the form that it was trained in.
+    The template is saved with the trained model, so that the model is asked later in the form that it was trained in.
+    The variables are written into the template itself, so that rollouts, evaluation and later use cannot differ.
 
     Args:
         tokenizer: Changed in place.
-        name: The model's name, for the log.
+        config: Its name is for the log; ``chat_template_kwargs`` are the variables.
     """
     if tokenizer.chat_template is None:
         logger.warning(
-            "%s has no chat template; prompts are written as 'User: ...' and 'Assistant:'", name
+            "%s has no chat template; prompts are written as 'User: ...' and 'Assistant:'",
+            config.name,
         )
         tokenizer.chat_template = PLAIN_TEMPLATE
+    variables = [
+        f"{{%- set {name} = {json.dumps(value)} -%}}"
+        for name, value in config.chat_template_kwargs.items()
+    ]
+    tokenizer.chat_template = "".join([*variables, tokenizer.chat_template])
 
 
 def as_chat(messages: Sequence[Message]) -> list[dict[str, str]]:
@@ -52,10 +63,20 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
 
     Returns:
         Token ids, special tokens of the template included.
+
+    Raises:
+        DataError: The template refuses the prompt, as some refuse system messages.
     """
-    text = tokenizer.apply_chat_template(
-        as_chat(messages), add_generation_prompt=True, tokenize=False
-    )
+    from jinja2 import TemplateError
+
+    try:
+        text = tokenizer.apply_chat_template(
+            as_chat(messages), add_generation_prompt=True, tokenize=False
+        )
+    except TemplateError as error:
+        raise DataError(
+            f"the policy's chat template refuses the prompt: {error}; change the row or use another policy"
+        ) from error
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

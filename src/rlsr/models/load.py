@@ -7,7 +7,7 @@ from typing import Any, Literal
 from rlsr.config.model import ModelConfig
 from rlsr.errors import EngineError, MissingPackageError, ModelError
 from rlsr.models.builtin import resolve_model_name
-from rlsr.models.chat import ensure_chat_template
+from rlsr.models.chat import prepare_chat_template
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ class Policy:
     """Its tokenizer, padding on the left and with a chat template."""
     source: str
     """Where transformers loaded it from: a directory or a Hugging Face id."""
+    published_generation: Any = None
+    """The decoding settings that the model was published with; put back before it is saved."""
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
@@ -41,7 +43,12 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     """
     torch = _torch()
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and torch.cuda.device_count() > 1:
+        raise EngineError(
+            f"device: rlsr trains on one GPU for now, but {torch.cuda.device_count()} are visible; "
+            "set CUDA_VISIBLE_DEVICES=0, or use device=cpu"
+        )
     if wanted == "cuda" and not torch.cuda.is_available():
         raise EngineError(
             "device: must be one that is there, got 'cuda' without a CUDA device; use device=cpu"
@@ -81,7 +88,7 @@ def computes_in_bfloat16(device: Device) -> bool:
     """
     torch = _torch()
     if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device == "mps":
         return False
     capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -110,9 +117,14 @@ def load_tokenizer(config: ModelConfig) -> Any:
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _cannot_load(config, "tokenizer", error) from error
     tokenizer.padding_side = "left"
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            f"model.name: the tokenizer of {config.name!r} has no end-of-sequence token, so no response would ever end; "
+            "set `eos_token` in its tokenizer_config.json"
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    ensure_chat_template(tokenizer, config.name)
+    prepare_chat_template(tokenizer, config)
     return tokenizer
 
 
@@ -153,7 +165,7 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
     Raises:
         ModelError: It cannot be found or loaded.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, GenerationConfig
 
     tokenizer = load_tokenizer(config)
     name = resolve_model_name(config.name)
@@ -166,11 +178,20 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _cannot_load(config, "model", error) from error
-    # A model that came with sampling settings of its own would warn at every greedy generation.
-    for setting in ("temperature", "top_p", "top_k"):
-        setattr(model.generation_config, setting, None)
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return Policy(model=model.to(device).eval(), tokenizer=tokenizer, source=name)
+    published = model.generation_config
+    # transformers fills what a call leaves open from here: a repetition penalty that a model was published with would
+    # make evaluation and rollouts decode differently.
+    model.generation_config = GenerationConfig(
+        bos_token_id=published.bos_token_id,
+        eos_token_id=published.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Policy(
+        model=model.to(device).eval(),
+        tokenizer=tokenizer,
+        source=name,
+        published_generation=published,
+    )
 
 
 def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:

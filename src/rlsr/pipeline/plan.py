@@ -2,13 +2,15 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.data import Dataset, load_dataset
+from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import Estimate, Workload, estimate
+from rlsr.errors import ConfigError
 from rlsr.models import (
     Device,
     choose_device,
@@ -67,15 +69,21 @@ def plan_run(config: RunConfig) -> RunPlan:
     device = choose_device(config.device)
     set_threads(config.threads)
     tokenizer = load_tokenizer(config.model)
+    counted: dict[tuple[Message, ...], int] = {}
+
+    def count_tokens(record: PromptRecord) -> int:
+        counted[record.messages] = len(prompt_ids(tokenizer, record.messages))
+        return counted[record.messages]
+
     dataset = load_dataset(
-        config.data,
-        count_tokens=lambda record: len(prompt_ids(tokenizer, record.messages)),
-        max_prompt_tokens=config.method.max_prompt_tokens,
+        config.data, count_tokens=count_tokens, max_prompt_tokens=config.method.max_prompt_tokens
     )
     records = [*dataset.train, *dataset.heldout]
-    prompts = _lengths([len(prompt_ids(tokenizer, record.messages)) for record in records])
+    prompts = _lengths([counted[record.messages] for record in records])
     references = _lengths([reference_length(tokenizer, record.reference) for record in records])
-    resolved = _resolve(config, dataset, references)
+    context = _context_length(load_model_config(config.model))
+    resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
+    _check_context(resolved, prompts, context)
     _check_settings(resolved)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
@@ -99,11 +107,12 @@ def estimate_run(plan: RunPlan) -> Estimate:
     Returns:
         The estimate, after a short measurement of the device.
     """
-    model = load_model_config(plan.config.model)
+    whole = load_model_config(plan.config.model)
+    model = whole.get_text_config()
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
     work = Workload(
-        num_parameters=_num_parameters(model),
+        num_parameters=_num_parameters(whole, plan.config),
         hidden_size=model.hidden_size,
         num_layers=model.num_hidden_layers,
         vocab_size=model.vocab_size,
@@ -128,11 +137,32 @@ def set_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def _resolve(config: RunConfig, dataset: Dataset, references: TokenLengths) -> RunConfig:
+def _context_length(model_config: Any) -> int:
+    """Read how many positions the policy knows; without such a limit as many as fit into memory."""
+    limit = getattr(model_config.get_text_config(), "max_position_embeddings", None)
+    return limit if isinstance(limit, int) else sys.maxsize
+
+
+def _check_context(config: RunConfig, prompts: TokenLengths, context: int) -> None:
+    """Refuse what would run over the policy's positions, which some policies do without a word."""
+    limit = config.method.max_response_tokens
+    assert limit is not None, "resolved before"
+    if prompts.maximum + limit > context:
+        raise ConfigError(
+            f"method.max_response_tokens: the longest prompt has {prompts.maximum} tokens, which with {limit} of the response "
+            f"is more than the {context} that {config.model.name} can hold; lower it, or lower method.max_prompt_tokens with "
+            "data.on_bad_row=skip"
+        )
+
+
+def _resolve(
+    config: RunConfig, dataset: Dataset, references: TokenLengths, *, room: int
+) -> RunConfig:
     """Fill in what follows from the data and from other settings: response length, steps, learning rate, scorer."""
     method, training = config.method, config.training
     if method.max_response_tokens is None:
         tokens = min(max(2 * math.ceil(references.p95), 32), 2048)
+        tokens = min(tokens, room) if room >= 32 else tokens
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
@@ -148,9 +178,11 @@ def _resolve(config: RunConfig, dataset: Dataset, references: TokenLengths) -> R
 
 def _check_settings(config: RunConfig) -> None:
     """Let the engine refuse what it cannot do, before anything is loaded or written."""
-    from rlsr.engines.trl.settings import grpo_arguments
+    from rlsr.engines.trl.settings import grpo_arguments, make_grpo_config
 
-    grpo_arguments(config, output_dir="", device="cpu", bfloat16=False, num_steps=1)
+    make_grpo_config(
+        grpo_arguments(config, output_dir="runs", device="cpu", bfloat16=False, num_steps=1)
+    )
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
@@ -182,11 +214,13 @@ def _lengths(lengths: Sequence[int]) -> TokenLengths:
     return TokenLengths(statistics.median(lengths), p95, max(lengths))
 
 
-def _num_parameters(model_config: Any) -> int:
+def _num_parameters(model_config: Any, config: RunConfig) -> int:
     """Count weights by building the model without memory for them."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(model_config)
+        model = AutoModelForCausalLM.from_config(
+            model_config, trust_remote_code=config.model.trust_remote_code
+        )
     return sum(weight.numel() for weight in model.parameters())

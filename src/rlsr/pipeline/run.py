@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlsr.config import RunConfig
 from rlsr.embeddings import ReferenceCache, load_embedder, load_named_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, RunError
@@ -19,7 +18,6 @@ from rlsr.rewards import ReferenceSimilarity
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.directory import write_json_lines
 from rlsr.runs.log import log_to
-from rlsr.runs.provenance import file_sha256
 
 
 def train_run(
@@ -45,7 +43,7 @@ def train_run(
     """
     observer = observer or SilentObserver()
     config = plan.config
-    run = _open_for_resume(path, config) if resume else None
+    run = _open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
@@ -53,12 +51,11 @@ def train_run(
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     evaluation = _make_evaluation(plan, embedder)
+    references = ReferenceCache(embedder, cache_directory("embeddings"))
     if run is None:
         run = RunDirectory.create(path, config)
-    run.write_provenance(collect_provenance(config.data.path, _machine(plan)))
-    reward = ReferenceSimilarity(
-        config.reward, embedder, ReferenceCache(embedder, cache_directory("embeddings"))
-    )
+    run.write_provenance(collect_provenance(_facts(plan)))
+    reward = ReferenceSimilarity(config.reward, embedder, references)
     seconds: dict[str, float] = {}
     with log_to(run.log_file):
         before = _evaluate(evaluation, policy, run, "before", observer, seconds, reuse=resume)
@@ -89,27 +86,28 @@ def train_run(
     return summary
 
 
-def _open_for_resume(path: Path, config: RunConfig) -> RunDirectory:
+def _open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
     run = RunDirectory.open(path)
     if run.is_complete:
         raise RunError(f"{path}: the run is complete; there is nothing to resume")
-    differing = _differing_keys(run.read_config().model_dump(), config.model_dump())
+    differing = _differing_keys(run.read_config().model_dump(), plan.config.model_dump())
     if differing:
         raise ConfigError(
             f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "
             "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
         )
-    _check_same_data(run, config)
+    _check_same_data(run, plan)
     return run
 
 
-def _check_same_data(run: RunDirectory, config: RunConfig) -> None:
+def _check_same_data(run: RunDirectory, plan: RunPlan) -> None:
     """Refuse to go on with other rows than the run was begun with."""
     sessions = run.read_sessions()
-    if sessions and sessions[0]["data_sha256"] != file_sha256(Path(config.data.path)):
+    if sessions and sessions[0]["data_sha256"] != plan.dataset.sha256:
+        names = [plan.config.data.path, plan.config.data.heldout_path]
         raise RunError(
-            f"{run.path}: {config.data.path} has changed since the run was begun; put the old file back, "
-            "or start a new run"
+            f"{run.path}: {' or '.join(name for name in names if name)} has changed since the run was begun; "
+            "put the old data back, or start a new run"
         )
 
 
@@ -165,10 +163,11 @@ def _evaluate(
     return scored
 
 
-def _machine(plan: RunPlan) -> dict[str, Any]:
+def _facts(plan: RunPlan) -> dict[str, Any]:
     import torch
 
     return {
+        "data_sha256": plan.dataset.sha256,
         "device": plan.device,
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if plan.device == "cuda" else None,

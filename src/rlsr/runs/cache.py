@@ -4,6 +4,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from rlsr.errors import RunError
+
 
 def cache_directory(name: str) -> Path:
     """Make and return a directory for one kind of cached thing.
@@ -15,7 +17,15 @@ def cache_directory(name: str) -> Path:
 
     Returns:
         The existing directory.
+
+    Raises:
+        RunError: It cannot be made.
     """
     path = Path(user_cache_path("rlsr")) / name
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{path}: the cache directory cannot be made: {error}; set XDG_CACHE_HOME to a place that can be written"
+        ) from error
     return path

@@ -1,6 +1,5 @@
 """With what a run ran: versions, hardware, code, data. Without it a number means nothing next year."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -18,12 +17,11 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def collect_provenance(data_path: str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
+def collect_provenance(extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """Gather what is needed to repeat a run or to doubt it.
 
     Args:
-        data_path: The config's ``data.path``; hashed where it is a file.
-        extra: What only the caller knows, such as the device and the number of threads.
+        extra: What only the caller knows, such as the device, the number of threads and the hash of the data.
 
     Returns:
         JSON-ready facts; what cannot be found out is None.
@@ -42,7 +40,6 @@ def collect_provenance(data_path: str, extra: dict[str, Any] | None = None) -> d
         "environment": {
             name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
         },
-        "data_sha256": file_sha256(Path(data_path)),
         **(extra or {}),
     }
 
@@ -93,18 +90,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return result.stdout.strip()
-
-
-def file_sha256(file: Path) -> str | None:
-    """Hash a file's content.
-
-    Args:
-        file: Any path.
-
-    Returns:
-        Hexadecimal SHA-256; None where there is no such file, as for a dataset id.
-    """
-    if not file.is_file():
-        return None
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

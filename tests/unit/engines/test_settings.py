@@ -85,10 +85,6 @@ def test_a_micro_batch_that_does_not_divide_is_refused_with_one_that_does(
         ("method.loss_average=sequence", "loss_type", "grpo"),
         ("training.learning_rate=3e-5", "learning_rate", 3e-5),
         ("model.lora=null", "learning_rate", 1e-6),
-        ("training.lr_schedule=constant", "lr_scheduler_type", "constant_with_warmup"),
-        ("training.lr_schedule=linear", "lr_scheduler_type", "linear"),
-        ("training.lr_schedule=cosine", "lr_scheduler_type", "cosine"),
-        ("training.warmup_steps=5", "warmup_steps", 5),
         ("training.weight_decay=0.1", "weight_decay", 0.1),
         ("training.adam_betas=[0.8, 0.7]", "adam_beta1", 0.8),
         ("training.adam_betas=[0.8, 0.7]", "adam_beta2", 0.7),
@@ -134,7 +130,7 @@ def test_an_option_that_rlsr_sets_itself_is_refused(option: str) -> None:
         arguments(f"engine.options.{option}=1")
     assert str(caught.value) == (
         f"engine.options.{option}: rlsr sets this field itself; "
-        "use the setting of method, training or model"
+        "see the settings of method, training and model in docs/config.md"
     )
 
 

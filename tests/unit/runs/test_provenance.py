@@ -1,6 +1,5 @@
 """With what a run ran."""
 
-import hashlib
 import json
 import os
 import platform
@@ -18,7 +17,7 @@ from rlsr.runs.provenance import PACKAGES, package_versions, processor_name
 
 
 def test_it_is_json_and_names_machine_versions_and_command() -> None:
-    found = collect_provenance("builtin:instructions")
+    found = collect_provenance()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["rlsr"] == rlsr.__version__
     assert found["python"] == platform.python_version()
@@ -29,26 +28,12 @@ def test_it_is_json_and_names_machine_versions_and_command() -> None:
 
 
 def test_the_time_is_now_with_its_zone() -> None:
-    time = datetime.fromisoformat(collect_provenance("none")["time"])
+    time = datetime.fromisoformat(collect_provenance()["time"])
     assert abs(datetime.now(tz=UTC) - time) < timedelta(minutes=1)
 
 
-def test_a_data_file_is_known_by_its_bytes(tmp_path: Path) -> None:
-    file = tmp_path / "sft.jsonl"
-    file.write_bytes(b'{"prompt": "\xff"}\r\n')
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert collect_provenance(str(file))["data_sha256"] == digest
-    file.write_bytes(b"{}")
-    assert collect_provenance(str(file))["data_sha256"] != digest
-
-
-@pytest.mark.parametrize("path", ["builtin:instructions", "org/dataset", "/"])
-def test_data_that_is_no_file_has_no_digest(path: str) -> None:
-    assert collect_provenance(path)["data_sha256"] is None
-
-
 def test_the_caller_adds_what_only_it_knows() -> None:
-    found = collect_provenance("none", {"device": "cpu", "cores": 1})
+    found = collect_provenance({"device": "cpu", "cores": 1})
     assert (found["device"], found["cores"]) == ("cpu", 1)
 
 
@@ -65,7 +50,7 @@ def test_versions_are_those_installed_and_none_for_what_is_not(
 def test_the_environment_that_decides_the_threads_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert collect_provenance("none")["environment"] == {
+    assert collect_provenance()["environment"] == {
         "OMP_NUM_THREADS": "3",
         "OMP_WAIT_POLICY": None,
     }
@@ -75,12 +60,12 @@ def test_a_source_tree_is_known_by_its_commit() -> None:
     tree = Path(rlsr.__file__).parents[2]
     if not (tree / ".git").exists():
         pytest.skip("the package does not run from a git work tree")
-    found = collect_provenance("none")
+    found = collect_provenance()
     assert re.fullmatch("[0-9a-f]{40}", found["commit"])
     assert isinstance(found["uncommitted_changes"], bool)
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    found = collect_provenance("none")
+    found = collect_provenance()
     assert (found["commit"], found["uncommitted_changes"]) == (None, None)

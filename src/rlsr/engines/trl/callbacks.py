@@ -6,11 +6,13 @@ import sys
 import time
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.trl.rollout import RewardFunction, sample_rows
 from rlsr.engines.trl.trainer import RlsrTrainer, take_phase_seconds
+from rlsr.errors import EngineError
 from rlsr.runs import RunDirectory
 
 PHASES = ("generate", "reward", "reference")
@@ -76,6 +78,7 @@ class StepRecorder(TrainerCallback):
         assert trainer is not None, "the trainer is set before it trains"
         assert trainer.group_advantages is not None, "a step begins with a rollout"
         step = int(state.global_step)
+        _check_finite(step, logs)
         metrics = self._metrics(logs, take_phase_seconds(trainer, PHASES))
         self._run.append_metrics({"step": step, **metrics})
         if self._num_sample_groups:
@@ -102,9 +105,31 @@ class StepRecorder(TrainerCallback):
             **{f"time/{phase}": value for phase, value in phases.items()},
             "time/update": update,
             "memory/peak_gb": peak_memory_gb(),
+            **peak_gpu_memory_gb(),
         }
         merged = {**renamed, **ours, **measured}
         return {name: None if value is None else float(value) for name, value in merged.items()}
+
+
+def _check_finite(step: int, logs: dict[str, Any]) -> None:
+    """Stop a run whose weights are lost; a later average over numbers that are not there would hide it."""
+    broken = [name for name in ("loss", "grad_norm") if not math.isfinite(logs.get(name, 0.0))]
+    if broken:
+        raise EngineError(
+            f"step {step}: {' and '.join(broken)} is not finite, so the policy is lost; lower training.learning_rate or "
+            "use model.dtype=float32, and start a new run (checkpoints before this step are intact)"
+        )
+
+
+def peak_gpu_memory_gb() -> dict[str, float]:
+    """Measure the most GPU memory that was allocated so far.
+
+    Returns:
+        ``memory/peak_gpu_gb`` in gigabytes (10^9 bytes); empty without a GPU.
+    """
+    if not torch.cuda.is_available():
+        return {}
+    return {"memory/peak_gpu_gb": torch.cuda.max_memory_allocated() / 1e9}
 
 
 def peak_memory_gb() -> float:

@@ -8,16 +8,9 @@ from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError, EngineError
 from rlsr.models import Device
 
-_SCHEDULES = {
-    "constant": "constant_with_warmup",
-    "linear": "linear",
-    "cosine": "cosine",
-}
-
-
 # Fields that follow from those that we set, or would quietly contradict them.
 _MANAGED = (
-    "fp16", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
+    "fp16", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
     "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
 )  # fmt: skip
 
@@ -88,8 +81,6 @@ def grpo_arguments(
         # Advantages are ours (rlsr.methods); TRL's are replaced.
         "scale_rewards": "none",
         "learning_rate": config.learning_rate,
-        "lr_scheduler_type": _SCHEDULES[training.lr_schedule],
-        "warmup_steps": training.warmup_steps,
         "weight_decay": training.weight_decay,
         "adam_beta1": training.adam_betas[0],
         "adam_beta2": training.adam_betas[1],
@@ -103,6 +94,7 @@ def grpo_arguments(
         "report_to": [],
         "disable_tqdm": True,
         "remove_unused_columns": False,
+        "trust_remote_code": config.model.trust_remote_code,
     }
     if config.model.revision is not None:
         # The reference policy is loaded by TRL and must be of the same revision.
@@ -160,7 +152,7 @@ def _check_options(options: dict[str, Any], ours: dict[str, Any]) -> None:
     for name in options:
         if name in managed:
             raise ConfigError(
-                f"engine.options.{name}: rlsr sets this field itself; use the setting of method, training or model"
+                f"engine.options.{name}: rlsr sets this field itself; see the settings of method, training and model in docs/config.md"
             )
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -1,15 +1,16 @@
 """Training a policy with TRL: put the parts together, train, save."""
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint, set_seed
+from transformers.trainer_utils import set_seed
 
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
@@ -61,23 +62,53 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Poli
     """
     trainer = make_trainer(job, observer)
     check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
-    checkpoint = get_last_checkpoint(str(job.run.checkpoints)) if resume else None
+    checkpoint = newest_complete_checkpoint(job.run.checkpoints) if resume else None
     trainer.train(resume_from_checkpoint=checkpoint)
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    save_policy(model, job.policy.tokenizer, job.run.final)
-    return Policy(model=model.eval(), tokenizer=job.policy.tokenizer, source=str(job.run.final))
+    trained = replace(job.policy, model=model.eval(), source=str(job.run.final))
+    save_policy(trained, job.run.final)
+    return trained
 
 
-def save_policy(model: Any, tokenizer: Any, directory: Path) -> None:
+def newest_complete_checkpoint(directory: Path) -> str | None:
+    """Find the checkpoint to resume from.
+
+    A run that was killed while it wrote a checkpoint leaves half of one; the trainer's state is the last file of it, so
+    that its existence means complete.
+
+    Args:
+        directory: Where checkpoints go.
+
+    Returns:
+        The path of the newest complete checkpoint; None if there is none.
+    """
+    found = [path for path in directory.glob("checkpoint-*") if _is_complete(path)]
+    if not found:
+        return None
+    return str(max(found, key=lambda path: int(path.name.removeprefix("checkpoint-"))))
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def save_policy(policy: Policy, directory: Path) -> None:
     """Save a model or an adapter so that ``transformers`` or ``peft`` load it as it is.
 
     Args:
-        model: A language model, with or without adapters.
-        tokenizer: Saved beside it.
+        policy: The policy, with or without adapters.
         directory: Where to.
     """
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    neutral = policy.model.generation_config
+    if policy.published_generation is not None:
+        policy.model.generation_config = policy.published_generation
+    policy.model.save_pretrained(directory)
+    policy.tokenizer.save_pretrained(directory)
+    policy.model.generation_config = neutral
 
 
 def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
@@ -108,7 +139,7 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
     recorder = StepRecorder(job.run, reward_function, observer, config.training.sample_groups)
     trainer = RlsrTrainer(
         method=config.method,
-        prompts_per_step=config.training.prompts_per_step,
+        training=config.training,
         model=model,
         args=arguments,
         reward_funcs=[reward_function],
@@ -162,8 +193,13 @@ def _master_weight_optimizer(config: RunConfig, model: Any) -> MasterWeightAdamW
     if config.model.lora is not None:
         return None
     training = config.training
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
     return MasterWeightAdamW(
-        (weight for weight in model.parameters() if weight.requires_grad),
+        [
+            # Norms and biases are not decayed, as in the optimiser that float32 weights get.
+            {"params": [weight for weight in trained if weight.ndim > 1]},
+            {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
+        ],
         lr=config.learning_rate,
         betas=training.adam_betas,
         weight_decay=training.weight_decay,

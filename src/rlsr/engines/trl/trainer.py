@@ -1,17 +1,19 @@
 """What RLSR does otherwise than TRL's GRPO, as overrides of as few methods as possible.
 
-Each override has a contract test in tests/e2e/test_trl_contracts.py that fails when TRL changes under it:
+Each override has a contract test in tests/invariant/test_trl_contracts.py that fails when TRL changes under it:
 
 - ``_get_train_sampler``: an order of prompts that a resumed run continues exactly;
 - ``_calculate_rewards``: keeps the scores, takes the time;
 - ``_generate``: takes the time;
 - ``_generate_and_score_completions``: advantages with a floor, groups without signal left out;
 - ``_get_per_token_logps_and_entropies``: the plain way on a CPU;
+- ``create_scheduler``: a learning rate that is never 0;
 - ``create_model_card``: ours is written once, at the end.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,8 +21,10 @@ import torch
 from trl import GRPOTrainer
 
 from rlsr.config.method import RlsrMethod
+from rlsr.config.training import TrainingConfig
 from rlsr.engines.trl.logprobs import response_log_probs
 from rlsr.engines.trl.sampler import PromptSampler
+from rlsr.engines.trl.schedule import rate_factor
 from rlsr.methods import GroupAdvantages, group_advantages
 
 Result = TypeVar("Result")
@@ -31,13 +35,13 @@ class RlsrTrainer(GRPOTrainer):
 
     Args:
         method: The method's settings.
-        prompts_per_step: Prompts of one rollout and update.
+        training: Batch and schedule.
         **kwargs: As for ``trl.GRPOTrainer``.
     """
 
-    def __init__(self, *, method: RlsrMethod, prompts_per_step: int, **kwargs: Any) -> None:
+    def __init__(self, *, method: RlsrMethod, training: TrainingConfig, **kwargs: Any) -> None:
         self._method = method
-        self._prompts_per_step = prompts_per_step
+        self._training = training
         self._scores: torch.Tensor | None = None
         self.group_advantages: GroupAdvantages | None = None
         self.phase_seconds: dict[str, float] = {}
@@ -46,7 +50,7 @@ class RlsrTrainer(GRPOTrainer):
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
         return PromptSampler(
             len(self.train_dataset if dataset is None else dataset),
-            prompts_per_step=self._prompts_per_step,
+            prompts_per_step=self._training.prompts_per_step,
             num_generations=self.num_generations,
             num_steps=self.args.max_steps,
             repeats=self.num_iterations * self.args.steps_per_generation,
@@ -144,6 +148,27 @@ class RlsrTrainer(GRPOTrainer):
         log_probs = torch.cat([chunk.log_probs for chunk in chunks])
         entropies = [chunk.entropy for chunk in chunks if chunk.entropy is not None]
         return log_probs, torch.cat(entropies) if entropies else None, None
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Make the schedule of ``rlsr.engines.trl.schedule``.
+
+        Args:
+            num_training_steps: Steps of the run.
+            optimizer: Whose learning rate it sets; None is the trainer's own.
+
+        Returns:
+            The scheduler.
+        """
+        factor = partial(
+            rate_factor,
+            warmup_steps=self._training.warmup_steps,
+            num_steps=num_training_steps,
+            schedule=self._training.lr_schedule,
+        )
+        if getattr(self, "lr_scheduler", None) is None:
+            chosen = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, factor)
+        return self.lr_scheduler
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no card with every checkpoint; the run's own is written with the final model."""

@@ -1,0 +1,71 @@
+"""How a policy is loaded and asked."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from rlsr.config.model import ModelConfig
+from rlsr.data import Message
+from rlsr.engines.trl.train import save_policy
+from rlsr.errors import ModelError
+from rlsr.models import load_policy, load_tokenizer, prompt_ids
+from rlsr.models.chat import PLAIN_TEMPLATE
+
+QUESTION = (Message("user", "the cat"),)
+
+
+def changed_copy(source: Path, target: Path, file: str, **values: object) -> Path:
+    """Copy a saved model with other values in one of its JSON files."""
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    content = json.loads((target / file).read_text(encoding="utf-8"))
+    (target / file).write_text(json.dumps({**content, **values}), encoding="utf-8")
+    return target
+
+
+def test_a_published_repetition_penalty_does_not_reach_the_evaluation(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    path = changed_copy(
+        tiny_model, tmp_path / "m", "generation_config.json", repetition_penalty=1.8, do_sample=True
+    )
+    policy = load_policy(ModelConfig(name=str(path), dtype="float32"), "cpu")
+    assert policy.model.generation_config.repetition_penalty in {None, 1.0}
+    save_policy(policy, tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text(encoding="utf-8"))
+    assert saved["repetition_penalty"] == 1.8, "what was published is published again"
+
+
+def test_a_model_without_a_template_is_asked_in_plain_words(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = None
+    tokenizer.bos_token = "<|im_start|>"
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_tokenizer(ModelConfig(name=str(tmp_path)))
+    assert loaded.chat_template == PLAIN_TEMPLATE
+    assert loaded.decode(prompt_ids(loaded, QUESTION)) == "<|im_start|>User: the cat\n\nAssistant:"
+
+
+def test_variables_of_the_template_are_set_for_good(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
+    tokenizer.save_pretrained(tmp_path)
+    name = str(tmp_path)
+    thinking = load_tokenizer(ModelConfig(name=name))
+    assert thinking.decode(prompt_ids(thinking, QUESTION)) == "the cat<think>"
+    quiet = load_tokenizer(ModelConfig(name=name, chat_template_kwargs={"enable_thinking": False}))
+    assert quiet.decode(prompt_ids(quiet, QUESTION)) == "the cat"
+    quiet.save_pretrained(tmp_path / "again")
+    again = load_tokenizer(ModelConfig(name=str(tmp_path / "again")))
+    assert again.decode(prompt_ids(again, QUESTION)) == "the cat"
+
+
+def test_a_tokenizer_without_an_end_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    path = changed_copy(tiny_model, tmp_path / "m", "tokenizer_config.json", eos_token=None)
+    with pytest.raises(ModelError, match="no end-of-sequence token"):
+        load_tokenizer(ModelConfig(name=str(path)))

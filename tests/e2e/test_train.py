@@ -9,7 +9,7 @@ from rlsr.runs import RunDirectory
 from tiny import Cli
 
 STEP_METRICS = {
-    "reward/mean", "reward/group_std", "reward/similarity", "reward/share_repeated", "reward/share_empty",
+    "reward/mean", "reward/group_std", "reward/similarity", "reward/cosine", "reward/overlap", "reward/numbers", "reward/share_repeated", "reward/share_empty",
     "reward/share_cut_by_encoder", "reward/num_unscored", "advantage/share_without_signal", "advantage/mean_size",
     "optim/loss", "optim/grad_norm", "optim/learning_rate", "optim/kl", "optim/entropy", "length/response",
     "length/reference", "tokens/response", "tokens/share_cut", "tokens/total", "tokens/per_second", "time/step",
@@ -54,7 +54,13 @@ def test_the_manifest_tells_what_was_reached(finished: tuple[Path, str]) -> None
     assert manifest["num_steps"] == 3
     assert manifest["data"]["num_train"] == 8
     assert manifest["data"]["num_heldout"] == 4
-    assert {change["name"] for change in manifest["heldout"]} >= {"similarity", "chrf", "cut"}
+    assert {change["name"] for change in manifest["heldout"]} >= {
+        "reward",
+        "similarity",
+        "chrf",
+        "bleu",
+        "cut",
+    }
     assert manifest["peak_memory_gb"] > 0.1
 
 
@@ -80,7 +86,7 @@ def test_piped_output_is_plain_lines_with_the_table(finished: tuple[Path, str]) 
     assert "\x1b" not in output
     assert "step 3/3" in output
     assert "4 held-out prompts" in output
-    assert "similarity to the reference" in output
+    assert "similarity by the reward's encoder (in the reward)" in output
     assert str(path) in output
 
 

@@ -10,9 +10,10 @@ from rlsr.config.data import ColumnNames, DataConfig, Layout
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
 from rlsr.config.method import AdvantageConfig, RlsrMethod
 from rlsr.config.model import LoraConfig, ModelConfig
-from rlsr.config.reward import RepetitionConfig, SimilarityReward
+from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+from rlsr.errors import ConfigError
 
 names = st.text(min_size=1, max_size=8)
 maybe_names = st.none() | names
@@ -67,6 +68,12 @@ encoders = st.builds(StaticEmbedding) | st.builds(
 )
 rewards = st.builds(
     SimilarityReward,
+    similarity=st.builds(
+        SimilarityConfig,
+        variant=st.sampled_from(["blend", "cosine"]),
+        recall_weight=st.floats(min_value=0.1, max_value=10),
+        number_share=st.floats(min_value=0, max_value=1),
+    ),
     text=st.sampled_from(["response", "prompt_and_response"]),
     empty_score=st.floats(min_value=-1, max_value=1),
     repetition=st.builds(
@@ -164,6 +171,8 @@ VALUES = {
     "embedding": ["org/one", "org/two"],
     "embedding.max_tokens": ["8", "null"],
     "embedding.tokens_per_batch": ["8", "64"],
+    "reward.similarity.variant": ["cosine", "blend"],
+    "reward.similarity.number_share": ["0", "1e-1"],
     "reward.repetition.enabled": ["false", "true"],
     "method.clip": ["0.1", "0.3"],
     "method.advantage.scale": ["none", "group_std"],
@@ -176,8 +185,12 @@ overrides = st.sampled_from(sorted(VALUES)).flatmap(
 )
 
 
-def load(pairs: list[tuple[str, str]]) -> RunConfig:
-    return load_config(overrides=[f"{key}={value}" for key, value in pairs])
+def load(pairs: list[tuple[str, str]]) -> RunConfig | list[str]:
+    """Load a config, or list what is wrong with it: settings of an encoder may come without one."""
+    try:
+        return load_config(overrides=[f"{key}={value}" for key, value in pairs])
+    except ConfigError as error:
+        return sorted(str(error).splitlines())
 
 
 @settings(deadline=None, max_examples=100)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import SimilarityConfig, SimilarityReward
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
-from rlsr.rewards.similarity import cosine_rewards
+from rlsr.rewards.similarity import blended_similarity, cosine_rewards
 
 Matrix = NDArray[np.float32]
 WITHOUT_DIRECTION = "zero"
@@ -113,7 +113,17 @@ def as_rows(result: RewardResult) -> list[tuple[float, ...]]:
     return list(zip(result.scores.tolist(), *(map(list, result.components.values())), strict=True))
 
 
-configs = st.builds(SimilarityReward, text=st.sampled_from(["response", "prompt_and_response"]))
+similarities = st.builds(
+    SimilarityConfig,
+    variant=st.sampled_from(["blend", "cosine"]),
+    recall_weight=st.floats(min_value=0.1, max_value=10),
+    number_share=st.floats(min_value=0, max_value=1),
+)
+configs = st.builds(
+    SimilarityReward,
+    similarity=similarities,
+    text=st.sampled_from(["response", "prompt_and_response"]),
+)
 
 
 @settings(deadline=None, max_examples=100)
@@ -159,3 +169,43 @@ def test_the_rules_decide_before_the_similarity(batch: list[Row]) -> None:
             similarity = parts["similarity"][place]
             assert result.scores[place] == pytest.approx(similarity, nan_ok=True)
             assert np.isnan(similarity) == (response == WITHOUT_DIRECTION)
+
+
+unit = st.floats(min_value=0, max_value=1)
+closeness = st.tuples(st.floats(min_value=-1, max_value=1), unit, unit)
+
+
+def blended(parts: tuple[float, float, float], number_share: float) -> float:
+    (value,) = blended_similarity(*(np.array([part]) for part in parts), number_share=number_share)
+    return float(value)
+
+
+@settings(deadline=None, max_examples=200)
+@given(closeness, closeness, unit)
+def test_a_blend_is_bounded_and_never_falls_when_a_part_rises(
+    first: tuple[float, float, float], second: tuple[float, float, float], share: float
+) -> None:
+    low = tuple(map(min, first, second))
+    value = blended(first, share)
+    assert -0.5 <= value <= 1
+    assert blended((low[0], low[1], low[2]), share) <= value
+
+
+@settings(deadline=None, max_examples=100)
+@given(rows, similarities)
+def test_the_parts_of_a_blend_are_those_of_its_similarity(
+    batch: list[Row], similarity: SimilarityConfig
+) -> None:
+    parts = score(batch, SimilarityReward(similarity=similarity)).components
+    if similarity.variant == "cosine":
+        assert {"cosine", "overlap", "numbers"}.isdisjoint(parts)
+        return
+    share = similarity.number_share
+    found = blended_similarity(
+        parts["cosine"], parts["overlap"], parts["numbers"], number_share=share
+    )
+    assert np.array_equal(found, parts["similarity"], equal_nan=True)
+    for name in ("overlap", "numbers"):
+        visible = parts[name][~np.isnan(parts[name])]
+        assert len(visible) == sum(bool(row[1].strip()) for row in batch)
+        assert ((visible >= 0) & (visible <= 1)).all()

@@ -43,7 +43,7 @@ def test_reading_a_config_loads_nothing_heavy() -> None:
         "import sys\n"
         "from rlsr.config import load_config\n"
         "from rlsr.runs import collect_provenance\n"
-        "load_config(overrides=['embedding.max_tokens=64']), collect_provenance()\n"
+        "load_config(overrides=['embedding.model=org/encoder', 'embedding.max_tokens=64']), collect_provenance()\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
     )
     assert set(run("-c", code).split()).isdisjoint(HEAVY)

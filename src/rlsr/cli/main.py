@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 import rlsr
-from rlsr.cli import data, doctor, train
+from rlsr.cli import audit, data, doctor, train
 from rlsr.errors import RlsrError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(name="audit")(audit.audit)
 app.command(name="train")(train.train)
 app.add_typer(data.app, name="data")
 app.command(name="doctor")(doctor.doctor)

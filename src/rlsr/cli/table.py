@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from rlsr.evaluation import Estimate, MetricChange
 
 LABELS = {
-    "similarity": "similarity to the reference (the reward's encoder)",
+    "reward": "the reward, without its rules",
+    "similarity": "similarity by the reward's encoder",
     "independent_similarity": "similarity by an independent encoder",
     "chrf": "chrF",
+    "bleu": "BLEU",
     "length_ratio": "length / reference length",
     "repetition": "share that breaks the repetition rule",
     "cut": "share cut at the maximum length",
@@ -40,9 +42,9 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("reading", no_wrap=True)
     for change in changes:
-        digits = 1 if change.name == "chrf" else 3
+        digits = 1 if change.name in {"chrf", "bleu"} else 3
         table.add_row(
-            LABELS.get(change.name, change.name),
+            _label(change),
             f"{change.before.mean:.{digits}f}",
             f"{change.after.mean:.{digits}f}",
             _difference(change.difference, digits),
@@ -63,6 +65,12 @@ def reading(difference: "Estimate") -> str:
     if not difference.excludes_zero:
         return "no difference shown"
     return "up" if difference.mean > 0 else "down"
+
+
+def _label(change: "MetricChange") -> str:
+    """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
+    label = LABELS.get(change.name, change.name)
+    return f"{label} (in the reward)" if change.in_reward else label
 
 
 def _difference(estimate: "Estimate", digits: int) -> str:

@@ -9,6 +9,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.cli.table import change_table
 from rlsr.config import RunConfig, load_config
@@ -18,10 +19,6 @@ from rlsr.runs import RunDirectory
 if TYPE_CHECKING:
     from rlsr.engines.estimate import Estimate
     from rlsr.pipeline import RunPlan
-
-
-PIPED_WIDTH = 120
-"""Columns where no terminal says how many there are; the table fits."""
 
 
 def train(
@@ -52,7 +49,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a policy by RLSR and measure it on held-out prompts before and after."""
-    files, overrides = _split_arguments(arguments or [])
+    files, overrides = split_arguments(arguments or [])
     overrides = [
         # As JSON texts, which are YAML too: a file may be named like a number or a table.
         *([f"data={json.dumps(data)}"] if data else []),
@@ -66,7 +63,7 @@ def train(
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    _quieten_libraries()
+    quieten_libraries()
     from rlsr.pipeline import estimate_run, plan_run, train_run
 
     plan = plan_run(config)
@@ -99,22 +96,6 @@ def train(
     console.print(f"  trained model:       {path / 'final'}", markup=False)
 
 
-def _split_arguments(arguments: list[str]) -> tuple[list[Path], list[str]]:
-    """Tell config files from settings."""
-    files, overrides = [], []
-    for argument in arguments:
-        if "=" in argument:
-            overrides.append(argument)
-        elif Path(argument).suffix in {".yaml", ".yml"}:
-            files.append(Path(argument))
-        else:
-            raise ConfigError(
-                f"{argument!r}: expected a config file ending in .yaml or a setting KEY=VALUE; "
-                "data is given with --data, a model with --model"
-            )
-    return files, overrides
-
-
 def _choose_config(
     files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
 ) -> RunConfig:
@@ -136,21 +117,6 @@ def _choose_config(
 def _default_path(files: list[Path], config: RunConfig) -> Path:
     name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
     return Path("runs") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-
-
-def _quieten_libraries() -> None:
-    """Leave the terminal to our own progress."""
-    import warnings
-
-    try:
-        import datasets
-        from transformers.utils import logging as transformers_logging
-    except ImportError:  # the pipeline says what is missing and how to get it
-        return
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")
 
 
 def _show_head(console: Console, plan: "RunPlan") -> None:

@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from rlsr.config.embedding import default_embedding_type
+from rlsr.config.embedding import SentenceTransformersEmbedding, default_embedding_type
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 
@@ -38,8 +38,7 @@ def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Ru
     Raises:
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once.
     """
-    # The default's type stands from the start, so that a layer that changes it is seen to do so.
-    merged: Table = _with_type_tags({"embedding": {}})
+    merged: Table = {}
     for file in files:
         merged = _merge(merged, _expand(_read_yaml(file)))
     for override in overrides:
@@ -199,6 +198,15 @@ def _describe(detail: ErrorDetails) -> str:
         # A union puts its tag into the place; the user never wrote it there.
         del place[1:2]
     key = ".".join(place)
+    if (
+        detail["type"] == "extra_forbidden"
+        and place[:-1] == ["embedding"]
+        and _is_encoder_setting(place[-1])
+    ):
+        return (
+            f"{key}: a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
+            "name one as well, as in embedding.model=builtin:minilm"
+        )
     if detail["type"] == "extra_forbidden":
         return f"{key}: unknown setting{_similar_key(place)}"
     if detail["type"] == "value_error":
@@ -221,8 +229,15 @@ def _similar_key(place: Sequence[str]) -> str:
     return f"; the settings here are {', '.join(names)}" if names else ""
 
 
+def _is_encoder_setting(name: str) -> bool:
+    return name in SentenceTransformersEmbedding.model_fields
+
+
 def _keys_at(place: Sequence[str]) -> list[str]:
     """List the settings of the table at a place, by walking the defaults."""
+    if list(place) == ["embedding"]:
+        # Two kinds of encoders: the settings of this one include those of the other.
+        return sorted(SentenceTransformersEmbedding.model_fields)
     table: Any = RunConfig().model_dump()
     for part in place:
         table = table.get(part) if isinstance(table, Mapping) else None

@@ -27,12 +27,28 @@ class RepetitionConfig(ConfigTable):
     """Reward of a response that breaks the rule."""
 
 
+class SimilarityConfig(ConfigTable):
+    """How close a response is to its reference."""
+
+    variant: Literal["blend", "cosine"] = "blend"
+    """``blend``: the mean of the cosine of the embeddings and of the overlap in character n-grams, lowered where the
+    numbers disagree. ``cosine``: the cosine alone, as in the paper."""
+    recall_weight: float = Field(default=1.5, ge=0.1, le=10)
+    """How many times as much as precision recall counts in the overlap: above it filler begins to pay, below it long
+    answers lose; without effect on ``cosine``."""
+    number_share: float = Field(default=0.25, ge=0, le=1)
+    """Share of the similarity that a complete disagreement in numbers takes away; without effect on ``cosine``."""
+
+
 class SimilarityReward(ConfigTable):
-    """Cosine of the embeddings of response and reference, guarded by the repetition rule."""
+    """Closeness of response and reference, guarded by the repetition rule."""
 
     type: Literal["similarity"] = "similarity"
+    similarity: SimilarityConfig = SimilarityConfig()
+    """How closeness is measured."""
     text: Literal["response", "prompt_and_response"] = "response"
-    """What is encoded: the response alone, or the prompt and the response (and the prompt and the reference)."""
+    """What is encoded: the response alone, or the prompt and the response (and the prompt and the reference). Character
+    n-grams and numbers are always those of response and reference alone."""
     empty_score: float = Field(default=-1.0, ge=-1, le=1)
     """Reward of a response without any visible character."""
     repetition: RepetitionConfig = RepetitionConfig()

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
-from rlsr.config.embedding import EmbeddingConfig, SentenceTransformersEmbedding
+from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
 from rlsr.config.reward import SimilarityReward
@@ -29,7 +29,7 @@ class RunConfig(ConfigTable):
     """The policy."""
     data: DataConfig = DataConfig()
     """The prompts and references."""
-    embedding: EmbeddingConfig = SentenceTransformersEmbedding()
+    embedding: EmbeddingConfig = StaticEmbedding()
     """The encoder behind the reward."""
     reward: SimilarityReward = SimilarityReward()
     """What a response is rewarded for."""

@@ -52,8 +52,8 @@ class EvaluationConfig(ConfigTable):
     enabled: bool = True
     """False leaves the held-out evaluation out, before and after."""
     independent_embedding: str | None = "auto"
-    """An encoder that is not the reward's, so that a rise of the reward alone shows; ``auto`` is builtin:wordllama, or
-    builtin:minilm where that is the reward's; null leaves it out."""
+    """An encoder that is not the reward's, so that a rise of the reward alone shows; ``auto`` is builtin:minilm where the
+    reward's is builtin:wordllama, else builtin:wordllama; null leaves it out."""
     batch_size: int = Field(default=32, ge=1)
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.reward import RepetitionConfig
+from rlsr.config.reward import SimilarityReward
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
 from rlsr.evaluation.generate import greedy_responses
-from rlsr.evaluation.metrics import chrf, embedding_similarity, length_ratio, repetition
+from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.models import Policy
+from rlsr.rewards import Reward, RewardBatch
 
 Floats = NDArray[np.float64]
 
+REWARD = "reward"
 REWARD_SIMILARITY = "similarity"
 INDEPENDENT_SIMILARITY = "independent_similarity"
 
@@ -29,8 +31,9 @@ class HeldoutScores:
     responses: tuple[str, ...]
     """Greedy answers, in the order of the prompts."""
     scores: Mapping[str, Floats]
-    """One number a prompt by metric: ``similarity`` (the reward's encoder), ``independent_similarity``, ``chrf``,
-    ``length_ratio``, ``repetition``, ``cut``."""
+    """One number a prompt by metric: ``reward`` (without its rules for repeated and empty answers), ``similarity`` (the
+    cosine by the reward's encoder), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``,
+    ``cut``."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class MetricChange:
     """Its mean after training."""
     difference: Estimate
     """The mean of the paired differences, after minus before."""
+    in_reward: bool = False
+    """Whether the reward has it, so that a policy trained on the reward was trained on it."""
 
 
 class HeldoutEvaluation:
@@ -52,10 +57,10 @@ class HeldoutEvaluation:
 
     Args:
         records: The held-out prompts, not empty.
-        embedder: The reward's encoder.
+        reward: What the policy is trained on.
         independent: An encoder that the reward never saw; None leaves it out.
         config: Batch size, intervals.
-        repetition_rule: The rule whose breaches are counted.
+        reward_config: What the reward is made of; breaches of its repetition rule are counted.
         max_response_tokens: Longest answer, the same as in training.
     """
 
@@ -63,17 +68,17 @@ class HeldoutEvaluation:
         self,
         records: Sequence[PromptRecord],
         *,
-        embedder: Embedder,
+        reward: Reward,
         independent: Embedder | None,
         config: EvaluationConfig,
-        repetition_rule: RepetitionConfig,
+        reward_config: SimilarityReward,
         max_response_tokens: int,
     ) -> None:
         self._records = tuple(records)
-        self._embedder = embedder
+        self._reward = reward
         self._independent = independent
         self._config = config
-        self._rule = repetition_rule
+        self._reward_config = reward_config
         self._max_response_tokens = max_response_tokens
 
     def run(
@@ -109,15 +114,34 @@ class HeldoutEvaluation:
         """
         prompts = [record.prompt for record in self._records]
         references = [record.reference for record in self._records]
-        scores = {REWARD_SIMILARITY: embedding_similarity(self._embedder, responses, references)}
+        scores = self._reward_scores(RewardBatch(prompts, responses, references))
         if self._independent is not None:
             scores[INDEPENDENT_SIMILARITY] = embedding_similarity(
                 self._independent, responses, references
             )
         scores["chrf"] = chrf(responses, references)
+        scores["bleu"] = bleu(responses, references)
         scores["length_ratio"] = length_ratio(responses, references)
-        scores["repetition"] = repetition(self._rule, prompts, responses, references)
+        scores["repetition"] = repetition(
+            self._reward_config.repetition, prompts, responses, references
+        )
         return scores
+
+    def _reward_scores(self, batch: RewardBatch) -> dict[str, Floats]:
+        """Take the reward and its cosine before the rules; an empty answer, which they leave out, means nothing: 0."""
+        parts = self._reward.score(batch).components
+        similarity = parts["similarity"]
+        found = {REWARD: similarity, REWARD_SIMILARITY: parts.get("cosine", similarity)}
+        empty = parts["empty"] == 1
+        return {name: np.where(empty, 0.0, values) for name, values in found.items()}
+
+    def _in_reward(self, name: str) -> bool:
+        """Say whether the reward has a metric, or what is nearly the same."""
+        if name == "chrf":
+            return self._reward_config.similarity.variant == "blend"
+        if name == "repetition":
+            return self._reward_config.repetition.enabled
+        return name in {REWARD, REWARD_SIMILARITY}
 
     def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> HeldoutScores:
         """Read back what ``rows`` listed.
@@ -160,6 +184,7 @@ class HeldoutEvaluation:
                 before=bootstrap_mean(before.scores[name], **options),
                 after=bootstrap_mean(after.scores[name], **options),
                 difference=paired_difference(before.scores[name], after.scores[name], **options),
+                in_reward=self._in_reward(name),
             )
             for name in before.scores
         ]

@@ -55,6 +55,30 @@ def chrf(responses: Sequence[str], references: Sequence[str]) -> Floats:
     return np.array(scores, dtype=np.float64)
 
 
+def bleu(responses: Sequence[str], references: Sequence[str]) -> Floats:
+    """Measure overlap in word n-grams, response by response.
+
+    Args:
+        responses: The policy's answers.
+        references: The human-written answers.
+
+    Returns:
+        Sentence BLEU in [0, 100]; 0 for an empty response.
+
+    Source:
+        Papineni et al. 2002, "BLEU: a method for automatic evaluation of machine translation", as computed by sacrebleu
+        with its smoothing for single sentences and without the orders that a short text does not have.
+    """
+    from sacrebleu.metrics import BLEU
+
+    metric = BLEU(effective_order=True)
+    scores = [
+        metric.sentence_score(response, [reference]).score
+        for response, reference in zip(responses, references, strict=True)
+    ]
+    return np.array(scores, dtype=np.float64)
+
+
 def length_ratio(responses: Sequence[str], references: Sequence[str]) -> Floats:
     """Compare lengths in characters.
 

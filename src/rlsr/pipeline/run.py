@@ -14,7 +14,7 @@ from rlsr.models import Policy, load_policy
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.summary import RunSummary, manifest, run_warnings
 from rlsr.report import write_model_card
-from rlsr.rewards import ReferenceSimilarity
+from rlsr.rewards import ReferenceSimilarity, Reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.directory import write_json_lines
 from rlsr.runs.log import log_to
@@ -50,12 +50,12 @@ def train_run(
     observer.on_stage("loading policy and encoders")
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
-    evaluation = _make_evaluation(plan, embedder)
     references = ReferenceCache(embedder, cache_directory("embeddings"))
+    reward = ReferenceSimilarity(config.reward, embedder, references)
+    evaluation = _make_evaluation(plan, reward)
     if run is None:
         run = RunDirectory.create(path, config)
     run.write_provenance(collect_provenance(_facts(plan)))
-    reward = ReferenceSimilarity(config.reward, embedder, references)
     seconds: dict[str, float] = {}
     with log_to(run.log_file):
         before = _evaluate(evaluation, policy, run, "before", observer, seconds, reuse=resume)
@@ -122,7 +122,7 @@ def _differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str 
     return keys
 
 
-def _make_evaluation(plan: RunPlan, embedder: Any) -> HeldoutEvaluation | None:
+def _make_evaluation(plan: RunPlan, reward: Reward) -> HeldoutEvaluation | None:
     config = plan.config
     if not config.evaluation.enabled or not plan.dataset.heldout:
         return None
@@ -131,10 +131,10 @@ def _make_evaluation(plan: RunPlan, embedder: Any) -> HeldoutEvaluation | None:
     assert limit is not None, "resolved by the plan"
     return HeldoutEvaluation(
         plan.dataset.heldout,
-        embedder=embedder,
+        reward=reward,
         independent=None if independent is None else load_named_embedder(independent, plan.device),
         config=config.evaluation,
-        repetition_rule=config.reward.repetition,
+        reward_config=config.reward,
         max_response_tokens=limit,
     )
 

@@ -59,8 +59,8 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         "",
         f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__}: {method.num_generations} "
         f"responses to each of {config.training.prompts_per_step} prompts a step, {config.training.steps} steps, rewarded by "
-        f"the cosine of their embeddings ({config.embedding.model}) with the references of {config.data.path}, optimised by "
-        f"GRPO (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
+        f"their similarity ({config.reward.similarity.variant}, {config.embedding.model}) to the references of "
+        f"{config.data.path}, optimised by GRPO (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
         "",
         *_table(changes, config.evaluation.confidence),
         "## Use",

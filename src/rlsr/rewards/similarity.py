@@ -1,13 +1,14 @@
-"""The RLSR reward: closeness in meaning to the reference, guarded against repetition."""
+"""The reward: closeness to the reference in meaning, wording and numbers, guarded against repetition."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import SimilarityConfig, SimilarityReward
 from rlsr.embeddings import Embedder, ReferenceCache
 from rlsr.embeddings.protocol import Vectors
+from rlsr.rewards.lexical import character_overlap, number_agreement
 from rlsr.rewards.protocol import RewardBatch, RewardResult, Scores
 from rlsr.rewards.repetition import breaks_repetition_rule
 
@@ -35,8 +36,61 @@ def cosine_rewards(responses: Vectors, references: Vectors) -> Scores:
     return clipped
 
 
+def blended_similarity(
+    cosines: Scores, overlap: Scores, agreement: Scores, *, number_share: float
+) -> Scores:
+    """Blend closeness in meaning, in wording and in numbers.
+
+    Args:
+        cosines: Of the embeddings, in [-1, 1]; NaN is unscored and stays so.
+        overlap: In character n-grams, in [0, 1].
+        agreement: Of the numbers, in [0, 1].
+        number_share: Share that a complete disagreement in numbers takes away, in [0, 1].
+
+    Returns:
+        The mean of cosine and overlap times 1 - number_share * (1 - agreement), in [-0.5, 1]. What is below 0 is left
+        as it is, since there the factor would turn wrong numbers into a gain.
+
+    Source:
+        benchmarks/reward-quality.md, the variant ``blend``.
+    """
+    closeness = (cosines + overlap) / 2
+    factor = 1 - number_share * (1 - agreement)
+    return np.where(closeness > 0, closeness * factor, closeness)
+
+
+def similarity_parts(
+    config: SimilarityConfig,
+    cosines: Scores,
+    responses: Sequence[str],
+    references: Sequence[str],
+) -> dict[str, Scores]:
+    """Measure closeness as the config says, with what it is made of.
+
+    Args:
+        config: The variant and its weights.
+        cosines: Of the embeddings of responses and references.
+        responses: The policy's answers.
+        references: The human-written answers, in the same order.
+
+    Returns:
+        ``similarity``; for ``blend`` also ``cosine``, ``overlap`` and ``numbers``. NaN where a part is unscored.
+    """
+    if config.variant == "cosine":
+        return {"similarity": cosines}
+    overlap = character_overlap(responses, references, config.recall_weight)
+    agreement = number_agreement(responses, references)
+    similarity = blended_similarity(cosines, overlap, agreement, number_share=config.number_share)
+    return {
+        "similarity": similarity,
+        "cosine": cosines,
+        "overlap": overlap,
+        "numbers": agreement,
+    }
+
+
 class ReferenceSimilarity:
-    """Scores a rollout: cosine to the reference; fixed scores for repetition and for empty responses.
+    """Scores a rollout: closeness to the reference; fixed scores for repetition and for empty responses.
 
     Args:
         config: What is encoded and which rules guard it.
@@ -58,38 +112,53 @@ class ReferenceSimilarity:
             batch: The responses, their prompts and references.
 
         Returns:
-            Scores in [-1, 1]; NaN where the encoder gave no direction. Components: ``similarity`` before the rules
-            (NaN for empty responses), ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
+            Scores in [-1, 1]; NaN where the encoder gave no direction. Components: ``similarity`` before the rules and,
+            for ``blend``, what it is made of: ``cosine``, ``overlap``, ``numbers`` (all NaN for empty responses);
+            ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
         """
         empty = np.array([not response.strip() for response in batch.responses], dtype=np.bool_)
-        similarity, truncated = self._similarities(batch, ~empty)
+        parts, truncated = self._parts(batch, np.flatnonzero(~empty))
         repeated = self._repeated(batch)
-        scores = np.where(repeated, self._config.repetition.penalty, similarity)
+        scores = np.where(repeated, self._config.repetition.penalty, parts["similarity"])
         scores = np.where(empty, self._config.empty_score, scores)
         return RewardResult(
             scores=scores,
             components={
-                "similarity": similarity,
+                **parts,
                 "repeated": repeated.astype(np.float64),
                 "empty": empty.astype(np.float64),
                 "truncated": truncated.astype(np.float64),
             },
         )
 
-    def _similarities(
-        self, batch: RewardBatch, visible: NDArray[np.bool_]
+    def _parts(
+        self, batch: RewardBatch, rows: NDArray[np.intp]
+    ) -> tuple[dict[str, Scores], NDArray[np.bool_]]:
+        """Compare the responses of some rows to their references; the others stay NaN."""
+        cosines, truncated = self._cosines(batch, rows)
+        found = similarity_parts(
+            self._config.similarity,
+            cosines[rows],
+            [batch.responses[row] for row in rows],
+            [batch.references[row] for row in rows],
+        )
+        parts = {name: np.full(len(batch), np.nan) for name in found}
+        for name, values in found.items():
+            parts[name][rows] = values
+        return parts, truncated
+
+    def _cosines(
+        self, batch: RewardBatch, rows: NDArray[np.intp]
     ) -> tuple[Scores, NDArray[np.bool_]]:
-        """Compare the visible responses to their references; the others stay NaN."""
-        rows = np.flatnonzero(visible)
-        similarity = np.full(len(batch), np.nan)
+        cosines = np.full(len(batch), np.nan)
         truncated = np.zeros(len(batch), dtype=np.bool_)
         if rows.size == 0:
-            return similarity, truncated
+            return cosines, truncated
         responses = self._embedder.encode(self._encoded_texts(batch, batch.responses, rows))
         references = self._references.encode(self._encoded_texts(batch, batch.references, rows))
-        similarity[rows] = cosine_rewards(responses.vectors, references.vectors)
+        cosines[rows] = cosine_rewards(responses.vectors, references.vectors)
         truncated[rows] = responses.truncated | references.truncated
-        return similarity, truncated
+        return cosines, truncated
 
     def _encoded_texts(
         self, batch: RewardBatch, answers: Sequence[str], rows: NDArray[np.intp]

@@ -1,6 +1,7 @@
 """The table of held-out metrics on the terminal."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -28,16 +29,15 @@ def test_a_line_a_metric_with_its_paired_difference() -> None:
         [
             change("similarity", 0.5, 0.61234, Estimate(0.11234, 0.09, 0.1351, 64)),
             change("chrf", 21.34, 20.0, Estimate(-1.34, -3.0, 0.26, 64)),
+            change("bleu", 9.96, 12.0, Estimate(2.04, 1.0, 3.0, 64)),
             change("cut", 0.25, 0.0, Estimate(-0.25, -0.3, -0.2, 64)),
         ]
     )
     assert lines[0] == "64 held-out prompts, greedy responses, 95% intervals"
     text = "\n".join(lines)
     assert "metric before after paired difference" in text
-    assert (
-        "similarity to the reference (the reward's encoder) 0.500 0.612 +0.112 [+0.090, +0.135]"
-        in text
-    )
+    assert "by the reward's encoder 0.500 0.612 +0.112 [+0.090, +0.135]" in text
+    assert "BLEU 10.0 12.0 +2.0 [+1.0, +3.0]" in text
     assert "chrF 21.3 20.0 -1.3 [-3.0, +0.3]" in text
     assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in text
 
@@ -48,6 +48,14 @@ def test_every_metric_of_the_evaluation_has_words_and_another_keeps_its_name() -
     text = "\n".join(lines_of([change(name, 0.0, 0.0, nothing) for name in names]))
     for label in (*LABELS.values(), "my_metric"):
         assert f"{label} 0.0" in text
+
+
+def test_a_metric_that_the_reward_has_says_so() -> None:
+    nothing = Estimate(0.0, 0.0, 0.0, 1)
+    chrf, bleu = change("chrf", 0.0, 0.0, nothing), change("bleu", 0.0, 0.0, nothing)
+    text = "\n".join(lines_of([replace(chrf, in_reward=True), bleu]))
+    assert "chrF (in the reward) 0.0" in text
+    assert "BLEU 0.0" in text
 
 
 def test_an_interval_that_could_not_be_made_is_nan_and_not_zero() -> None:

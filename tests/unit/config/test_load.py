@@ -79,9 +79,38 @@ def test_the_name_of_an_encoder_implies_its_type(model: str, kind: type) -> None
     assert embedding.model == model
 
 
-def test_an_encoder_without_model_and_type_is_of_the_default_type() -> None:
-    embedding = config_from_table({"embedding": {"max_tokens": 64}}).embedding
-    assert embedding == SentenceTransformersEmbedding(max_tokens=64)
+@pytest.mark.parametrize("table", [{}, {"embedding": {}}, {"embedding": {"type": "static"}}])
+def test_without_a_word_about_it_the_encoder_needs_no_transformer(
+    table: dict[str, object],
+) -> None:
+    assert config_from_table(table).embedding == StaticEmbedding()
+
+
+def test_a_type_alone_takes_the_model_of_its_kind() -> None:
+    embedding = load_config(overrides=["embedding.type=sentence-transformers"]).embedding
+    assert embedding == SentenceTransformersEmbedding(model="builtin:minilm")
+
+
+@pytest.mark.parametrize("model", [[], ["embedding=builtin:wordllama"]])
+@pytest.mark.parametrize(
+    "setting", ["tokens_per_batch=64", "max_tokens=3", "device=cpu", "prompt=hello"]
+)
+def test_settings_of_a_transformer_need_one(model: list[str], setting: str) -> None:
+    key = setting.partition("=")[0]
+    expected = (
+        f"embedding.{key}: a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
+        "name one as well, as in embedding.model=builtin:minilm"
+    )
+    assert message_of([], [f"embedding.{setting}", *model]) == expected
+    assert message_of([], [*model, f"embedding.{setting}"]) == expected
+
+
+def test_a_later_layer_may_name_the_encoder_that_a_setting_is_for(write_yaml: WriteYaml) -> None:
+    settings = write_yaml("embedding:\n  tokens_per_batch: 100\n", "settings.yaml")
+    model = write_yaml("embedding: org/one\n", "model.yaml")
+    expected = SentenceTransformersEmbedding(model="org/one", tokens_per_batch=100)
+    assert load_config([settings, model]).embedding == expected
+    assert load_config([model, settings]).embedding == expected
 
 
 # --- layers -------------------------------------------------------------------------------------
@@ -138,11 +167,6 @@ def test_a_changed_type_clears_the_keys_of_the_old_one(write_yaml: WriteYaml) ->
     )
 
 
-def test_a_changed_type_clears_the_keys_of_the_default_type(write_yaml: WriteYaml) -> None:
-    file = write_yaml("embedding:\n  tokens_per_batch: 100\n")
-    assert load_config([file], WORDLLAMA).embedding == StaticEmbedding()
-
-
 # --- numbers and nothing else -------------------------------------------------------------------
 
 
@@ -196,6 +220,30 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "embedding.tokens_per_batch=7",
             "embedding.tokens_per_batch: must be greater than or equal to 8, got 7",
         ),
+        (
+            "reward.similarity=dice",
+            "reward.similarity: must be a valid dictionary or instance of SimilarityConfig, got 'dice'",
+        ),
+        (
+            "reward.similarity.variant=dice",
+            "reward.similarity.variant: must be 'blend' or 'cosine', got 'dice'",
+        ),
+        (
+            "reward.similarity.recall_weight=0",
+            "reward.similarity.recall_weight: must be greater than or equal to 0.1, got 0",
+        ),
+        (
+            "reward.similarity.recall_weight=11",
+            "reward.similarity.recall_weight: must be less than or equal to 10, got 11",
+        ),
+        (
+            "reward.similarity.number_share=-0.1",
+            "reward.similarity.number_share: must be greater than or equal to 0, got -0.1",
+        ),
+        (
+            "reward.similarity.number_share=1.1",
+            "reward.similarity.number_share: must be less than or equal to 1, got 1.1",
+        ),
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
         ("method=ppo", "method.type: must be 'rlsr', got 'ppo'"),
         (
@@ -213,7 +261,7 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
     ],
 )
 def test_a_wrong_value_is_named_with_its_rule(override: str, message: str) -> None:
-    assert message_of([], [override]) == message
+    assert message_of([], ["embedding.type=sentence-transformers", override]) == message
 
 
 @pytest.mark.parametrize(
@@ -253,20 +301,21 @@ def test_every_mistake_of_all_layers_is_listed_at_once(write_yaml: WriteYaml) ->
 
 
 def test_an_independent_encoder_that_is_the_rewards_is_refused() -> None:
-    message = message_of([], ["evaluation.independent_embedding=builtin:minilm"])
+    message = message_of([], ["evaluation.independent_embedding=builtin:wordllama"])
     assert message.startswith(
-        "evaluation.independent_embedding: must not be the reward's encoder 'builtin:minilm'"
+        "evaluation.independent_embedding: must not be the reward's encoder 'builtin:wordllama'"
     )
     assert "name another encoder or null" in message
-    assert "builtin:wordllama" in message_of(
-        [], ["embedding=builtin:wordllama", "evaluation.independent_embedding=builtin:wordllama"]
+    assert "'builtin:minilm'" in message_of(
+        [], ["embedding=builtin:minilm", "evaluation.independent_embedding=builtin:minilm"]
     )
 
 
 def test_the_independent_encoder_is_another_than_the_rewards_by_itself() -> None:
-    assert load_config().independent_embedding == "builtin:wordllama"
-    static = load_config(overrides=["embedding=builtin:wordllama"])
-    assert static.independent_embedding == "builtin:minilm"
+    assert load_config().independent_embedding == "builtin:minilm"
+    for model in ("builtin:minilm", "org/encoder"):
+        other = load_config(overrides=[f"embedding={model}"])
+        assert other.independent_embedding == "builtin:wordllama"
     assert load_config(overrides=WORDLLAMA).independent_embedding is None
 
 
@@ -393,6 +442,16 @@ def test_rules_of_other_wording_read_as_a_sentence(override: str) -> None:
     assert not any(word in message for word in ("must be Input", "must be Field", "must be Tuple"))
 
 
+# --- the demo -----------------------------------------------------------------------------------
+
+
+def test_the_demo_trains_on_neither_of_its_unseen_metrics() -> None:
+    config = load_config([Path(__file__).parents[3] / "examples" / "demo.yaml"])
+    assert config.reward.similarity.variant == "cosine"
+    assert config.embedding == SentenceTransformersEmbedding(model="builtin:minilm")
+    assert config.independent_embedding == "builtin:wordllama"
+
+
 # --- the config itself --------------------------------------------------------------------------
 
 
@@ -407,7 +466,10 @@ def test_the_dump_is_plain_json_with_every_default_filled_in() -> None:
     dumped = RunConfig().model_dump(mode="json")
     assert json.loads(json.dumps(dumped, allow_nan=False)) == dumped
     assert dumped["method"]["advantage"]["std_floor"] == 0.02
-    assert dumped["embedding"]["type"] == "sentence-transformers"
+    assert dumped["embedding"] == {"type": "static", "model": "builtin:wordllama"}
+    assert dumped["reward"]["similarity"] == {
+        "variant": "blend", "recall_weight": 1.5, "number_share": 0.25
+    }  # fmt: skip
 
 
 def test_the_caller_keeps_its_table_unchanged() -> None:

@@ -125,6 +125,18 @@ def test_metrics_are_means_that_leave_out_what_was_not_scored() -> None:
     )
 
 
+def test_the_parts_of_a_blend_are_logged_where_there_are_some() -> None:
+    found = rollout_metrics(
+        rollout(
+            [0.5, NAN], similarity=[0.5, NAN], cosine=[0.75, NAN], overlap=[0.25, 1.0], numbers=[NAN, NAN]
+        )
+    )  # fmt: skip
+    assert (found["reward/cosine"], found["reward/overlap"]) == (0.75, 0.625)
+    assert np.isnan(found["reward/numbers"])
+    names = {"reward/cosine", "reward/overlap", "reward/numbers"}
+    assert names.isdisjoint(rollout_metrics(rollout([0.5, NAN])))
+
+
 def test_the_mean_of_nothing_is_nan_without_a_warning() -> None:
     found = rollout_metrics(rollout([NAN, NAN]))
     assert np.isnan(found["reward/similarity"])

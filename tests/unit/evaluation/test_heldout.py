@@ -8,17 +8,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rlsr.config.reward import RepetitionConfig
+from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import Message, PromptRecord
-from rlsr.embeddings import Encoding
+from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.evaluation import Estimate, HeldoutEvaluation, HeldoutScores, bootstrap_mean
+from rlsr.rewards import ReferenceSimilarity, RewardBatch
+from rlsr.rewards.similarity import similarity_parts
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 
 NAN = float("nan")
-EVERY_METRIC = ["similarity", "independent_similarity", "chrf", "length_ratio", "repetition"]
+EVERY_METRIC = [
+    "reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition"
+]  # fmt: skip
+BLEND = SimilarityReward(repetition=RepetitionConfig(min_characters=2), empty_score=-0.5)
+COSINE = BLEND.model_copy(update={"similarity": SimilarityConfig(variant="cosine")})
 
 
 class LetterEmbedder:
@@ -43,13 +49,14 @@ RECORDS = (
 )
 
 
-def evaluation(*, independent: bool = True) -> HeldoutEvaluation:
+def evaluation(*, independent: bool = True, config: SimilarityReward = BLEND) -> HeldoutEvaluation:
+    embedder = LetterEmbedder("abc")
     return HeldoutEvaluation(
         RECORDS,
-        embedder=LetterEmbedder("abc"),
+        reward=ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None)),
         independent=LetterEmbedder("ab") if independent else None,
         config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        repetition_rule=RepetitionConfig(min_characters=2),
+        reward_config=config,
         max_response_tokens=8,
     )
 
@@ -64,9 +71,58 @@ def test_every_metric_scores_every_prompt() -> None:
     assert scores["similarity"] == pytest.approx([1.0, (2 / 3) ** 0.5, NAN], nan_ok=True)
     assert scores["independent_similarity"] == pytest.approx([1.0, 1.0, NAN], nan_ok=True)
     assert scores["chrf"][0] == pytest.approx(100)
+    assert scores["bleu"][0] == pytest.approx(100)
+    assert scores["bleu"][2] == 0
     assert scores["length_ratio"] == pytest.approx([1, 4 / 6, 1])
     assert scores["repetition"].tolist() == [0, 0, 0]
     assert evaluation().score(["aaaa", "abcabc", "x"])["repetition"].tolist() == [1, 1, 0]
+
+
+RESPONSES = ["aab", "abab", "ccc"]
+
+
+@pytest.mark.parametrize("config", [BLEND, COSINE], ids=["blend", "cosine"])
+def test_the_reward_is_measured_as_it_is_trained_on(config: SimilarityReward) -> None:
+    scores = evaluation(config=config).score(RESPONSES)
+    cosines = scores["similarity"]
+    references = [record.reference for record in RECORDS]
+    expected = similarity_parts(config.similarity, cosines, RESPONSES, references)["similarity"]
+    assert scores["reward"] == pytest.approx(expected, nan_ok=True)
+    assert (scores["reward"][1] == cosines[1]) == (config is COSINE)
+
+
+@pytest.mark.parametrize("config", [BLEND, COSINE], ids=["blend", "cosine"])
+def test_the_rules_of_the_reward_are_left_out_of_it(config: SimilarityReward) -> None:
+    responses = ["aabaab", " ", "abc"]
+    embedder = LetterEmbedder("abc")
+    reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
+    batch = RewardBatch([""] * 3, responses, [record.reference for record in RECORDS])
+    assert reward.score(batch).scores[:2].tolist() == [-1.0, -0.5]
+    scores = evaluation(config=config).score(responses)
+    assert scores["reward"][0] > 0.5
+    assert scores["reward"][1] == scores["similarity"][1] == 0.0
+    assert np.isnan(scores["reward"][2])
+
+
+@pytest.mark.parametrize(
+    ("config", "seen"),
+    [
+        (BLEND, {"reward", "similarity", "chrf", "repetition"}),
+        (COSINE, {"reward", "similarity", "repetition"}),
+        (
+            COSINE.model_copy(update={"repetition": RepetitionConfig(enabled=False)}),
+            {"reward", "similarity"},
+        ),
+    ],
+    ids=["blend", "cosine", "cosine without the rule"],
+)
+def test_a_change_says_whether_the_reward_has_its_metric(
+    config: SimilarityReward, seen: set[str]
+) -> None:
+    judge = evaluation(config=config)
+    scores = HeldoutScores(tuple(RESPONSES), judge.score(RESPONSES))
+    changes = judge.compare(scores, scores)
+    assert {change.name for change in changes if change.in_reward} == seen
 
 
 def test_without_an_independent_encoder_its_metric_is_left_out() -> None:

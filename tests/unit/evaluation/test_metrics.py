@@ -7,7 +7,7 @@ import pytest
 
 from rlsr.config.reward import RepetitionConfig
 from rlsr.embeddings import Encoding
-from rlsr.evaluation.metrics import chrf, embedding_similarity, length_ratio, repetition
+from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 
 NAN = float("nan")
 
@@ -63,6 +63,25 @@ def test_chrf_weighs_recall_more_than_precision() -> None:
     assert long > short
 
 
+def test_bleu_is_100_for_equal_and_0_for_empty_texts() -> None:
+    found = bleu(["The cat sat.", "", "Hi"], ["The cat sat.", "The cat sat.", "Hi"])
+    assert found == pytest.approx([100.0, 0.0, 100.0])
+    assert bleu([], []).shape == (0,)
+
+
+def test_bleu_by_hand() -> None:
+    # Three words of three: 2 of 3 single words, 1 of 2 pairs, no triple: smoothed to 1 / 2 of one.
+    (found,) = bleu(["a b c"], ["a b d"])
+    assert found == pytest.approx(100 * (2 / 3 * 1 / 2 * 1 / 2) ** (1 / 3))
+
+
+def test_bleu_looks_at_the_order_of_words() -> None:
+    right, wrong = bleu(
+        ["the cat sat on the mat", "mat the on sat cat the"], ["the cat sat on the mat"] * 2
+    )
+    assert right > wrong > 0
+
+
 def test_lengths_are_compared_in_characters() -> None:
     found = length_ratio(["", "🙂🙂", "four"], ["abc", "🙂", "12345678"])
     assert found.tolist() == [0.0, 2.0, 0.5]
@@ -83,6 +102,6 @@ def test_repetition_follows_the_reading_of_the_rule() -> None:
 
 
 def test_texts_without_a_partner_are_refused() -> None:
-    for measure in (chrf, length_ratio):
+    for measure in (chrf, bleu, length_ratio):
         with pytest.raises(ValueError, match="zip"):
             measure(["a", "b"], ["a"])

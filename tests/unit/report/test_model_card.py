@@ -87,7 +87,7 @@ def test_the_card_says_how_the_model_was_trained() -> None:
     for fact in (
         f"rlsr {rlsr.__version__}",
         "5 responses to each of 7 prompts a step, 123 steps",
-        "(org/encoder)",
+        "similarity (blend, org/encoder)",
         "the references of mine.jsonl",
         "learning rate 3e-05, KL coefficient 0.25",
     ):

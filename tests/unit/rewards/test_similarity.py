@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rlsr.config.reward import RepetitionConfig, SimilarityReward
+from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
-from rlsr.rewards.similarity import cosine_rewards
+from rlsr.rewards.lexical import character_overlap
+from rlsr.rewards.similarity import blended_similarity, cosine_rewards
 
 NAN = float("nan")
+COSINE = SimilarityConfig(variant="cosine")
 EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
 
 
@@ -49,9 +51,10 @@ def score(
     config: SimilarityReward | None = None,
     truncated: Sequence[str] = (),
 ) -> RewardResult:
+    """Score with the cosine alone unless a config says otherwise: the rules are the same for every similarity."""
     embedder = TableEmbedder(table, truncated)
     reward = ReferenceSimilarity(
-        config or SimilarityReward(), embedder, ReferenceCache(embedder, None)
+        config or SimilarityReward(similarity=COSINE), embedder, ReferenceCache(embedder, None)
     )
     batch = RewardBatch(prompts or ["Q"] * len(responses), responses, references)
     return reward.score(batch)
@@ -124,7 +127,7 @@ def test_the_fixed_scores_are_those_of_the_config() -> None:
 
 def test_without_the_rule_a_repeated_passage_is_scored_like_any_text() -> None:
     loop = "x" * 300
-    config = SimilarityReward(repetition=RepetitionConfig(enabled=False))
+    config = SimilarityReward(similarity=COSINE, repetition=RepetitionConfig(enabled=False))
     result = score([loop], ["ref"], {loop: EAST, "ref": EAST}, config=config)
     assert result.scores.tolist() == [1.0]
     assert result.components["repeated"].tolist() == [0]
@@ -157,6 +160,67 @@ def test_truncation_on_either_side_is_flagged() -> None:
     assert result.components["truncated"].tolist() == [1, 1, 0, 0]
 
 
+# --- the blend ----------------------------------------------------------------------------------
+
+
+def test_the_default_blends_meaning_wording_and_numbers() -> None:
+    response, reference = "She has 12 apples", "She has 21 apples"
+    result = score(
+        [response, "", reference], [reference] * 3, {response: (3.0, 4.0), reference: EAST},
+        config=SimilarityReward(),
+    )  # fmt: skip
+    (overlap,) = character_overlap([response], [reference], 1.5)
+    parts = result.components
+    assert parts["cosine"] == pytest.approx([0.6, NAN, 1.0], nan_ok=True)
+    assert parts["overlap"] == pytest.approx([overlap, NAN, 1.0], nan_ok=True)
+    assert parts["numbers"] == pytest.approx([1 / 3, NAN, 1.0], nan_ok=True)
+    value = (0.6 + overlap) / 2 * (0.75 + 0.25 / 3)
+    assert parts["similarity"] == pytest.approx([value, NAN, 1.0], nan_ok=True)
+    assert result.scores == pytest.approx([value, -1.0, 1.0])
+
+
+def test_the_weights_of_the_blend_are_those_of_the_config() -> None:
+    response, reference = "the cat", "the cat sat on 2 mats"
+    config = SimilarityReward(similarity=SimilarityConfig(recall_weight=3, number_share=1))
+    result = score([response], [reference], {response: EAST, reference: EAST}, config=config)
+    (overlap,) = character_overlap([response], [reference], 3)
+    assert result.scores == pytest.approx([(1 + overlap) / 2 * (1 / 2)])
+
+
+def test_the_cosine_alone_has_no_other_parts() -> None:
+    result = score(["12"], ["21"], {"12": (3.0, 4.0), "21": EAST})
+    assert result.scores == pytest.approx([0.6])
+    assert list(result.components) == ["similarity", "repeated", "empty", "truncated"]
+
+
+def test_the_prompt_is_encoded_but_its_letters_are_not_compared() -> None:
+    prompt = "Repeat: the cat sat on 3 mats"
+    table = {f"{prompt}\n\n{text}": EAST for text in ("xyz", "abc")}
+    config = SimilarityReward(text="prompt_and_response")
+    parts = score(["xyz"], ["abc"], table, prompts=[prompt], config=config).components
+    assert [parts[name].item() for name in ("cosine", "overlap", "numbers")] == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("cosine", "overlap", "agreement", "share", "expected"),
+    [
+        (1.0, 1.0, 1.0, 0.25, 1.0),
+        (0.8, 0.4, 1.0, 0.25, 0.6),
+        (0.8, 0.4, 0.0, 0.25, 0.45),
+        (0.8, 0.4, 0.5, 1.0, 0.3),
+        (0.8, 0.4, 0.1, 0.0, 0.6),
+        (NAN, 0.4, 1.0, 0.25, NAN),
+        (-0.2, 0.0, 1.0, 0.25, -0.1),
+        (-0.2, 0.0, 0.0, 0.25, -0.1),
+    ],
+)
+def test_a_blend_by_hand(
+    cosine: float, overlap: float, agreement: float, share: float, expected: float
+) -> None:
+    parts = (np.array([part]) for part in (cosine, overlap, agreement))
+    assert blended_similarity(*parts, number_share=share) == pytest.approx([expected], nan_ok=True)
+
+
 # --- what is encoded, and how often -------------------------------------------------------------
 
 
@@ -170,7 +234,7 @@ def test_the_response_alone_is_encoded_by_default() -> None:
 def test_the_prompt_is_encoded_on_both_sides_where_the_config_says_so() -> None:
     table = {"Q\n\nA": EAST, "Q\n\nR": (3.0, 4.0), "P\n\nA": EAST, "P\n\nR": WEST}
     embedder = TableEmbedder(table)
-    config = SimilarityReward(text="prompt_and_response")
+    config = SimilarityReward(similarity=COSINE, text="prompt_and_response")
     reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
     result = reward.score(RewardBatch(["Q", "P", "P"], ["A", "A", ""], ["R", "R", "R"]))
     assert embedder.calls == [["Q\n\nA", "P\n\nA"], ["Q\n\nR", "P\n\nR"]]
@@ -201,9 +265,12 @@ def test_nothing_visible_is_never_encoded(responses: list[str]) -> None:
     result = reward.score(RewardBatch(["Q"] * count, responses, ["R"] * count))
     assert embedder.calls == []
     assert result.scores.tolist() == [-1.0] * count
+    names = ("similarity", "cosine", "overlap", "numbers", "repeated", "empty", "truncated")
     assert {name: len(part) for name, part in result.components.items()} == dict.fromkeys(
-        ("similarity", "repeated", "empty", "truncated"), count
+        names, count
     )
+    for name in names[:4]:
+        assert np.isnan(result.components[name]).all()
 
 
 def test_a_batch_has_one_of_each_a_row() -> None:

@@ -9,6 +9,10 @@ import numpy as np
 from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
 from rlsr.rewards import Reward, RewardBatch, RewardResult
+from rlsr.rewards.protocol import Scores
+
+SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers")
+"""Components of a reward whose means are logged, as far as the reward has them."""
 
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
@@ -97,10 +101,12 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
     """
     components = rollout.result.components
     references = [len(record.reference) for record in rollout.records]
-    similarity = components["similarity"]
-    scored = ~np.isnan(similarity)
     return {
-        "reward/similarity": float(similarity[scored].mean()) if scored.any() else float("nan"),
+        **{
+            f"reward/{name}": _mean_of_scored(components[name])
+            for name in SIMILARITY_PARTS
+            if name in components
+        },
         "reward/share_repeated": float(components["repeated"].mean()),
         "reward/share_empty": float(components["empty"].mean()),
         "reward/share_cut_by_encoder": float(components["truncated"].mean()),
@@ -108,6 +114,11 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
         "length/response": float(np.mean([len(response) for response in rollout.responses])),
         "length/reference": float(np.mean(references)),
     }
+
+
+def _mean_of_scored(values: Scores) -> float:
+    scored = values[~np.isnan(values)]
+    return float(scored.mean()) if scored.size else float("nan")
 
 
 def sample_rows(

@@ -1,0 +1,196 @@
+"""Bootstrap intervals of statistics that are no plain means, all resamples at once.
+
+A resample is kept as the number of times that it holds each unit (a row, or a group of rows), so that a statistic is
+computed for thousands of resamples with a few operations on a table, (resample, unit).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.evaluation.statistics import Estimate
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
+"""From how often each unit counts, (resample, unit), to one number a resample."""
+
+_TAILS = (0.025, 0.975)
+_MOST_CELLS = 1_000_000  # of the tables of one batch of resamples: 8 MB each
+_LEFT_OVER = 1e-9  # of a variance: no more than this is rounding error
+
+
+def bootstrap_statistic(
+    statistic: Statistic,
+    strata: Sequence[int],
+    num: int,
+    *,
+    num_resamples: int,
+    seed: int,
+    cells_per_unit: float = 1,
+) -> Estimate:
+    """Compute a statistic and its 95 % percentile interval.
+
+    Args:
+        statistic: What to compute; NaN where a resample does not allow it.
+        strata: Number of units of each sample that is resampled apart; one number where there is one sample.
+        num: What to report as the number of values.
+        num_resamples: Bootstrap resamples.
+        seed: Of the resampling.
+        cells_per_unit: How many numbers the statistic keeps for a unit; bounds the memory.
+
+    Returns:
+        The statistic of the units as they are, with the interval over the resamples that allow it; an interval of NaN
+        where a sample has fewer than two units.
+
+    Source:
+        Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
+    """
+    if min(strata) == 0:
+        return Estimate(np.nan, np.nan, np.nan, num)
+    value = float(statistic(np.ones((1, sum(strata))))[0])
+    if min(strata) < 2 or np.isnan(value):
+        return Estimate(value, np.nan, np.nan, num)
+    batch = max(1, int(_MOST_CELLS / (sum(strata) * max(1.0, cells_per_unit))))
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate(
+        [statistic(weights) for weights in _resamples(strata, num_resamples, batch, rng)]
+    )
+    allowed = drawn[~np.isnan(drawn)]
+    if allowed.size == 0:
+        return Estimate(value, np.nan, np.nan, num)
+    low, high = (float(end) for end in np.quantile(allowed, _TAILS))
+    return Estimate(value, low, high, num)
+
+
+def _resamples(
+    strata: Sequence[int], num_resamples: int, batch: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Yield how often each unit is drawn, (resample, unit), in batches."""
+    for done in range(0, num_resamples, batch):
+        rows = min(batch, num_resamples - done)
+        yield np.concatenate([_draw_counts(rows, size, rng) for size in strata], axis=1)
+
+
+def _draw_counts(rows: int, size: int, rng: np.random.Generator) -> Floats:
+    """Draw ``size`` units with replacement, ``rows`` times, and count them."""
+    drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
+    counts = np.bincount(drawn.reshape(-1), minlength=rows * size)
+    return counts.reshape(rows, size).astype(np.float64)
+
+
+class Levels:
+    """The distinct values of some rows in order, and what weights of the rows make of them.
+
+    Args:
+        values: One number a row, none of them NaN.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self._order = np.argsort(values, kind="stable")
+        distinct, self._level = np.unique(values, return_inverse=True)
+        self._starts = np.searchsorted(values[self._order], distinct)
+
+    def totals(self, weights: Floats) -> Floats:
+        """Add up the weights of equal values.
+
+        Args:
+            weights: How often each row counts, (resample, row).
+
+        Returns:
+            (resample, level), the smallest value first.
+        """
+        ordered = weights[:, self._order]
+        if len(self._starts) == len(self._order):
+            return ordered
+        totals: Floats = np.add.reduceat(ordered, self._starts, axis=1)
+        return totals
+
+    def ranks(self, weights: Floats) -> Floats:
+        """Rank the rows of each resample.
+
+        Args:
+            weights: How often each row counts, (resample, row).
+
+        Returns:
+            (resample, row), from 1; ties, copies of a row included, share the mean of their ranks.
+        """
+        totals = self.totals(weights)
+        middles = np.cumsum(totals, axis=1) - (totals - 1) / 2
+        ranks: Floats = middles[:, self._level]
+        return ranks
+
+
+def area_statistic(positive: Floats, negative: Floats) -> Callable[[Floats, Floats], Floats]:
+    """Prepare the area under the ROC curve for many weightings.
+
+    Args:
+        positive: Scores that should be high.
+        negative: Scores that should be low.
+
+    Returns:
+        A function of how often each positive and each negative counts, (resample, score) each, to the area of each
+        resample; NaN where a side has no weight.
+    """
+    levels = Levels(np.concatenate([positive, negative]))
+
+    def areas(of_positive: Floats, of_negative: Floats) -> Floats:
+        above = levels.totals(np.hstack([of_positive, np.zeros_like(of_negative)]))
+        below = levels.totals(np.hstack([np.zeros_like(of_positive), of_negative]))
+        beaten = np.cumsum(below, axis=1) - below / 2
+        pairs = of_positive.sum(axis=1) * of_negative.sum(axis=1)
+        return ratio(np.einsum("ij,ij->i", above, beaten), pairs)
+
+    return areas
+
+
+def ratio(numerators: Floats, denominators: Floats) -> Floats:
+    """Divide; NaN where the denominator is 0.
+
+    Args:
+        numerators: Any numbers.
+        denominators: As many numbers, at least 0.
+
+    Returns:
+        The quotients.
+    """
+    quotients: Floats = np.divide(
+        numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
+    )
+    return quotients
+
+
+def rank_products(ranks: Floats, weights: Floats) -> Floats:
+    """Multiply the ranks of every two variables and add up over rows, each rank less the mean rank.
+
+    Args:
+        ranks: (resample, variable, row), as ``Levels.ranks`` gives them.
+        weights: How often each row counts, (resample, row).
+
+    Returns:
+        Covariances times the number of rows, (resample, variable, variable); exact, so that 0 is 0 for a variable that
+        does not vary.
+    """
+    centred = ranks - (weights.sum(axis=1)[:, None, None] + 1) / 2
+    products: Floats = (centred * weights[:, None, :]) @ centred.transpose(0, 2, 1)
+    return products
+
+
+def partial_correlations(products: Floats) -> Floats:
+    """Correlate the first two variables with the straight line in the others taken away.
+
+    Args:
+        products: Covariances, or any multiple of them, (resample, variable, variable).
+
+    Returns:
+        One number in [-1, 1] a resample; NaN where nothing is left of one of the two.
+    """
+    both, cross = products[:, :2, :2], products[:, 2:, :2]
+    # The pseudo-inverse takes controls that do not vary, or that say the same, for one or none.
+    inverse = np.linalg.pinv(products[:, 2:, 2:], hermitian=True, rcond=1e-10)
+    left = both - cross.transpose(0, 2, 1) @ inverse @ cross
+    variances = np.stack([left[:, 0, 0], left[:, 1, 1]])
+    before = np.stack([both[:, 0, 0], both[:, 1, 1]])
+    varies = (variances > _LEFT_OVER * before).all(axis=0)
+    size = np.where(varies, np.sqrt(np.maximum(variances, 0).prod(axis=0)), 0.0)
+    return np.clip(ratio(left[:, 0, 1], size), -1.0, 1.0)

@@ -1,0 +1,109 @@
+"""What an audit found, as plain data: written as JSON, shown in the terminal and as a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["ok", "warn", "fail", "left out"]
+Group = Literal["attacks", "signal", "biases", "agreement"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question put to the reward, with its answer."""
+
+    group: Group
+    """What kind of question."""
+    name: str
+    """The question's name, unique within the audit, as in ``truncated to half``."""
+    verdict: Verdict
+    """The answer; ``left out`` where the data did not allow it, with the reason."""
+    measure: str
+    """What the value is, in words, as in ``share of rows where the attack wins``."""
+    value: float | None
+    """The measured number; None where it was left out."""
+    low: float | None
+    """Lower end of its 95 % interval; None where there is none."""
+    high: float | None
+    """Upper end of its 95 % interval; None where there is none."""
+    num: int
+    """Rows, groups or pairs that the number is over."""
+    rule: str
+    """From where on it warns and fails, in words."""
+    reason: str
+    """Why the verdict is what it is, in one sentence for a person."""
+    details: Mapping[str, float]
+    """Further numbers by name, as in ``auc``."""
+
+
+@dataclass(frozen=True)
+class AttackExample:
+    """A row on which an attack did best against the honest answer."""
+
+    attack: str
+    """Name of the attack's check."""
+    prompt: str
+    """What was asked."""
+    reference: str
+    """The human-written answer."""
+    honest: str
+    """The answer that should score higher."""
+    attacked: str
+    """The answer that should score lower."""
+    honest_score: float
+    """Reward of the honest answer."""
+    attacked_score: float
+    """Reward of the attack."""
+
+
+@dataclass(frozen=True)
+class EncoderComparison:
+    """How another encoder would do with the same reward on the same rows."""
+
+    encoder: str
+    """Its name in the config."""
+    attacks_caught: float
+    """Mean over the attacks of the share of rows where the honest answer scores higher."""
+    facts_caught: float
+    """The same over the attacks on facts: negated, numbers, names, shuffled sentences."""
+    share_cut: float
+    """Share of the texts that are longer than the encoder reads."""
+    ms_per_response: float
+    """Milliseconds to score one response, references cached."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Everything that an audit found."""
+
+    data: str
+    """The audited data, as the config names it."""
+    reward: str
+    """The audited reward in words."""
+    encoder: str
+    """Its encoder, as the config names it."""
+    num_rows: int
+    """Rows that were looked at."""
+    honest: str
+    """Where the honest answers came from, in words."""
+    checks: tuple[Check, ...]
+    """All checks, in the order in which they are shown."""
+    examples: tuple[AttackExample, ...]
+    """For each attack up to three rows where it did best."""
+    scores: Mapping[str, tuple[float, ...]]
+    """Rewards by kind of answer: ``reference``, ``honest``, and every attack by its name; for histograms."""
+    encoders: tuple[EncoderComparison, ...]
+    """The encoders that were compared, the audited one first; empty if none were asked for."""
+    recommendations: tuple[str, ...]
+    """What to change, in sentences, each with its evidence; never empty."""
+    seconds: float
+    """How long the audit took."""
+
+    @property
+    def worst(self) -> Verdict:
+        """The worst verdict of all checks."""
+        verdicts = {check.verdict for check in self.checks}
+        for verdict in ("fail", "warn", "ok"):
+            if verdict in verdicts:
+                return verdict
+        return "left out"

@@ -1,0 +1,296 @@
+"""The whole audit: rows, honest answers and attacks through the reward, checks, recommendations."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.audit.attacks import ATTACKS, AttackRow, make_attack
+from rlsr.audit.checks import (
+    LENGTH,
+    WORD_OVERLAP,
+    agreement_checks,
+    attack_check,
+    bias_checks,
+    cut_check,
+    headroom_check,
+    position_check,
+    signal_checks,
+)
+from rlsr.audit.honest import HonestAnswers
+from rlsr.audit.recommend import recommendations
+from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.audit.rows import AuditRow
+from rlsr.config.reward import SimilarityReward
+from rlsr.embeddings import Embedder, ReferenceCache
+from rlsr.rewards import ReferenceSimilarity, RewardBatch
+
+Floats = NDArray[np.float64]
+
+NUM_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class AuditJob:
+    """What is to be audited, and with what."""
+
+    data: str
+    """The data, as the config names it."""
+    rows: tuple[AuditRow, ...]
+    """Prompts and references."""
+    honest: HonestAnswers
+    """Answers that ought to beat the attacks."""
+    samples: tuple[tuple[str, ...], ...]
+    """The policy's samples to the first rows, equally many each; empty without a policy."""
+    reward: SimilarityReward
+    """The reward's settings."""
+    seed: int
+    """Of the attacks."""
+
+
+class RewardUnderAudit:
+    """The reward, counting what it costs.
+
+    Args:
+        settings: The reward's settings.
+        encoder: The encoder's name in the config.
+        embedder: The encoder.
+    """
+
+    def __init__(self, settings: SimilarityReward, encoder: str, embedder: Embedder) -> None:
+        self.encoder = encoder
+        self.num_scored = 0
+        self.seconds = 0.0
+        self.num_cut = 0.0
+        self._reward = ReferenceSimilarity(settings, embedder, ReferenceCache(embedder, None))
+
+    def score(self, rows: Sequence[AuditRow], texts: Sequence[str]) -> Floats:
+        """Score one answer a row.
+
+        Args:
+            rows: What is answered.
+            texts: The answers.
+
+        Returns:
+            Rewards, NaN where unscored.
+        """
+        if not rows:
+            return np.empty(0)
+        started = time.perf_counter()
+        result = self._reward.score(
+            RewardBatch(
+                prompts=[row.record.prompt for row in rows],
+                responses=texts,
+                references=[row.record.reference for row in rows],
+            )
+        )
+        self.seconds += time.perf_counter() - started
+        self.num_scored += len(rows)
+        self.num_cut += float(result.components["truncated"].sum())
+        return result.scores
+
+
+def run_audit(
+    job: AuditJob,
+    embedders: Sequence[tuple[str, Callable[[], Embedder]]],
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Audit:
+    """Put every question to the reward.
+
+    Args:
+        job: Rows, honest answers, samples, settings.
+        embedders: The audited encoder first, then those to compare it with: name, and how it is loaded.
+        on_stage: Told what is being done.
+
+    Returns:
+        The audit.
+    """
+    started = time.perf_counter()
+    attacks = _attacks(job)
+    name, load = embedders[0]
+    on_stage(f"scoring with {name}")
+    reward = RewardUnderAudit(job.reward, name, load())
+    attack_checks, examples, scores = _attack_part(job, reward, attacks)
+    checks = [
+        *attack_checks,
+        *_signal_part(job, reward),
+        *_bias_part(job, reward),
+        *_agreement_part(job, reward),
+    ]
+    compared = []
+    if len(embedders) > 1:
+        compared.append(_compare(reward, attack_checks))
+    for other, load_other in embedders[1:]:
+        on_stage(f"scoring with {other}")
+        rival = RewardUnderAudit(job.reward, other, load_other())
+        compared.append(_compare(rival, _attack_part(job, rival, attacks)[0]))
+    return Audit(
+        data=job.data,
+        reward=_describe(job.reward),
+        encoder=name,
+        num_rows=len(job.rows),
+        honest=job.honest.source,
+        checks=tuple(checks),
+        examples=tuple(examples),
+        scores={kind: tuple(values.tolist()) for kind, values in scores.items()},
+        encoders=tuple(compared),
+        recommendations=tuple(recommendations(checks, job.reward, compared, job.honest.source)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _attacks(job: AuditJob) -> dict[str, list[str | None]]:
+    rows = [
+        AttackRow(job.rows[place].record.prompt, job.rows[place].record.reference, text)
+        for place, text in zip(job.honest.rows, job.honest.texts, strict=True)
+    ]
+    return {attack.name: make_attack(attack.name, rows, job.seed) for attack in ATTACKS}
+
+
+def _attack_part(
+    job: AuditJob, reward: RewardUnderAudit, attacks: dict[str, list[str | None]]
+) -> tuple[list[Check], list[AttackExample], dict[str, Floats]]:
+    rows = [job.rows[place] for place in job.honest.rows]
+    honest = reward.score(rows, job.honest.texts)
+    references = reward.score(rows, [row.record.reference for row in rows])
+    scores = {"reference": references, "honest": honest}
+    checks, examples = [], []
+    for attack in ATTACKS:
+        texts = attacks[attack.name]
+        places = [place for place, text in enumerate(texts) if text is not None]
+        changed = [text for text in texts if text is not None]
+        attacked = reward.score([rows[place] for place in places], changed)
+        checks.append(attack_check(attack, honest[places], attacked))
+        scores[attack.name] = attacked
+        gains = attacked - honest[places]
+        for best in np.argsort(-np.nan_to_num(gains, nan=-np.inf))[:NUM_EXAMPLES].tolist():
+            place = places[best]
+            examples.append(
+                AttackExample(
+                    attack=attack.name,
+                    prompt=rows[place].record.prompt,
+                    reference=rows[place].record.reference,
+                    honest=job.honest.texts[place],
+                    attacked=changed[best],
+                    honest_score=float(honest[place]),
+                    attacked_score=float(attacked[best]),
+                )
+            )
+    return checks, examples, scores
+
+
+def _signal_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
+    samples = _score_samples(job, reward)
+    second = [row.second_reference or "" for row in job.rows]
+    has_second = [place for place, text in enumerate(second) if text.strip()]
+    ceiling = np.full(len(job.rows), np.nan)
+    ceiling[has_second] = reward.score(
+        [job.rows[place] for place in has_second], [second[place] for place in has_second]
+    )
+    own = np.full(len(job.rows), np.nan)
+    own[: len(samples)] = samples.mean(axis=1)
+    share = reward.num_cut / max(reward.num_scored, 1)
+    return [
+        *signal_checks(samples),
+        headroom_check(ceiling, own),
+        cut_check(share, reward.num_scored, reward.encoder),
+    ]
+
+
+def _score_samples(job: AuditJob, reward: RewardUnderAudit) -> Floats:
+    rows = [row for row, texts in zip(job.rows, job.samples, strict=False) for _ in texts]
+    flat = [text for texts in job.samples for text in texts]
+    width = len(job.samples[0]) if job.samples else 1
+    return reward.score(rows, flat).reshape(-1, width)
+
+
+def _bias_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
+    """Look at the policy's samples where there are any, else at the judged answers, else at the honest ones."""
+    places, texts = _free_answers(job)
+    rows = [job.rows[place] for place in places]
+    rewards = reward.score(rows, texts)
+    features = {
+        LENGTH: np.array([len(text) for text in texts], dtype=np.float64),
+        WORD_OVERLAP: np.array(
+            [_overlap(text, row.record.reference) for text, row in zip(texts, rows, strict=True)]
+        ),
+    }
+    scored = ~np.isnan(rewards)
+    halves = [_halves(text) for text in texts]
+    long = np.array([bool(first and second) for first, second in halves], dtype=np.bool_) & scored
+    kept = np.flatnonzero(long).tolist()
+    without_start = reward.score([rows[k] for k in kept], [halves[k][1] for k in kept])
+    without_end = reward.score([rows[k] for k in kept], [halves[k][0] for k in kept])
+    prompts = np.array(places, dtype=np.int64)
+    return [
+        *bias_checks(
+            rewards[scored], {name: v[scored] for name, v in features.items()}, prompts[scored]
+        ),
+        position_check(rewards[kept], without_start, without_end),
+    ]
+
+
+def _free_answers(job: AuditJob) -> tuple[list[int], list[str]]:
+    if job.samples:
+        pairs = [(place, text) for place, texts in enumerate(job.samples) for text in texts]
+    elif any(row.answers for row in job.rows):
+        pairs = [
+            (place, answer.text) for place, row in enumerate(job.rows) for answer in row.answers
+        ]
+    else:
+        pairs = list(zip(job.honest.rows, job.honest.texts, strict=True))
+    pairs = [(place, text) for place, text in pairs if text.strip()]
+    return [place for place, _ in pairs], [text for _, text in pairs]
+
+
+def _agreement_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
+    judged = [(place, answer) for place, row in enumerate(job.rows) for answer in row.answers]
+    rewards = reward.score(
+        [job.rows[place] for place, _ in judged], [answer.text for _, answer in judged]
+    )
+    return agreement_checks(
+        rewards,
+        np.array([answer.label for _, answer in judged]),
+        np.array([place for place, _ in judged], dtype=np.int64),
+        np.array([len(answer.text) for _, answer in judged], dtype=np.float64),
+    )
+
+
+def _compare(reward: RewardUnderAudit, checks: Sequence[Check]) -> EncoderComparison:
+    facts = {attack.name for attack in ATTACKS if attack.kind == "fact"}
+    caught = [(check, 1 - check.value) for check in checks if check.value is not None]
+    return EncoderComparison(
+        encoder=reward.encoder,
+        attacks_caught=_mean([value for _, value in caught]),
+        facts_caught=_mean([value for check, value in caught if check.name in facts]),
+        share_cut=reward.num_cut / max(reward.num_scored, 1),
+        ms_per_response=1000 * reward.seconds / max(reward.num_scored, 1),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _describe(settings: SimilarityReward) -> str:
+    rule = settings.repetition
+    guard = (
+        f"{rule.penalty:g} for a repeated passage of more than {rule.min_characters} characters"
+        if rule.enabled
+        else "no rule against repetition"
+    )
+    return f"similarity ({settings.similarity.variant}) of the {settings.text.replace('_', ' ')}, {guard}"
+
+
+def _overlap(text: str, reference: str) -> float:
+    """Measure the share of the reference's distinct words that the text has."""
+    words = set(reference.lower().split())
+    return len(words & set(text.lower().split())) / len(words) if words else 0.0
+
+
+def _halves(text: str) -> tuple[str, str]:
+    words = text.split()
+    middle = len(words) // 2
+    return " ".join(words[:middle]), " ".join(words[middle:])

@@ -1,0 +1,241 @@
+"""``rlsr audit``: can this reward be trusted on this data? No training."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.config import RunConfig, load_config
+from rlsr.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from rlsr.audit import Audit, Check
+    from rlsr.audit.rows import AuditRow
+
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "left out": "dim"}
+
+
+def audit(
+    data: Annotated[
+        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            help="The config of the run to be, and settings such as reward.similarity.variant=cosine.",
+        ),
+    ] = None,
+    reward: Annotated[
+        str | None, typer.Option(help="Short for reward.similarity.variant: blend or cosine.")
+    ] = None,
+    compare_encoders: Annotated[
+        list[str] | None,
+        typer.Option(help="Encoders to compare with: A,B,C or A B C."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The policy that answers prompts, the config's if not given; none asks no policy and leaves checks out."
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Most prompts to look at.")] = 200,
+    answer_prompts: Annotated[
+        int,
+        typer.Option(min=1, help="Prompts that the policy answers once, as the honest answers."),
+    ] = 64,
+    sample_prompts: Annotated[
+        int, typer.Option(min=1, help="Prompts that it draws several samples to.")
+    ] = 24,
+    samples: Annotated[int, typer.Option(min=2, help="Samples to each of them.")] = 4,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the findings; audits/NAME-DATE-TIME if not given."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 1 if a check fails.")
+    ] = False,
+) -> None:
+    """Ask before training whether the reward ranks answers rightly on your data."""
+    settings, others = _split_encoders(arguments or [], compare_encoders)
+    files, overrides = split_arguments(settings)
+    overrides = [f"data={json.dumps(data)}", *overrides]
+    if reward is not None:
+        overrides.append(f"reward.similarity.variant={json.dumps(reward)}")
+    if model is not None and model != "none":
+        overrides.append(f"model={json.dumps(model)}")
+    config = load_config(files, overrides)
+    path = out or _default_path(data)
+    _check_free(path)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    quieten_libraries()
+    from rlsr.audit.rows import load_audit_rows, shuffled
+
+    found = shuffled(load_audit_rows(config.data, rows, config.seed), config.seed)
+    own: tuple[str, ...] = ()
+    drawn: tuple[tuple[str, ...], ...] = ()
+    if model != "none":
+        own, drawn = _ask_policy(
+            console,
+            config,
+            found,
+            num_answers=answer_prompts,
+            num_groups=sample_prompts,
+            num_samples=samples,
+        )
+    result = _run(console, config, found, own, drawn, others)
+    _write(path, result)
+    _show(console, result, path)
+    if strict and result.worst == "fail":
+        raise typer.Exit(code=1)
+
+
+def _default_path(data: str) -> Path:
+    name = Path(data.replace(":", "-")).name.split(".")[0]
+    return Path("audits") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+
+def _check_free(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            f"{path}: findings need a directory that does not exist or is empty; name another with --out"
+        )
+
+
+def _split_encoders(arguments: list[str], given: list[str] | None) -> tuple[list[str], list[str]]:
+    """Take the encoders' names out of the command line: ``--compare-encoders A B C`` as well as ``A,B,C``."""
+    if not given:
+        return arguments, []
+    settings = [
+        argument
+        for argument in arguments
+        if "=" in argument or Path(argument).suffix in {".yaml", ".yml"}
+    ]
+    rest = [argument for argument in arguments if argument not in settings]
+    names = [name.strip() for item in [*given, *rest] for name in item.split(",")]
+    if any(not name for name in names):
+        raise ConfigError("--compare-encoders: an empty name; write them as A,B,C or A B C")
+    return settings, names
+
+
+def _ask_policy(
+    console: Console,
+    config: RunConfig,
+    rows: "tuple[AuditRow, ...]",
+    *,
+    num_answers: int,
+    num_groups: int,
+    num_samples: int,
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Let the policy answer some prompts once as well as it can, and some several times at random."""
+    from rlsr.audit.sampling import sample_responses
+    from rlsr.evaluation.generate import greedy_responses
+    from rlsr.models import choose_device, load_policy, reference_length
+
+    asked, sampled = rows[:num_answers], rows[:num_groups]
+    console.print(
+        f"{config.model.name} answers {len(asked)} prompts, and {len(sampled)} of them {num_samples} times at random",
+        markup=False,
+    )
+    policy = load_policy(config.model, choose_device(config.device))
+    longest = max(reference_length(policy.tokenizer, row.record.reference) for row in asked)
+    limit = min(config.method.max_response_tokens or 128, max(32, longest))
+    answers, _ = greedy_responses(
+        policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32
+    )
+    drawn = sample_responses(
+        policy,
+        sampled,
+        num_samples=num_samples,
+        max_response_tokens=limit,
+        batch_size=32,
+        seed=config.seed,
+    )
+    return tuple(answers), tuple(map(tuple, drawn))
+
+
+def _run(
+    console: Console,
+    config: RunConfig,
+    rows: "tuple[AuditRow, ...]",
+    own: tuple[str, ...],
+    drawn: tuple[tuple[str, ...], ...],
+    others: list[str],
+) -> "Audit":
+    from rlsr.audit import AuditJob, run_audit
+    from rlsr.audit.honest import honest_answers
+    from rlsr.embeddings import load_embedder, load_named_embedder
+    from rlsr.models import choose_device
+
+    device = choose_device(config.device)
+    job = AuditJob(
+        data=config.data.path,
+        rows=rows,
+        honest=honest_answers(rows, own),
+        samples=drawn,
+        reward=config.reward,
+        seed=config.seed,
+    )
+    embedders = [
+        (config.embedding.model, lambda: load_embedder(config.embedding, device)),
+        *(
+            (name, lambda name=name: load_named_embedder(name, device))
+            for name in others
+            if name != config.embedding.model
+        ),
+    ]
+    return run_audit(job, embedders, lambda stage: console.print(stage, markup=False))
+
+
+def _write(path: Path, result: "Audit") -> None:
+    from rlsr.report import write_audit_json, write_audit_page
+
+    path.mkdir(parents=True, exist_ok=True)
+    write_audit_json(path / "audit.json", result)
+    write_audit_page(path / "audit.html", result)
+
+
+def _show(console: Console, result: "Audit", path: Path) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("verdict")
+    table.add_column("check")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("why")
+    for check in result.checks:
+        style = STYLES[check.verdict]
+        table.add_row(f"[{style}]{check.verdict}[/]", check.name, _value(check), check.reason)
+    console.print(
+        f"\n{result.reward}\nencoder {result.encoder}, {result.num_rows} rows of {result.data}, honest answers: "
+        f"{result.honest}\n",
+        markup=False,
+    )
+    console.print(table)
+    for compared in result.encoders:
+        console.print(
+            f"{compared.encoder}: catches {compared.attacks_caught:.1%} of attacks, {compared.facts_caught:.1%} of those on "
+            f"facts; {compared.share_cut:.1%} of texts cut; {compared.ms_per_response:.2f} ms a response",
+            markup=False,
+        )
+    console.print("\nwhat to do")
+    for sentence in result.recommendations:
+        console.print(f"- {sentence}", markup=False)
+    console.print(
+        f"\nthe worst verdict is {result.worst}; took {result.seconds:.0f} s of scoring\n{path / 'audit.html'}\n"
+        f"{path / 'audit.json'}",
+        markup=False,
+    )
+
+
+def _value(check: "Check") -> str:
+    if check.value is None:
+        return "-"
+    if check.low is None or check.high is None:
+        return f"{check.value:.3f}"
+    return f"{check.value:.3f} [{check.low:.3f}, {check.high:.3f}]"

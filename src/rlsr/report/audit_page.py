@@ -1,0 +1,188 @@
+"""An audit as one HTML page that opens from disk: nothing on it comes from a network."""
+
+import base64
+import functools
+import hashlib
+import html
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import rlsr
+from rlsr.audit.result import AttackExample, Audit, Check, Verdict
+from rlsr.errors import MissingPackageError
+from rlsr.report.audit_charts import attacks_chart, worst_attack
+from rlsr.report.audit_histograms import attack_names, rewards_chart
+from rlsr.report.text_file import write_text
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_INSTALL = "pip install 'rlsr[report]'"
+_PURPOSE = "write an audit's page"
+_NOTHING = "\N{EN DASH}"
+_SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": _NOTHING}
+_GROUPS = (
+    ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
+    ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
+    ("biases", "Biases", "Does the reward follow something other than quality?"),
+    ("agreement", "Agreement", "Does the reward rank answers as the labels in the data do?"),
+)
+_HEADLINES: dict[Verdict, str] = {
+    "fail": "Do not train on this reward as it is",
+    "warn": "Usable, with warnings",
+    "ok": "No check found a fault",
+    "left out": "Nothing could be checked",
+}
+# Bytes of HTML for the texts of all examples together; with the charts' library the page stays under 2 MB.
+_EXAMPLE_BYTES = 800_000
+_EXAMPLE_CHARACTERS = 4_000
+
+
+def write_audit_page(file: Path, audit: Audit) -> Path:
+    """Write an audit as one self-contained HTML page.
+
+    Args:
+        file: Where to; its directory exists; an older file is replaced.
+        audit: The audit.
+
+    Returns:
+        The file: under 2 MB, with long texts of examples cut; the JSON has them whole.
+
+    Raises:
+        MissingPackageError: A library that the page needs is not installed.
+        RunError: The file cannot be written there.
+    """
+    return write_text(file, audit_page(audit))
+
+
+def audit_page(audit: Audit) -> str:
+    """Compose the page of an audit.
+
+    Args:
+        audit: The audit.
+
+    Returns:
+        HTML. Every text of the user is escaped, and the page's content policy lets no script run but its own two.
+
+    Raises:
+        MissingPackageError: A library that the page needs is not installed.
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise MissingPackageError("Jinja2", _PURPOSE, _INSTALL) from error
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    limit = _character_limit(audit.examples)
+    environment.filters.update(
+        number=_number, details=_details, cut=functools.partial(_cut, limit=limit)
+    )
+    scripts = [_chart_library(), (_TEMPLATES / "audit.js").read_text(encoding="utf-8")]
+    return environment.get_template("audit.html.j2").render(
+        **_content(audit),
+        style=Markup((_TEMPLATES / "audit.css").read_text(encoding="utf-8")),
+        scripts=[Markup(script) for script in scripts],
+        script_hashes=[_script_hash(script) for script in scripts],
+    )
+
+
+def _content(audit: Audit) -> dict[str, Any]:
+    # Names once each, in the order of the examples.
+    shown_attacks = list(dict.fromkeys(example.attack for example in audit.examples))
+    scored_attacks = attack_names(audit)
+    return {
+        "audit": audit,
+        "version": rlsr.__version__,
+        "symbols": _SYMBOLS,
+        "headline": _HEADLINES[audit.worst],
+        "tally": _tally(audit.checks),
+        "groups": [
+            (title, question, checks)
+            for group, title, question in _GROUPS
+            if (checks := [check for check in audit.checks if check.group == group])
+        ],
+        "charts": {"attacks": attacks_chart(audit), "rewards": rewards_chart(audit)},
+        "scored_attacks": scored_attacks,
+        "first_scored": worst_attack(audit, scored_attacks),
+        "shown_attacks": shown_attacks,
+        "first_shown": worst_attack(audit, shown_attacks),
+    }
+
+
+def _tally(checks: Sequence[Check]) -> str:
+    """Count the verdicts in words, the ones left out apart."""
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _SYMBOLS}
+    left_out = counts["left out"]
+    made = len(checks) - left_out
+    text = f"Of {made} {'check' if made == 1 else 'checks'} {counts['fail']} failed, {counts['warn']} warned and {counts['ok']} found nothing."
+    if left_out:
+        text += f" {left_out} {'was' if left_out == 1 else 'were'} left out, with the reason below."
+    return text
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """Write a number for people; a dash where there is none, never 0."""
+    return _NOTHING if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _details(details: Mapping[str, float]) -> str:
+    """List further numbers; ``auc_low`` and ``auc_high`` stand behind ``auc`` as its interval."""
+    ends = {f"{name}{end}" for name in details for end in ("_low", "_high")}
+    parts = []
+    for name, value in details.items():
+        if name in ends:
+            continue
+        low, high = details.get(f"{name}_low"), details.get(f"{name}_high")
+        interval = "" if low is None or high is None else f" [{_short(low)}, {_short(high)}]"
+        parts.append(f"{name.replace('_', ' ')} {_short(value)}{interval}")
+    return " · ".join(parts)
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else _NOTHING
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} […{len(text) - limit} more characters in the JSON]"
+
+
+def _character_limit(examples: Sequence[AttackExample]) -> int:
+    """Choose how much of each text of the examples is shown, so that the page keeps its size."""
+    texts = [
+        text for row in examples for text in (row.prompt, row.reference, row.honest, row.attacked)
+    ]
+    limit = _EXAMPLE_CHARACTERS
+    while limit > 1 and sum(_html_bytes(text[:limit]) for text in texts) > _EXAMPLE_BYTES:
+        limit //= 2
+    return limit
+
+
+def _html_bytes(text: str) -> int:
+    return len(html.escape(text).encode("utf-8", errors="backslashreplace"))
+
+
+@functools.cache
+def _chart_library() -> str:
+    """Bundle Vega, Vega-Lite and Vega-Embed into one script, without a network."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise MissingPackageError("vl-convert-python", _PURPOSE, _INSTALL) from error
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    # Inside a page this would end the script; in JavaScript the two spellings are the same text.
+    return bundle.replace("</script", "<\\/script")
+
+
+def _script_hash(script: str) -> str:
+    """Name a script as a content policy does (W3C Content Security Policy 3, "hash-source")."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,0 +1,28 @@
+"""Writing a report's file."""
+
+from pathlib import Path
+
+from rlsr.errors import RunError
+
+
+def write_text(file: Path, text: str) -> Path:
+    r"""Write a report as UTF-8, over an older one.
+
+    Args:
+        file: Where to; its directory exists.
+        text: What to write. Half of a surrogate pair cannot be UTF-8: it is written as ``\ud800``, which is the
+            escape that JSON has for it.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunError: The file cannot be written there.
+    """
+    try:
+        file.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+    except OSError as error:
+        raise RunError(
+            f"{file}: the report cannot be written: {error}; name a file in a directory that exists and is writable"
+        ) from error
+    return file

@@ -1,0 +1,48 @@
+"""Plain ways to compute what the audit's measures compute at once, and data for them."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from rlsr.evaluation import Estimate
+
+NAN = float("nan")
+Floats = NDArray[np.float64]
+
+
+def plain_interval(
+    statistic: Callable[[NDArray[np.int64]], float], units: int, resamples: int = 1000
+) -> tuple[float, float]:
+    """The plainest bootstrap: draw, compute from the drawn rows, take quantiles."""
+    rng = np.random.default_rng(99)
+    drawn = [statistic(rng.integers(units, size=units)) for _ in range(resamples)]
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def is_close_to(found: Estimate, interval: tuple[float, float], share: float = 0.06) -> bool:
+    """Whether an interval differs from another by no more than a share of its width."""
+    width = interval[1] - interval[0]
+    return (
+        abs(found.low - interval[0]) < share * width
+        and abs(found.high - interval[1]) < share * width
+    )
+
+
+def counted_auc(positive: Floats, negative: Floats) -> float:
+    """Mann-Whitney by scipy, over the pairs."""
+    if len(positive) == 0 or len(negative) == 0:
+        return NAN
+    return float(stats.mannwhitneyu(positive, negative).statistic) / len(positive) / len(negative)
+
+
+def judged(seed: int, prompts: int, size: int) -> tuple[Floats, Floats, Floats]:
+    """Scores that agree with labels 1 to 3 about half, on prompts of different levels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(1, 4, size=prompts * size).astype(np.float64)
+    groups = np.repeat(np.arange(prompts, dtype=np.float64), size)
+    scores = np.round(0.7 * labels + 3 * groups % 5 + rng.normal(size=labels.size), 1)
+    order = rng.permutation(labels.size)
+    return scores[order], labels[order], groups[order]

@@ -1,0 +1,131 @@
+"""``rlsr audit`` as a user runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlsr.report import read_audit_json
+from tiny import Cli
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in references with a good and a bad answer each, made from the set itself."""
+    from rlsr.config.data import DataConfig
+    from rlsr.data import load_dataset
+
+    records = load_dataset(DataConfig()).train[:40]
+    rows = []
+    for number, record in enumerate(records):
+        sentences = record.reference.replace(". ", ".|").split("|")
+        good = " ".join(["In short:", *sentences])
+        other = records[(number + 1) % len(records)].reference
+        for text, score in ((good, 2), (other, 0)):
+            rows.append(
+                {
+                    "prompt": record.prompt,
+                    "reference": record.reference,
+                    "response": text,
+                    "score": score,
+                }
+            )
+    path = tmp_path_factory.mktemp("judged") / "judged.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(cli: Cli, judged: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    path = tmp_path_factory.mktemp("audits") / "audit"
+    result = cli(
+        "audit", judged, "--model", "none", "--compare-encoders", "builtin:minilm", "--out", path
+    )
+    assert result.returncode == 0, result.stderr
+    return path, result.stdout
+
+
+def test_the_table_has_every_kind_of_check(finished: tuple[Path, str]) -> None:
+    path, output = finished
+    audit = read_audit_json(path / "audit.json")
+    assert {check.group for check in audit.checks} == {"attacks", "signal", "biases", "agreement"}
+    for check in audit.checks:
+        assert check.name in output
+        assert (check.value is None) == (check.verdict == "left out")
+    assert "what to do" in output
+    assert str(path / "audit.html") in output
+
+
+def test_good_answers_beat_nonsense(finished: tuple[Path, str]) -> None:
+    audit = read_audit_json(finished[0] / "audit.json")
+    found = {check.name: check for check in audit.checks}
+    for name in ("empty", "reference of another prompt", "generic refusal"):
+        assert found[name].verdict == "ok", found[name]
+    assert found["pairs in order"].value == 1
+    assert audit.num_rows == 40
+    assert "judged" in audit.honest
+
+
+def test_encoders_are_compared_with_cost(finished: tuple[Path, str]) -> None:
+    audit = read_audit_json(finished[0] / "audit.json")
+    assert [compared.encoder for compared in audit.encoders] == [
+        "builtin:wordllama",
+        "builtin:minilm",
+    ]
+    static, transformer = audit.encoders
+    assert 0 < static.ms_per_response < transformer.ms_per_response
+
+
+def test_what_the_data_do_not_allow_is_left_out_with_the_reason(finished: tuple[Path, str]) -> None:
+    audit = read_audit_json(finished[0] / "audit.json")
+    spread = next(check for check in audit.checks if check.name == "spread within groups")
+    assert spread.verdict == "left out"
+    assert "prompts with samples" in spread.reason
+
+
+def test_a_policy_gives_samples(
+    cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    result = cli(
+        "audit", tiny_data, "--model", tiny_model, "--samples", "3", "--out", tmp_path / "a"
+    )
+    assert result.returncode == 0, result.stderr
+    audit = read_audit_json(tmp_path / "a" / "audit.json")
+    spread = next(check for check in audit.checks if check.name == "spread within groups")
+    assert spread.num == 12
+    assert spread.value is not None
+
+
+def test_strict_fails_with_exit_code_one(cli: Cli, judged: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in judged.read_text(encoding="utf-8").splitlines()]
+    for row in rows:  # the worse answer is called the better one
+        row["score"] = -row["score"]
+    path = tmp_path / "wrong.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    arguments = ["audit", path, "--model", "none"]
+    assert cli(*arguments, "--out", tmp_path / "lenient").returncode == 0
+    assert cli(*arguments, "--strict", "--out", tmp_path / "strict").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["nothere.jsonl"], ["nothere.jsonl"]),
+        (["builtin:instructions", "--reward", "cosin"], ["reward.similarity.variant", "'cosine'"]),
+        (
+            ["builtin:instructions", "--model", "none", "embedding=./no/encoder"],
+            ["embedding.model"],
+        ),
+        (["builtin:instructions", "--compare-encoders", "a,,b"], ["--compare-encoders"]),
+        (["builtin:instructions", "what.txt"], ["what.txt"]),
+    ],
+)
+def test_a_mistake_ends_with_one_message(
+    cli: Cli, tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
+    result = cli("audit", *arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stdout
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+    assert list(tmp_path.iterdir()) == []

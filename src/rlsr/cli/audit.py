@@ -11,7 +11,8 @@ from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.config import RunConfig, load_config
-from rlsr.errors import ConfigError, RunError
+from rlsr.errors import ConfigError, MissingPackageError, RunError
+from rlsr.packages import package_directory
 
 if TYPE_CHECKING:
     from rlsr.audit import Audit, Check
@@ -72,6 +73,7 @@ def audit(
     config = load_config(files, overrides)
     path = out or _default_path(data)
     _check_free(path)
+    _check_page_library()
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -106,6 +108,14 @@ def _check_free(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(
             f"{path}: findings need a directory that does not exist or is empty; name another with --out"
+        )
+
+
+def _check_page_library() -> None:
+    """Miss the library of the page before the work and not after it."""
+    if package_directory("vl_convert") is None:
+        raise MissingPackageError(
+            "vl-convert-python", "draw the audit's page", "pip install 'rlsr[report]'"
         )
 
 

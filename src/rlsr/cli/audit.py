@@ -11,8 +11,9 @@ from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.config import RunConfig, load_config
-from rlsr.errors import ConfigError, MissingPackageError, RunError
+from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
+from rlsr.runs.directory import require_free
 
 if TYPE_CHECKING:
     from rlsr.audit import Audit, Check
@@ -72,7 +73,7 @@ def audit(
         overrides.append(f"model={json.dumps(model)}")
     config = load_config(files, overrides)
     path = out or _default_path(data)
-    _check_free(path)
+    require_free(path, "findings need", "name another with --out")
     _check_page_library()
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
@@ -102,13 +103,6 @@ def audit(
 def _default_path(data: str) -> Path:
     name = Path(data.replace(":", "-")).name.split(".")[0]
     return Path("audits") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-
-
-def _check_free(path: Path) -> None:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RunError(
-            f"{path}: findings need a directory that does not exist or is empty; name another with --out"
-        )
 
 
 def _check_page_library() -> None:

@@ -39,11 +39,9 @@ class RunDirectory:
         Raises:
             RunError: The place is taken.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(
-                f"{path}: a new run needs a directory that does not exist or is empty; "
-                "name another with --out, or continue this run with --resume"
-            )
+        require_free(
+            path, "a new run needs", "name another with --out, or continue this run with --resume"
+        )
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> "RunDirectory":
@@ -226,6 +224,21 @@ class RunDirectory:
                 f"{self.path}: the run is not complete (no manifest.json); continue it with --resume"
             )
         return _read_json(self.path / "manifest.json")
+
+
+def require_free(path: Path, what: str, way_out: str) -> None:
+    """Refuse a place where something stands already.
+
+    Args:
+        path: A directory that is to be made.
+        what: Who needs it, as in ``a new run needs``.
+        way_out: What to do instead.
+
+    Raises:
+        RunError: The place is taken.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path}: {what} a directory that does not exist or is empty; {way_out}")
 
 
 def write_json_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -16,8 +16,9 @@ class TrainingConfig(ConfigTable):
     """Optimiser steps; null derives them from ``epochs``."""
     prompts_per_step: int = Field(default=8, ge=1)
     """Prompts of one rollout and one update, over all processes; each is answered ``num_generations`` times."""
-    micro_batch: int = Field(default=8, ge=1)
-    """Responses of one forward and backward pass on one device: lower it when memory runs out."""
+    tokens_per_pass: int | None = Field(default=None, ge=1)
+    """Tokens of one forward and backward pass, a prompt counted once for its responses; a response longer than that has a
+    pass of its own. Null is enough for the largest group, or less where memory asks for it; the result is the same."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate; null is 1e-4 for LoRA and 1e-6 for all weights."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
@@ -66,5 +67,8 @@ class TrlEngine(ConfigTable):
     """TRL's trainers, on one machine."""
 
     type: Literal["trl"] = "trl"
+    passes: Literal["auto", "grouped", "plain"] = "auto"
+    """``grouped``: a prompt passes once for its whole group and nothing is padded, in rollouts and updates; ``plain``: as TRL
+    does it; ``auto``: grouped on a CPU, where it is measured, and where the policy's attention is known."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further fields of ``trl.GRPOConfig``, checked by it; those that rlsr sets itself are refused."""

@@ -1,0 +1,87 @@
+"""Between TRL's padded tables and the tokens that are in them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+RESPONSE_TABLES = (
+    "completion_ids",
+    "completion_mask",
+    "tool_mask",
+    "ref_per_token_logps",
+    "old_per_token_logps",
+    "sampling_per_token_logps",
+    "importance_sampling_ratio",
+)
+"""Entries of TRL's batch with a column for each response token."""
+
+PROMPT_TABLES = ("prompt_ids", "prompt_mask")
+"""Entries of TRL's batch with a column for each prompt token, padded on the left."""
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Prompts and responses without their padding."""
+
+    prompts: list[tuple[int, ...]]
+    """Token ids of the prompt of each response."""
+    responses: list[list[int]]
+    """Token ids of each response; empty where all of it is masked."""
+    groups: list[int]
+    """For each response the number of its prompt, equal prompts sharing one."""
+
+    @property
+    def prompt_lengths(self) -> list[int]:
+        """Tokens of the prompt of each response."""
+        return [len(prompt) for prompt in self.prompts]
+
+    @property
+    def response_lengths(self) -> list[int]:
+        """Tokens of each response."""
+        return [len(response) for response in self.responses]
+
+
+def read_responses(input_ids: torch.Tensor, mask: torch.Tensor, num_tokens: int) -> Responses:
+    """Take the padding off.
+
+    Args:
+        input_ids: (row, position): prompts padded on the left, responses padded on the right.
+        mask: The same shape; 0 is padding.
+        num_tokens: Positions of the response, at the end of a row.
+
+    Returns:
+        What is left.
+    """
+    prompts, responses = [], []
+    for ids, kept in zip(input_ids.tolist(), mask.bool().tolist(), strict=True):
+        tokens = list(zip(ids, kept, strict=True))
+        prompts.append(tuple(token for token, keep in tokens[:-num_tokens] if keep))
+        responses.append([token for token, keep in tokens[-num_tokens:] if keep])
+    numbers: dict[tuple[int, ...], int] = {}
+    groups = [numbers.setdefault(prompt, len(numbers)) for prompt in prompts]
+    return Responses(prompts, responses, groups)
+
+
+def take_rows(batch: dict[str, Any], rows: list[int]) -> dict[str, Any]:
+    """Take some responses out of TRL's batch, without the padding that they do not need.
+
+    Args:
+        batch: As ``_generate_and_score_completions`` returns it.
+        rows: Numbers of the responses.
+
+    Returns:
+        A batch of the same entries; numbers about the whole rollout stay as they are.
+    """
+    num_rows = len(batch["completion_ids"])
+    longest_response = int(batch["completion_mask"][rows].sum(1).max())
+    longest_prompt = int(batch["prompt_mask"][rows].sum(1).max())
+    part: dict[str, Any] = {}
+    for name, value in batch.items():
+        is_table = isinstance(value, torch.Tensor) and value.ndim > 0 and len(value) == num_rows
+        part[name] = value[rows] if is_table else value
+        if is_table and name in RESPONSE_TABLES and value.shape[1] > 1:
+            part[name] = part[name][:, :longest_response]
+        elif is_table and name in PROMPT_TABLES:
+            part[name] = part[name][:, value.shape[1] - longest_prompt :]
+    return part

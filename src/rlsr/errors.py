@@ -40,6 +40,20 @@ class EngineError(RlsrError, RuntimeError):
     """The trainer cannot do what the config asks for on this machine."""
 
 
+class FormulaError(RlsrError, ValueError):
+    """A text is not a formula, or one that cannot be worked with.
+
+    Args:
+        message: What the rule is, what was got and the way out.
+        position: Place in the text, the first character being 1; None where the formula as a whole is meant.
+    """
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        place = "formula" if position is None else f"formula, character {position}"
+        super().__init__(f"{place}: {message}")
+        self.position = position
+
+
 class MissingPackageError(RlsrError, ImportError):
     """An optional package is not installed.
 

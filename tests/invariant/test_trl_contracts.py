@@ -20,7 +20,7 @@ from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.methods import group_advantages
 from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import ReferenceSimilarity
+from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory
 
 
@@ -32,7 +32,7 @@ def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
         config=config,
         policy=load_policy(config.model, "cpu"),
         records=load_dataset(config.data).train,
-        reward=ReferenceSimilarity(config.reward, embedder, ReferenceCache(embedder, None)),
+        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from rlsr.config import config_from_table, load_config
 from rlsr.config.data import ColumnNames, DataConfig, Layout
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
+from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.method import AdvantageConfig, RlsrMethod
 from rlsr.config.model import LoraConfig, ModelConfig
-from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
+from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 from rlsr.errors import ConfigError
@@ -85,6 +86,21 @@ rewards = st.builds(
         penalty=st.floats(min_value=-1, max_value=1, exclude_max=True),
     ),
 )
+logic_rewards = st.builds(
+    LogicReward,
+    variant=st.sampled_from(["model_sampling", "le"]),
+    bleu_share=st.floats(min_value=0, max_value=1),
+    unparsable=st.sampled_from(["lowest", "zero", "unscored"]),
+    model_sampling=st.builds(
+        ModelSampling,
+        min_cosine=st.floats(min_value=-1, max_value=1),
+        unnamed_elements=st.lists(st.integers(1, 8), min_size=1, max_size=8).map(tuple),
+        densities=st.lists(inside_one, min_size=1, max_size=16).map(tuple),
+        seed=seeds,
+    ),
+    le=st.builds(LiteralEvaluation, min_cosine=st.none() | st.floats(-1, 1), max_ands=maybe_counts),
+    limits=st.builds(FormulaLimits, allow_free_variables=st.booleans()),
+)
 methods = st.builds(
     RlsrMethod,
     num_generations=st.integers(min_value=2, max_value=10**6),
@@ -135,7 +151,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
         model=draw(models),
         data=draw(datasets),
         embedding=embedding,
-        reward=draw(rewards),
+        reward=draw(rewards | logic_rewards),
         method=draw(methods),
         training=draw(trainings),
         evaluation=evaluation,

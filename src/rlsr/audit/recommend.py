@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rlsr.audit.honest import OWN
 from rlsr.audit.result import Check, EncoderComparison
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import RewardConfig, SimilarityReward
 
 
 def recommendations(
     checks: Sequence[Check],
-    settings: SimilarityReward,
+    settings: RewardConfig,
     encoders: Sequence[EncoderComparison],
     honest: str = "",
 ) -> list[str]:
@@ -30,9 +30,7 @@ def recommendations(
     advice = [
         *_about_honest(attacks, honest),
         *_about_encoders(encoders),
-        *_about_variant(bad, settings),
-        *_about_repetition(found, settings),
-        *_about_copying(found, settings),
+        *_about_similarity(bad, found, settings),
         *_about_signal(found),
         *_about_cut(found),
         *_about_facts(bad),
@@ -63,6 +61,19 @@ def _about_encoders(encoders: Sequence[EncoderComparison]) -> list[str]:
     return [
         f"embedding={best.encoder} catches {best.attacks_caught:.1%} of the attacks where {audited.encoder} catches "
         f"{audited.attacks_caught:.1%}, at {times:.1f} times the cost a response."
+    ]
+
+
+def _about_similarity(
+    bad: Sequence[Check], found: dict[str, Check], settings: RewardConfig
+) -> list[str]:
+    """Give the advice that names settings of the reward ``similarity``."""
+    if not isinstance(settings, SimilarityReward):
+        return []
+    return [
+        *_about_variant(bad, settings),
+        *_about_repetition(found, settings),
+        *_about_copying(found, settings),
     ]
 
 

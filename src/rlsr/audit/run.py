@@ -23,9 +23,9 @@ from rlsr.audit.honest import HonestAnswers
 from rlsr.audit.recommend import recommendations
 from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.rows import AuditRow
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import LogicReward, RewardConfig
 from rlsr.embeddings import Embedder, ReferenceCache
-from rlsr.rewards import ReferenceSimilarity, RewardBatch
+from rlsr.rewards import RewardBatch, make_reward
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class AuditJob:
     """Answers that ought to beat the attacks."""
     samples: tuple[tuple[str, ...], ...]
     """The policy's samples to the first rows, equally many each; empty without a policy."""
-    reward: SimilarityReward
+    reward: RewardConfig
     """The reward's settings."""
     seed: int
     """Of the attacks."""
@@ -59,12 +59,12 @@ class RewardUnderAudit:
         embedder: The encoder.
     """
 
-    def __init__(self, settings: SimilarityReward, encoder: str, embedder: Embedder) -> None:
+    def __init__(self, settings: RewardConfig, encoder: str, embedder: Embedder) -> None:
         self.encoder = encoder
         self.num_scored = 0
         self.seconds = 0.0
         self.num_cut = 0.0
-        self._reward = ReferenceSimilarity(settings, embedder, ReferenceCache(embedder, None))
+        self._reward = make_reward(settings, embedder, ReferenceCache(embedder, None))
 
     def score(self, rows: Sequence[AuditRow], texts: Sequence[str]) -> Floats:
         """Score one answer a row.
@@ -88,7 +88,8 @@ class RewardUnderAudit:
         )
         self.seconds += time.perf_counter() - started
         self.num_scored += len(rows)
-        self.num_cut += float(result.components["truncated"].sum())
+        # Not every reward reads with a limit.
+        self.num_cut += float(result.components.get("truncated", np.zeros(1)).sum())
         return result.scores
 
 
@@ -274,7 +275,9 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def _describe(settings: SimilarityReward) -> str:
+def _describe(settings: RewardConfig) -> str:
+    if isinstance(settings, LogicReward):
+        return f"logic ({settings.variant}) with a BLEU share of {settings.bleu_share:g}"
     rule = settings.repetition
     guard = (
         f"{rule.penalty:g} for a repeated passage of more than {rule.min_characters} characters"

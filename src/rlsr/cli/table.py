@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LABELS = {
     "reward": "the reward, without its rules",
     "similarity": "similarity by the reward's encoder",
+    "logic": "logic similarity",
     "independent_similarity": "similarity by an independent encoder",
     "chrf": "chrF",
     "bleu": "BLEU",

@@ -16,13 +16,25 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rlsr.config.embedding import SentenceTransformersEmbedding, default_embedding_type
+from rlsr.config.reward import LogicReward, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 
 Table = dict[str, Any]
 
-SHORTHANDS = {"model": "name", "data": "path", "embedding": "model", "method": "type"}
+SHORTHANDS = {
+    "model": "name",
+    "data": "path",
+    "embedding": "model",
+    "reward": "type",
+    "method": "type",
+}
 """Tables that may be written as one string, and the key that the string stands for."""
+
+_REWARDS: dict[str, Table] = {
+    reward.type: reward.model_dump() for reward in (SimilarityReward(), LogicReward())
+}
+"""The defaults of every reward by its type."""
 
 
 def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> RunConfig:
@@ -184,31 +196,26 @@ def _changes_type(before: Table, after: Table) -> bool:
 
 
 def _with_type_tags(table: Table) -> Table:
-    """Give the encoder of a table without a model the default's tag."""
-    embedding = table.get("embedding")
-    if not isinstance(embedding, dict) or "type" in embedding:
-        return table
-    return {**table, "embedding": {"type": default_embedding_type(None), **embedding}}
+    """Give an encoder without a model, and a reward without a type, the default's tag."""
+    tags = {"embedding": default_embedding_type(None), "reward": SimilarityReward().type}
+    tagged = dict(table)
+    for key, tag in tags.items():
+        union = table.get(key)
+        if isinstance(union, dict) and "type" not in union:
+            tagged[key] = {"type": tag, **union}
+    return tagged
 
 
 def _describe(detail: ErrorDetails) -> str:
     """Say where, what the rule is, what was got and the way out, in one line."""
     place = [str(part) for part in detail["loc"]]
-    if place[:1] == ["embedding"]:
+    tag = None
+    if place[:1] in (["embedding"], ["reward"]):
         # A union puts its tag into the place; the user never wrote it there.
-        del place[1:2]
+        tag = place.pop(1) if len(place) > 1 else None
     key = ".".join(place)
-    if (
-        detail["type"] == "extra_forbidden"
-        and place[:-1] == ["embedding"]
-        and _is_encoder_setting(place[-1])
-    ):
-        return (
-            f"{key}: a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
-            "name one as well, as in embedding.model=builtin:minilm"
-        )
     if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown setting{_similar_key(place)}"
+        return f"{key}: {_unknown_setting(place, tag)}"
     if detail["type"] == "value_error":
         message = detail["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
@@ -221,8 +228,25 @@ def _describe(detail: ErrorDetails) -> str:
     return f"{key}: {rule}, got {detail['input']!r}"
 
 
-def _similar_key(place: Sequence[str]) -> str:
-    names = _keys_at(place[:-1])
+def _unknown_setting(place: Sequence[str], tag: str | None) -> str:
+    """Say whose setting it is, or which one is spelt like it."""
+    table, name = list(place[:-1]), place[-1]
+    if table == ["embedding"] and _is_encoder_setting(name):
+        return (
+            "a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
+            "name one as well, as in embedding.model=builtin:minilm"
+        )
+    owners = [type_ for type_, settings in _REWARDS.items() if name in settings]
+    if table == ["reward"] and owners:
+        return (
+            f"a setting of the reward {owners[0]}, and the reward is {tag}; "
+            f"name it as well, as in reward.type={owners[0]}"
+        )
+    return f"unknown setting{_similar_key(place, tag)}"
+
+
+def _similar_key(place: Sequence[str], tag: str | None) -> str:
+    names = _keys_at(place[:-1], tag)
     close = difflib.get_close_matches(place[-1], names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {'.'.join([*place[:-1], close[0]])}?"
@@ -233,12 +257,14 @@ def _is_encoder_setting(name: str) -> bool:
     return name in SentenceTransformersEmbedding.model_fields
 
 
-def _keys_at(place: Sequence[str]) -> list[str]:
+def _keys_at(place: Sequence[str], tag: str | None) -> list[str]:
     """List the settings of the table at a place, by walking the defaults."""
     if list(place) == ["embedding"]:
         # Two kinds of encoders: the settings of this one include those of the other.
         return sorted(SentenceTransformersEmbedding.model_fields)
     table: Any = RunConfig().model_dump()
+    if place[:1] == ["reward"] and tag in _REWARDS:
+        table["reward"] = _REWARDS[tag]
     for part in place:
         table = table.get(part) if isinstance(table, Mapping) else None
     return sorted(table) if isinstance(table, Mapping) else []

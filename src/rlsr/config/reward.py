@@ -1,10 +1,11 @@
 """What a response is rewarded for."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 
 
 class RepetitionConfig(ConfigTable):
@@ -53,3 +54,33 @@ class SimilarityReward(ConfigTable):
     """Reward of a response without any visible character."""
     repetition: RepetitionConfig = RepetitionConfig()
     """The rule against repetition."""
+
+
+class LogicReward(ConfigTable):
+    """Closeness of two first-order formulas in meaning and in tokens, for tasks whose answer is a formula."""
+
+    type: Literal["logic"] = "logic"
+    variant: Literal["model_sampling", "le"] = "model_sampling"
+    """``model_sampling``: agreement beyond chance over sampled interpretations, in [-1, 1]. ``le``: the paper's score,
+    agreement of truth tables without quantifiers, in [0, 1]."""
+    bleu_share: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the BLEU of the formulas' tokens; the logic similarity has the rest."""
+    unparsable: Literal["lowest", "zero", "unscored"] = "lowest"
+    """Reward of a response that is no formula or is beyond the limits. ``lowest``: the least that a formula can get, so that
+    it never pays to write none; with ``le`` that is the paper's 0. ``zero``: 0, which with ``model_sampling`` is more
+    than a contradiction of the reference gets. ``unscored``: NaN, which teaches nothing, so that no response is ever
+    held against being none; for formulas that another model wrote."""
+    model_sampling: ModelSampling = ModelSampling()
+    """Settings of ``model_sampling``; without effect on ``le``."""
+    le: LiteralEvaluation = LiteralEvaluation()
+    """Settings of ``le``; without effect on ``model_sampling``."""
+    limits: FormulaLimits = FormulaLimits()
+    """What is too large to be read."""
+
+    @property
+    def lowest(self) -> float:
+        """The least that a formula can get."""
+        return self.bleu_share - 1 if self.variant == "model_sampling" else 0.0
+
+
+RewardConfig = Annotated[SimilarityReward | LogicReward, Field(discriminator="type")]

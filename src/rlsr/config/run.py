@@ -9,7 +9,7 @@ from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 
 LORA_LEARNING_RATE = 1e-4
@@ -31,7 +31,7 @@ class RunConfig(ConfigTable):
     """The prompts and references."""
     embedding: EmbeddingConfig = StaticEmbedding()
     """The encoder behind the reward."""
-    reward: SimilarityReward = SimilarityReward()
+    reward: RewardConfig = SimilarityReward()
     """What a response is rewarded for."""
     method: MethodConfig = RlsrMethod()
     """The training method."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.reward import SimilarityReward
+from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 REWARD = "reward"
 REWARD_SIMILARITY = "similarity"
+LOGIC = "logic"
 INDEPENDENT_SIMILARITY = "independent_similarity"
 
 
@@ -32,7 +33,7 @@ class HeldoutScores:
     """Greedy answers, in the order of the prompts."""
     scores: Mapping[str, Floats]
     """One number a prompt by metric: ``reward`` (without its rules for repeated and empty answers), ``similarity`` (the
-    cosine by the reward's encoder), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``,
+    cosine by the reward's encoder) or ``logic`` (the logic similarity), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``,
     ``cut``."""
 
 
@@ -60,7 +61,8 @@ class HeldoutEvaluation:
         reward: What the policy is trained on.
         independent: An encoder that the reward never saw; None leaves it out.
         config: Batch size, intervals.
-        reward_config: What the reward is made of; breaches of its repetition rule are counted.
+        reward_config: What the reward is made of; breaches of its repetition rule, or of the default one where it has none,
+            are counted.
         max_response_tokens: Longest answer, the same as in training.
     """
 
@@ -71,7 +73,7 @@ class HeldoutEvaluation:
         reward: Reward,
         independent: Embedder | None,
         config: EvaluationConfig,
-        reward_config: SimilarityReward,
+        reward_config: RewardConfig,
         max_response_tokens: int,
     ) -> None:
         self._records = tuple(records)
@@ -122,26 +124,42 @@ class HeldoutEvaluation:
         scores["chrf"] = chrf(responses, references)
         scores["bleu"] = bleu(responses, references)
         scores["length_ratio"] = length_ratio(responses, references)
-        scores["repetition"] = repetition(
-            self._reward_config.repetition, prompts, responses, references
-        )
+        scores["repetition"] = repetition(self._repetition_rule, prompts, responses, references)
         return scores
 
     def _reward_scores(self, batch: RewardBatch) -> dict[str, Floats]:
-        """Take the reward and its cosine before the rules; an empty answer, which they leave out, means nothing: 0."""
+        """Take the reward and its closeness in meaning before the rules.
+
+        An answer that is left out because it is empty or no formula means nothing: 0.
+        """
         parts = self._reward.score(batch).components
         similarity = parts["similarity"]
-        found = {REWARD: similarity, REWARD_SIMILARITY: parts.get("cosine", similarity)}
-        empty = parts["empty"] == 1
-        return {name: np.where(empty, 0.0, values) for name, values in found.items()}
+        found = {REWARD: similarity}
+        if "logic" in parts:
+            found[LOGIC] = parts["logic"]
+        else:
+            found[REWARD_SIMILARITY] = parts.get("cosine", similarity)
+        says_nothing = (parts["empty"] == 1) | (parts.get("unparsable", parts["empty"]) == 1)
+        return {
+            name: np.where(says_nothing & np.isnan(values), 0.0, values)
+            for name, values in found.items()
+        }
+
+    @property
+    def _repetition_rule(self) -> RepetitionConfig:
+        if isinstance(self._reward_config, LogicReward):
+            return RepetitionConfig()
+        return self._reward_config.repetition
 
     def _in_reward(self, name: str) -> bool:
         """Say whether the reward has a metric, or what is nearly the same."""
+        if name in {REWARD, REWARD_SIMILARITY, LOGIC}:
+            return True
+        if isinstance(self._reward_config, LogicReward):
+            return name == "bleu" and self._reward_config.bleu_share > 0
         if name == "chrf":
             return self._reward_config.similarity.variant == "blend"
-        if name == "repetition":
-            return self._reward_config.repetition.enabled
-        return name in {REWARD, REWARD_SIMILARITY}
+        return name == "repetition" and self._reward_config.repetition.enabled
 
     def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> HeldoutScores:
         """Read back what ``rows`` listed.

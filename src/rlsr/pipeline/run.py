@@ -14,7 +14,7 @@ from rlsr.models import Policy, load_policy
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.summary import RunSummary, manifest, run_warnings
 from rlsr.report import write_model_card
-from rlsr.rewards import ReferenceSimilarity, Reward
+from rlsr.rewards import Reward, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.directory import write_json_lines
 from rlsr.runs.log import log_to
@@ -51,7 +51,7 @@ def train_run(
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     references = ReferenceCache(embedder, cache_directory("embeddings"))
-    reward = ReferenceSimilarity(config.reward, embedder, references)
+    reward = make_reward(config.reward, embedder, references)
     evaluation = _make_evaluation(plan, reward)
     if run is None:
         run = RunDirectory.create(path, config)

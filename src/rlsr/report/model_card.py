@@ -5,6 +5,7 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
+from rlsr.config.reward import LogicReward
 from rlsr.evaluation import Estimate, MetricChange
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -59,7 +60,7 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         "",
         f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__}: {method.num_generations} "
         f"responses to each of {config.training.prompts_per_step} prompts a step, {config.training.steps} steps, rewarded by "
-        f"their similarity ({config.reward.similarity.variant}, {config.embedding.model}) to the references of "
+        f"their {_closeness(config)} to the references of "
         f"{config.data.path}, optimised by GRPO (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
         "",
         *_table(changes, config.evaluation.confidence),
@@ -73,6 +74,14 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         "",
     ]
     return "\n".join(lines)
+
+
+def _closeness(config: RunConfig) -> str:
+    if isinstance(config.reward, LogicReward):
+        return (
+            f"logic similarity ({config.reward.variant}, BLEU share {config.reward.bleu_share:g})"
+        )
+    return f"similarity ({config.reward.similarity.variant}, {config.embedding.model})"
 
 
 def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:

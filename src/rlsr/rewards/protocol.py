@@ -35,8 +35,8 @@ class RewardResult:
     scores: Scores
     """One a response; NaN where it could not be scored."""
     components: Mapping[str, Scores]
-    """Parts of the score by name, one a response: ``similarity`` and, where it is a blend, ``cosine``, ``overlap`` and
-    ``numbers``; flags as 0 and 1: ``repeated``, ``empty``, ``truncated``."""
+    """Parts of the score by name, one a response. Every reward has ``similarity``, its score before the rules for repeated
+    and empty responses, and ``empty`` as 0 and 1; each reward says what else it has."""
 
     @property
     def num_unscored(self) -> int:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from rlsr.config import RunConfig, config_from_table, load_config
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
+from rlsr.config.logic import LiteralEvaluation
+from rlsr.config.reward import LogicReward, SimilarityReward
 from rlsr.config.run import FULL_LEARNING_RATE, LORA_LEARNING_RATE
 from rlsr.errors import ConfigError
 
@@ -442,11 +444,56 @@ def test_rules_of_other_wording_read_as_a_sentence(override: str) -> None:
     assert not any(word in message for word in ("must be Input", "must be Field", "must be Tuple"))
 
 
+# --- two kinds of reward ------------------------------------------------------------------------
+
+
+def test_a_reward_may_be_named_alone() -> None:
+    config = load_config(overrides=["reward=logic", "reward.le.max_ands=9"])
+    assert config.reward == LogicReward(le=LiteralEvaluation(max_ands=9))
+    assert load_config(overrides=["reward.text=response"]).reward == SimilarityReward()
+
+
+def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
+    config = load_config(overrides=["reward=logic", "reward.variant=le", "reward=similarity"])
+    assert config.reward == SimilarityReward()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["reward.variant=le"],
+            "reward.variant: a setting of the reward logic, and the reward is similarity; name it as well, as in "
+            "reward.type=logic",
+        ),
+        (
+            ["reward=logic", "reward.text=response"],
+            "reward.text: a setting of the reward similarity, and the reward is logic; name it as well, as in "
+            "reward.type=similarity",
+        ),
+        (
+            ["reward=logic", "reward.le.max_and=1"],
+            "reward.le.max_and: unknown setting; did you mean reward.le.max_ands?",
+        ),
+        (["reward=judge"], "reward.type: must be 'similarity', 'logic', got 'judge'"),
+        (
+            ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],
+            "reward.model_sampling: densities must each lie between 0 and 1",
+        ),
+    ],
+)
+def test_what_is_said_of_a_wrong_setting_of_a_reward(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(overrides=overrides)
+    assert str(caught.value) == message
+
+
 # --- the demo -----------------------------------------------------------------------------------
 
 
 def test_the_demo_trains_on_neither_of_its_unseen_metrics() -> None:
     config = load_config([Path(__file__).parents[3] / "examples" / "demo.yaml"])
+    assert isinstance(config.reward, SimilarityReward)
     assert config.reward.similarity.variant == "cosine"
     assert config.embedding == SentenceTransformersEmbedding(model="builtin:minilm")
     assert config.independent_embedding == "builtin:wordllama"

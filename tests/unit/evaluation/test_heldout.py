@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
+from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import Message, PromptRecord
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.evaluation import Estimate, HeldoutEvaluation, HeldoutScores, bootstrap_mean
-from rlsr.rewards import ReferenceSimilarity, RewardBatch
+from rlsr.rewards import ReferenceSimilarity, RewardBatch, make_reward
 from rlsr.rewards.similarity import similarity_parts
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
@@ -192,3 +192,24 @@ def test_a_policy_compared_with_itself_has_changed_by_nothing() -> None:
     for change in evaluation().compare(same, same):
         assert change.difference.mean == change.difference.low == change.difference.high == 0.0
         assert not change.difference.excludes_zero
+
+
+def test_the_logic_reward_counts_what_is_no_formula() -> None:
+    config = LogicReward(unparsable="unscored")
+    embedder = LetterEmbedder("abc")
+    records = [PromptRecord("1", (Message("user", "Q"),), "P(a)", "f:1")] * 4
+    heldout = HeldoutEvaluation(
+        records,
+        reward=make_reward(config, embedder, ReferenceCache(embedder, None)),
+        independent=None,
+        config=EvaluationConfig(confidence=0.9, num_resamples=300),
+        reward_config=config,
+        max_response_tokens=8,
+    )
+    scores = heldout.score(["P(a)", "¬P(a)", "no formula", ""])
+    assert "similarity" not in scores
+    assert scores["reward"][[0, 2, 3]].tolist() == [1, 0, 0]
+    assert scores["logic"][1] < -0.4
+    assert scores["logic"][[0, 2, 3]].tolist() == [1, 0, 0]
+    changes = heldout.compare(HeldoutScores(("",), scores), HeldoutScores(("",), scores))
+    assert {change.name for change in changes if change.in_reward} == {"reward", "logic", "bleu"}

@@ -11,8 +11,17 @@ from rlsr.methods import GroupAdvantages
 from rlsr.rewards import Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
 
-SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers")
+SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers", "logic", "bleu")
 """Components of a reward whose means are logged, as far as the reward has them."""
+
+FLAGS = {
+    "repeated": "reward/share_repeated",
+    "empty": "reward/share_empty",
+    "truncated": "reward/share_cut_by_encoder",
+    "unparsable": "reward/share_unparsable",
+    "unparsable_reference": "reward/share_unparsable_reference",
+}
+"""Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
 
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
@@ -107,9 +116,11 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
             for name in SIMILARITY_PARTS
             if name in components
         },
-        "reward/share_repeated": float(components["repeated"].mean()),
-        "reward/share_empty": float(components["empty"].mean()),
-        "reward/share_cut_by_encoder": float(components["truncated"].mean()),
+        **{
+            metric: float(components[name].mean())
+            for name, metric in FLAGS.items()
+            if name in components
+        },
         "reward/num_unscored": float(rollout.result.num_unscored),
         "length/response": float(np.mean([len(response) for response in rollout.responses])),
         "length/reference": float(np.mean(references)),

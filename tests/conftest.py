@@ -66,7 +66,7 @@ def tiny_settings(tiny_model: Path, tiny_data: Path) -> list[str]:
         "method.num_generations=4",
         "method.max_response_tokens=8",
         "training.prompts_per_step=2",
-        "training.micro_batch=4",
+        "training.tokens_per_pass=150",
         "training.learning_rate=0.01",
         "training.warmup_steps=0",
         "training.steps=3",

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from trl import GRPOTrainer
-from trl.trainer.utils import split_tensor_dict
 
 from rlsr.config import load_config
 from rlsr.data import load_dataset
@@ -36,6 +35,7 @@ def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,
+        tokens_per_pass=150,
     )
     return make_trainer(job, SilentObserver())
 
@@ -60,6 +60,11 @@ def rollout(trainer: RlsrTrainer) -> dict[str, Any]:
     [
         ("_get_train_sampler", ["self", "dataset"]),
         ("_generate", ["self", "prompts"]),
+        (
+            "_generate_single_turn",
+            ["self", "prompt_ids", "images", "multimodal_fields", "num_generations"],
+        ),
+        ("compute_loss", ["self", "model", "inputs", "return_outputs", "num_items_in_batch"]),
         ("_calculate_rewards", ["self", "inputs", "prompts", "completions", "completion_ids_list"]),
         ("_generate_and_score_completions", ["self", "inputs"]),
         (
@@ -175,13 +180,8 @@ def test_groups_without_signal_leave_the_loss_and_not_the_normaliser(
     assert batch["completion_mask"].sum() == 0
     assert batch["num_items_in_batch"] > 0
     assert torch.equal(batch["advantages"], torch.zeros(8))
-    trainer.current_gradient_accumulation_steps = 1
-    loss = trainer._compute_loss(trainer.model, batch)
-    loss.backward()
-    assert loss == 0
-    assert all(
-        weight.grad is None or not weight.grad.any() for weight in trainer.model.parameters()
-    )
+    assert step_loss(trainer, batch) == 0
+    assert not gradient(trainer).any()
 
 
 @pytest.mark.parametrize("average", ["token", "sequence"])
@@ -200,10 +200,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(
     with torch.no_grad():
         for weight in trainer.model.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
-    trainer.current_gradient_accumulation_steps = trainer.args.steps_per_generation = 1
-    trainer.model.zero_grad()
-    loss = trainer._compute_loss(trainer.model, batch)
-    loss.backward()
+    loss = step_loss(trainer, batch)
     theirs = [weight.grad.clone() for weight in trainer.model.parameters()]
     trainer.model.zero_grad()
     expected = _loss_by_hand(trainer.model, batch, kl_coefficient=0.3, average=average)
@@ -237,29 +234,55 @@ def _loss_by_hand(
 
 
 @pytest.mark.parametrize("average", ["token", "sequence"])
-def test_eight_times_one_is_one_times_eight(
+def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
     tiny_settings: list[str], tmp_path: Path, average: str
 ) -> None:
-    trainer = make(tiny_settings, tmp_path / "run", f"method.loss_average={average}")
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        f"method.loss_average={average}",
+        "method.kl_coefficient=0.3",
+    )
+    assert trainer.by_groups
     trainer.model.train()
     rollout = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     # Responses of unequal length, and one that teaches nothing.
     rollout["completion_mask"][2, 3:] = 0
     rollout["completion_mask"][5] = 0
-    gradients = [_accumulated_gradient(trainer, rollout, num_parts) for num_parts in (1, 2, 8)]
-    assert gradients[0].abs().max() > 1e-3
-    for other in gradients[1:]:
-        torch.testing.assert_close(gradients[0], other, rtol=1e-4, atol=1e-7)
+    with torch.no_grad():
+        for weight in trainer.model.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    results = []
+    for by_groups in (True, False):
+        for max_tokens in (1, 40, 100, 10_000):
+            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+            trainer._metrics["train"].clear()
+            loss = step_loss(trainer, rollout)
+            logged = [trainer._metrics["train"][name] for name in ("kl", "entropy")]
+            assert [len(values) for values in logged] == [1, 1]
+            results.append((loss.detach(), torch.tensor(logged), gradient(trainer)))
+    assert results[0][2].abs().max() > 1e-3
+    for loss, logged, grad in results[1:]:
+        torch.testing.assert_close(loss, results[0][0], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(logged, results[0][1], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(grad, results[0][2], rtol=1e-4, atol=1e-7)
 
 
-def _accumulated_gradient(
-    trainer: RlsrTrainer, rollout: dict[str, Any], num_parts: int
-) -> torch.Tensor:
-    trainer.current_gradient_accumulation_steps = num_parts
-    trainer.args.steps_per_generation = num_parts
+def test_the_loss_carries_no_second_gradient(trainer: RlsrTrainer, rollout: dict[str, Any]) -> None:
+    loss = step_loss(trainer, rollout)
+    before = gradient(trainer).clone()
+    loss.backward()
+    assert torch.equal(before, gradient(trainer))
+
+
+def step_loss(trainer: RlsrTrainer, batch: dict[str, Any]) -> torch.Tensor:
+    """Compute the loss of a rollout as the trainer does; the gradients are there afterwards."""
+    trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
-    for part in split_tensor_dict(rollout, num_parts):
-        trainer._compute_loss(trainer.model, part).backward()
+    return trainer.compute_loss(trainer.model, batch)
+
+
+def gradient(trainer: RlsrTrainer) -> torch.Tensor:
     return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
 
 

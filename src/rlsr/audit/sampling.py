@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from rlsr.audit.rows import AuditRow
-from rlsr.models import Policy, prompt_ids
+from rlsr.models import Policy
+from rlsr.models.generate import generate_responses
 
 
 def sample_responses(
@@ -31,29 +32,12 @@ def sample_responses(
     import torch
 
     torch.manual_seed(seed)
-    prompts = [prompt_ids(policy.tokenizer, row.record.messages) for row in rows]
-    order = sorted(range(len(rows)), key=lambda place: len(prompts[place]))
-    responses: list[list[str]] = [[] for _ in rows]
-    at_a_time = max(1, batch_size // num_samples)
-    for start in range(0, len(order), at_a_time):
-        places = order[start : start + at_a_time]
-        batch = policy.tokenizer.pad(
-            {"input_ids": [prompts[place] for place in places]}, return_tensors="pt"
-        )
-        with torch.no_grad():
-            output = policy.model.generate(
-                **batch.to(policy.model.device),
-                do_sample=True,
-                temperature=1.0,
-                top_k=0,
-                top_p=1.0,
-                num_return_sequences=num_samples,
-                max_new_tokens=max_response_tokens,
-                pad_token_id=policy.tokenizer.pad_token_id,
-            )
-        texts = policy.tokenizer.batch_decode(
-            output[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
-        )
-        for number, place in enumerate(places):
-            responses[place] = texts[number * num_samples : (number + 1) * num_samples]
-    return responses
+    groups = generate_responses(
+        policy,
+        [row.record.messages for row in rows],
+        num_generations=num_samples,
+        max_response_tokens=max_response_tokens,
+        batch_size=batch_size,
+        temperature=1.0,
+    )
+    return [[response.text for response in group] for group in groups]

@@ -70,7 +70,7 @@ def _show_devices(console: Console) -> None:
     if package_directory("torch") is None:
         return
     torch = importlib.import_module("torch")
-    from rlsr.models.load import computes_in_bfloat16
+    from rlsr.forward.precision import computes_in_bfloat16
 
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

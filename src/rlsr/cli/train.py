@@ -144,7 +144,8 @@ def _show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
             f"{name}: median {lengths.median:g}, 95th percentile {lengths.p95:g}, longest {lengths.maximum} tokens"
         )
     console.print(
-        f"estimate, good to a factor of two: {estimate.memory_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
+        f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
         f"{estimate.total_minutes:.3g} minutes in all"
     )
+    console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
     console.print("nothing was trained or written")

@@ -13,6 +13,7 @@ from rlsr.embeddings.batching import batches_by_token_budget
 from rlsr.embeddings.builtin import builtin_encoder_path
 from rlsr.embeddings.protocol import Encoding, unit_rows
 from rlsr.errors import ConfigError, MissingPackageError, ModelError
+from rlsr.forward.precision import computes_in_bfloat16
 
 
 class SentenceTransformersEmbedder:
@@ -31,6 +32,7 @@ class SentenceTransformersEmbedder:
     def __init__(self, config: SentenceTransformersEmbedding, device: str) -> None:
         self._config = config
         self._model = _load(config, device if config.device == "auto" else config.device)
+        self._dtype = str(self._model.dtype).removeprefix("torch.")
         self._prompt = _prompt_text(config, self._model.prompts)
         if config.max_tokens is not None:
             _check_max_tokens(config, self._model.max_seq_length)
@@ -44,7 +46,7 @@ class SentenceTransformersEmbedder:
             "model": self._config.model,
             "revision": self._config.revision or _revision(self._model),
             "files": _local_files(self._config.model),
-            "dtype": self._config.dtype,
+            "dtype": self._dtype,
             "prompt": self._prompt,
             "max_tokens": self._max_tokens,
         }
@@ -113,13 +115,19 @@ def _load(config: SentenceTransformersEmbedding, device: str) -> Any:
             device=device,
             revision=config.revision,
             trust_remote_code=config.trust_remote_code,
-            model_kwargs={"dtype": getattr(torch, config.dtype)},
+            model_kwargs={"dtype": getattr(torch, _dtype_name(config, device))},
         )
     except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:
         raise ModelError(
             f"embedding.model: {config.model!r} cannot be loaded as a sentence-transformers model: {error}. "
             "Check the name, give a local directory, or use builtin:minilm or builtin:wordllama"
         ) from error
+
+
+def _dtype_name(config: SentenceTransformersEmbedding, device: str) -> str:
+    if config.dtype != "auto":
+        return config.dtype
+    return "bfloat16" if computes_in_bfloat16(device) else "float32"
 
 
 def _prompt_text(config: SentenceTransformersEmbedding, prompts: dict[str, str]) -> str | None:

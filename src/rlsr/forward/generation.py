@@ -11,12 +11,13 @@ from rlsr.forward.group_cache import GroupAttention, PromptAttention
 from rlsr.forward.layout import Segments
 from rlsr.forward.rollout_weights import rollout_weights
 from rlsr.forward.sampling import Sampling, draw_tokens
+from rlsr.forward.threads import decoding_threads
 
 DROP_SHARE = 8
 """Ended responses leave the batch when one in this many has ended; each time, the kept keys are copied."""
 
 
-def generate_groups(
+def generate_groups(  # noqa: PLR0913 - what to write, how, and how much at a time
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
@@ -48,21 +49,26 @@ def generate_groups(
     Raises:
         UnsupportedPolicyError: The model's attention has parts that these passes do not know.
     """
-    at_a_time = len(prompts)
-    if rows_at_a_time is not None:
-        at_a_time = max(1, rows_at_a_time // num_generations)
+    rows = len(prompts) * num_generations if rows_at_a_time is None else rows_at_a_time
+    at_a_time = max(1, rows // num_generations)
+    stops = torch.tensor(sorted(stop_ids), dtype=torch.long, device=model.device)
     was_training = model.training
     model.eval()
     groups: list[list[list[int]]] = []
     try:
-        with torch.inference_mode(), attention_by_plan(model), rollout_weights(model):
+        with (
+            torch.inference_mode(),
+            decoding_threads(model),
+            attention_by_plan(model),
+            rollout_weights(model),
+        ):
             for start in range(0, len(prompts), at_a_time):
                 responses = _generate(
                     model,
                     prompts[start : start + at_a_time],
                     num_generations,
                     max_response_tokens,
-                    torch.tensor(sorted(stop_ids), device=model.device),
+                    stops,
                     sampling,
                 )
                 groups += responses
@@ -112,12 +118,9 @@ def _generate(
         )
         attention.advance()
         drawn = draw_tokens(output.logits[:, -1], sampling)
-    responses = [
-        tokens[:end] for tokens, end in zip(written.tolist(), ends.tolist(), strict=True)
-    ]
+    responses = [tokens[:end] for tokens, end in zip(written.tolist(), ends.tolist(), strict=True)]
     return [
-        responses[start : start + num_generations]
-        for start in range(0, num_rows, num_generations)
+        responses[start : start + num_generations] for start in range(0, num_rows, num_generations)
     ]
 
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from rlsr.forward.attention import UnsupportedPolicyError
 from rlsr.forward.kernels import fold_heads, masked_attention
 from rlsr.forward.layout import Segments
 
@@ -49,8 +50,12 @@ class PromptAttention:
 
         Returns:
             (1, position, head, width).
+
+        Raises:
+            UnsupportedPolicyError: Layers share attention or have none.
         """
-        assert layer == len(self.keys), "layers come in order, each once"
+        if layer != len(self.keys):
+            raise UnsupportedPolicyError("some of its layers have no attention of their own")
         index = self.prompts.index
         queries, keys, values = (rows[0].transpose(0, 1)[index] for rows in (query, key, value))
         self.keys.append(keys.transpose(1, 2).contiguous())

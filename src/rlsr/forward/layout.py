@@ -12,7 +12,8 @@ class Segments:
     """Pieces of a packed row, and the way between them and a padded table."""
 
     index: torch.Tensor
-    """(piece, place): position in the row; places behind the end of a piece point to its start."""
+    """(piece, place): position in the row; places behind the end of a piece point to its start, those of an empty piece
+    to the start of the row. There is at least one place, since kernels want no empty tables."""
     lengths: torch.Tensor
     """(piece,): tokens of each."""
 
@@ -28,9 +29,10 @@ class Segments:
         Returns:
             The pieces.
         """
-        start = torch.tensor(starts)[:, None]
         length = torch.tensor(lengths)
-        place = torch.arange(max(lengths, default=0))[None]
+        # An empty piece may begin behind the end of the row.
+        start = torch.tensor(starts).where(length > 0, 0)[:, None]
+        place = torch.arange(max((1, *lengths)))[None]
         index = start + torch.where(place < length[:, None], place, 0)
         return cls(index.to(device), length.to(device))
 
@@ -108,6 +110,8 @@ def pack(
         responses=Segments.of(response_starts, [length - 1 for length in lengths], device),
         prompt_of_response=torch.tensor(prompt_of_response, device=device),
         predictors=torch.tensor(predictors, device=device),
-        targets=torch.tensor([token for response in responses for token in response], device=device),
+        targets=torch.tensor(
+            [token for response in responses for token in response], device=device
+        ),
         response_lengths=tuple(lengths),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from rlsr.forward.attention import attention_by_plan
+from rlsr.forward.attention import attends_by_plan, attention_by_plan
 from rlsr.forward.kernels import masked_attention
 from rlsr.forward.layout import PackedLayout, Segments, pack
 from rlsr.forward.token_scores import TokenScores, selected_log_probs
@@ -41,6 +41,9 @@ def packed_log_probs(
     Raises:
         UnsupportedPolicyError: The model's attention has parts that this pass does not know.
     """
+    assert attends_by_plan(model) or not _runs_again(model), (
+        "with gradient checkpointing the backward pass, too, must happen inside attention_by_plan"
+    )
     layout = pack(prompts, responses, prompt_of_response, model.device)
     with attention_by_plan(model):
         output = model(
@@ -55,6 +58,14 @@ def packed_log_probs(
     )
     return TokenScores(
         _as_table(log_probs, layout), None if entropy is None else _as_table(entropy, layout)
+    )
+
+
+def _runs_again(model: Any) -> bool:
+    """Say whether the backward pass will run layers again: with other attention it would give wrong gradients."""
+    return torch.is_grad_enabled() and any(
+        module.training and getattr(module, "gradient_checkpointing", False)
+        for module in model.modules()
     )
 
 

@@ -74,17 +74,21 @@ def _can_be_merged(module: Any) -> bool:
     """Plain LoRA on a plain linear layer, switched on."""
     return (
         type(module.base_layer) is nn.Linear
-        and hasattr(module, "get_delta_weight")
+        and hasattr(module, "lora_A")
         and not module.disable_adapters
         and not module.merged
-        and not getattr(module, "lora_variant", None)
+        # DoRA and its like scale the weight; a bias of the adapter is no part of the product.
+        and not module.lora_variant
+        and not any(module.lora_bias.values())
     )
 
 
 def _merged(module: Any) -> torch.Tensor:
     """Add up in float32, round once."""
     weight = module.base_layer.weight.detach()
-    delta = sum(module.get_delta_weight(name).detach().float() for name in module.active_adapters)
+    # An active adapter may leave this layer out.
+    names = [name for name in module.active_adapters if name in module.lora_A]
+    delta = sum(module.get_delta_weight(name).detach().float() for name in names)
     return (weight.float() + delta).to(weight.dtype)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from rlsr.errors import EngineError
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -31,20 +33,48 @@ def draw_tokens(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
 
     Returns:
         (row,) token ids.
+
+    Raises:
+        EngineError: Logits are NaN or infinite, so that there are no probabilities to draw by.
     """
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities = torch.softmax(logits.float() / sampling.temperature, dim=-1)
+    if sampling.temperature != 1:
+        logits = logits / sampling.temperature
+    probabilities = torch.softmax(logits, dim=-1, dtype=torch.float32)
     if sampling.top_p < 1:
         probabilities = _nucleus(probabilities, sampling.top_p)
-    cumulative = probabilities.cumsum(dim=-1)
-    total = cumulative[:, -1:]
-    # Rounding must not lift a draw to the total itself, behind the last token.
-    below_total = torch.nextafter(total, torch.zeros_like(total))
+    # First the block of the vocabulary that the draw falls into, then the token in it: sums over blocks cost a fraction
+    # of cumulative sums over all tokens.
+    blocks = probabilities.unflatten(1, (-1, _block_size(probabilities.shape[1])))
+    by_block = blocks.sum(dim=-1).cumsum(dim=-1)
+    total = by_block[:, -1:]
+    if not total.isfinite().all():
+        raise EngineError(
+            "rollout: the policy's logits must be finite, got NaN or infinity; the policy has diverged: "
+            "lower training.learning_rate, or use model.dtype=float32"
+        )
     drawn = torch.rand(len(logits), 1, device=logits.device) * total
-    # The first token whose cumulative probability exceeds the draw: its own probability is above 0.
-    found = torch.searchsorted(cumulative, torch.minimum(drawn, below_total), right=True)
-    return found.squeeze(1)
+    block = _first_above(by_block, drawn)
+    before = torch.where(block > 0, by_block.gather(1, (block - 1).clamp(min=0)), 0.0)
+    inside = blocks[torch.arange(len(logits), device=logits.device), block[:, 0]].cumsum(dim=-1)
+    token = _first_above(inside, drawn - before)
+    return (block * blocks.shape[2] + token).squeeze(1)
+
+
+def _first_above(cumulative: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """Find the first place whose cumulative probability exceeds the draw: its own probability is above 0."""
+    total = cumulative[:, -1:]
+    # Rounding must not lift a draw to the total itself, behind the last place, nor below 0.
+    below_total = torch.nextafter(total, torch.zeros_like(total))
+    return torch.searchsorted(
+        cumulative, torch.minimum(drawn, below_total).clamp(min=0), right=True
+    )
+
+
+def _block_size(vocabulary: int) -> int:
+    """Choose the largest divisor up to 512."""
+    return max(size for size in range(1, min(vocabulary, 512) + 1) if vocabulary % size == 0)
 
 
 def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:

@@ -42,8 +42,9 @@ class _SelectedLogProbs(torch.autograd.Function):
             normaliser[part] = torch.logsumexp(scaled, dim=-1)
             chosen[part] = scaled.gather(1, targets[part, None]).squeeze(1)
             if with_entropy:
-                # H = logsumexp(x) - sum p x
+                # H = logsumexp(x) - sum p x; a token that cannot be drawn adds 0, and not 0 times infinity.
                 probabilities = torch.softmax(scaled, dim=-1)
+                scaled.clamp_(min=torch.finfo(scaled.dtype).min)
                 mean = torch.linalg.vecdot(probabilities, scaled)
                 entropy[part] = normaliser[part] - mean
         ctx.save_for_backward(logits, targets, normaliser)

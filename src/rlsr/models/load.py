@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rlsr.config.model import ModelConfig
 from rlsr.errors import EngineError, MissingPackageError, ModelError
+from rlsr.forward.precision import computes_in_bfloat16
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
 
@@ -74,25 +75,6 @@ def choose_dtype(config: ModelConfig, device: Device) -> Any:
     if config.dtype == "auto":
         return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
     return getattr(torch, config.dtype)
-
-
-def computes_in_bfloat16(device: Device) -> bool:
-    """Say whether bfloat16 is faster than float32 on a device, and not merely possible.
-
-    Args:
-        device: The device.
-
-    Returns:
-        For CPUs, whether they have instructions for it (AVX512-BF16 or AMX); emulated bfloat16 is slower than
-        float32.
-    """
-    torch = _torch()
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device == "mps":
-        return False
-    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
 
 
 def load_tokenizer(config: ModelConfig) -> Any:

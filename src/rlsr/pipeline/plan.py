@@ -10,6 +10,13 @@ from typing import Any
 from rlsr.config import RunConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import Estimate, Workload, estimate
+from rlsr.engines.memory import (
+    MemoryPlan,
+    PolicySize,
+    RolloutSize,
+    free_memory_gb,
+    plan_memory,
+)
 from rlsr.errors import ConfigError
 from rlsr.models import (
     Device,
@@ -50,6 +57,8 @@ class RunPlan:
     """Prompts, chat template included."""
     reference_lengths: TokenLengths
     """References, end of sequence included."""
+    memory: MemoryPlan
+    """How a step is cut so that it fits into memory."""
     warnings: tuple[str, ...]
     """What is allowed and may surprise."""
 
@@ -81,12 +90,20 @@ def plan_run(config: RunConfig) -> RunPlan:
     records = [*dataset.train, *dataset.heldout]
     prompts = _lengths([counted[record.messages] for record in records])
     references = _lengths([reference_length(tokenizer, record.reference) for record in records])
-    context = _context_length(load_model_config(config.model))
+    model_config = load_model_config(config.model)
+    context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
     _check_settings(resolved)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
+    memory = plan_memory(
+        resolved,
+        _policy_size(model_config, resolved, device),
+        _rollout_size(resolved, prompts),
+        device=device,
+        free_gb=free_memory_gb(device),
+    )
     return RunPlan(
         config=resolved,
         dataset=dataset,
@@ -94,12 +111,13 @@ def plan_run(config: RunConfig) -> RunPlan:
         num_steps=num_steps,
         prompt_lengths=prompts,
         reference_lengths=references,
-        warnings=tuple(_warnings(resolved, dataset, references)),
+        memory=memory,
+        warnings=(*_warnings(resolved, dataset, references), *memory.notices),
     )
 
 
 def estimate_run(plan: RunPlan) -> Estimate:
-    """Estimate what a run will cost in memory and time.
+    """Estimate how long a run will take.
 
     Args:
         plan: The plan.
@@ -107,16 +125,10 @@ def estimate_run(plan: RunPlan) -> Estimate:
     Returns:
         The estimate, after a short measurement of the device.
     """
-    whole = load_model_config(plan.config.model)
-    model = whole.get_text_config()
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
     work = Workload(
-        num_parameters=_num_parameters(whole, plan.config),
-        hidden_size=model.hidden_size,
-        num_layers=model.num_hidden_layers,
-        vocab_size=model.vocab_size,
-        bytes_per_weight=choose_dtype(plan.config.model, plan.device).itemsize,
+        policy=_policy_size(load_model_config(plan.config.model), plan.config, plan.device),
         prompt_tokens=plan.prompt_lengths.median,
         response_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
@@ -180,9 +192,7 @@ def _check_settings(config: RunConfig) -> None:
     """Let the engine refuse what it cannot do, before anything is loaded or written."""
     from rlsr.engines.trl.settings import grpo_arguments, make_grpo_config
 
-    make_grpo_config(
-        grpo_arguments(config, output_dir="runs", device="cpu", bfloat16=False, num_steps=1)
-    )
+    make_grpo_config(grpo_arguments(config, output_dir="runs", device="cpu", num_steps=1))
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
@@ -212,6 +222,32 @@ def _lengths(lengths: Sequence[int]) -> TokenLengths:
         return TokenLengths(lengths[0], lengths[0], lengths[0])
     p95 = statistics.quantiles(lengths, n=20, method="inclusive")[-1]
     return TokenLengths(statistics.median(lengths), p95, max(lengths))
+
+
+def _rollout_size(config: RunConfig, prompts: TokenLengths) -> RolloutSize:
+    response_tokens = config.method.max_response_tokens
+    assert response_tokens is not None, "resolved before"
+    return RolloutSize(
+        longest_prompt=prompts.maximum,
+        response_tokens=response_tokens,
+        num_generations=config.method.num_generations,
+        num_prompts=config.training.prompts_per_step,
+    )
+
+
+def _policy_size(model_config: Any, config: RunConfig, device: Device) -> PolicySize:
+    model = model_config.get_text_config()
+    heads = getattr(model, "num_attention_heads", 1)
+    key_heads = getattr(model, "num_key_value_heads", None) or heads
+    head_width = getattr(model, "head_dim", None) or model.hidden_size // heads
+    return PolicySize(
+        num_parameters=_num_parameters(model_config, config),
+        hidden_size=model.hidden_size,
+        num_layers=model.num_hidden_layers,
+        vocab_size=model.vocab_size,
+        key_width=key_heads * head_width,
+        bytes_per_weight=choose_dtype(config.model, device).itemsize,
+    )
 
 
 def _num_parameters(model_config: Any, config: RunConfig) -> int:

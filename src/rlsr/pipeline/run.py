@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def train_run(
     evaluation = _make_evaluation(plan, reward)
     if run is None:
         run = RunDirectory.create(path, config)
-    run.write_provenance(collect_provenance(_facts(plan)))
+    shape = _step_shape(run, plan)
+    run.write_provenance(collect_provenance({**_facts(plan), **asdict(shape)}))
     seconds: dict[str, float] = {}
     with log_to(run.log_file):
         before = _evaluate(evaluation, policy, run, "before", observer, seconds, reuse=resume)
@@ -72,6 +74,8 @@ def train_run(
             run=run,
             device=plan.device,
             num_steps=plan.num_steps,
+            tokens_per_pass=shape.tokens_per_pass,
+            rows_at_a_time=shape.rows_at_a_time,
         )
         trained = train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
@@ -161,6 +165,26 @@ def _evaluate(
     seconds[f"evaluation_{when}"] = time.perf_counter() - started
     write_json_lines(run.evaluation / f"{when}.jsonl", evaluation.rows(scored))
     return scored
+
+
+@dataclass(frozen=True)
+class _StepShape:
+    """How a step is cut to fit into memory."""
+
+    tokens_per_pass: int
+    rows_at_a_time: int | None
+
+
+def _step_shape(run: RunDirectory, plan: RunPlan) -> _StepShape:
+    """Cut steps as the first session of the run did, where that still fits.
+
+    Another cut gives the same numbers but for rounding; a resumed run shall repeat them to the bit.
+    """
+    now = _StepShape(plan.memory.tokens_per_pass, plan.memory.rows_at_a_time)
+    sessions = run.read_sessions()
+    if not sessions or plan.memory.notices or "tokens_per_pass" not in sessions[0]:
+        return now
+    return _StepShape(**{name: sessions[0][name] for name in asdict(now)})
 
 
 def _facts(plan: RunPlan) -> dict[str, Any]:

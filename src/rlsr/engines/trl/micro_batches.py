@@ -16,7 +16,7 @@ def grouped_micro_batches(
     A group stays together where it fits into one pass, since every further pass reads its prompt again.
 
     Args:
-        groups: For each response the number of its prompt; responses to a prompt stand next to each other.
+        groups: For each response the number of its prompt.
         prompt_lengths: For each response the tokens of its prompt.
         response_lengths: Tokens of each response; one without tokens takes part in no pass.
         max_tokens: Tokens of a pass; a single response may have more.
@@ -25,6 +25,8 @@ def grouped_micro_batches(
         Numbers of the responses of each pass.
     """
     rows = [row for row in range(len(groups)) if response_lengths[row] > 0]
+    # TRL has shuffled the rollout.
+    rows.sort(key=lambda row: groups[row])
     passes: list[list[int]] = [[]]
     used = 0
     for _, members in groupby(rows, key=lambda row: groups[row]):

@@ -1,4 +1,4 @@
-"""AdamW for policies whose weights are bfloat16 and all trained."""
+"""AdamW for what is trained in bfloat16."""
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy

@@ -31,6 +31,21 @@ class Responses:
     groups: list[int]
     """For each response the number of its prompt, equal prompts sharing one."""
 
+    def take(self, rows: list[int]) -> "Responses":
+        """Take some of them.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            Those, with the numbers of their prompts unchanged.
+        """
+        return Responses(
+            [self.prompts[row] for row in rows],
+            [self.responses[row] for row in rows],
+            [self.groups[row] for row in rows],
+        )
+
     @property
     def prompt_lengths(self) -> list[int]:
         """Tokens of the prompt of each response."""

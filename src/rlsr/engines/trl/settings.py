@@ -10,36 +10,13 @@ from rlsr.models import Device
 
 # Fields that follow from those that we set, or would quietly contradict them.
 _MANAGED = (
-    "fp16", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
+    "fp16", "fp16_full_eval", "bf16_full_eval", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
     "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
 )  # fmt: skip
 
 
-def micro_batch_size(config: RunConfig) -> int:
-    """Choose the responses of one forward pass.
-
-    Args:
-        config: The run's config.
-
-    Returns:
-        ``training.micro_batch``, or the whole rollout where that is smaller.
-
-    Raises:
-        ConfigError: The rollout does not split into micro-batches of this size.
-    """
-    rollout = config.training.prompts_per_step * config.method.num_generations
-    size = min(config.training.micro_batch, rollout)
-    if rollout % size:
-        fitting = [divisor for divisor in range(1, size) if rollout % divisor == 0]
-        raise ConfigError(
-            f"training.micro_batch: must divide prompts_per_step x num_generations = {rollout}, got {size}; "
-            f"the next smaller size that fits is {fitting[-1]}"
-        )
-    return size
-
-
 def grpo_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, bfloat16: bool, num_steps: int
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
 ) -> dict[str, Any]:
     """Write our config in TRL's terms.
 
@@ -47,7 +24,6 @@ def grpo_arguments(
         config: The resolved config.
         output_dir: Where checkpoints go.
         device: The run's device.
-        bfloat16: Whether the policy's weights are bfloat16.
         num_steps: Optimiser steps of the run.
 
     Returns:
@@ -57,16 +33,18 @@ def grpo_arguments(
         ConfigError: An option is unknown to TRL or belongs to another setting of ours.
     """
     method, training = config.method, config.training
-    size = micro_batch_size(config)
     ours: dict[str, Any] = {
         "output_dir": output_dir,
         "use_cpu": device == "cpu",
-        "bf16": bfloat16,
+        # No autocast: bfloat16 weights compute in bfloat16 without it, and with it every pass would cast all weights
+        # and copy its logits to float32.
+        "bf16": False,
         "seed": config.seed,
         "max_steps": num_steps,
-        # One rollout, one update: every step is on-policy and needs no old log-probabilities.
-        "per_device_train_batch_size": size,
-        "gradient_accumulation_steps": training.prompts_per_step * method.num_generations // size,
+        # One rollout, one update: every step is on-policy and needs no old log-probabilities. The trainer gets a rollout
+        # whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
+        "per_device_train_batch_size": training.prompts_per_step * method.num_generations,
+        "gradient_accumulation_steps": 1,
         "num_iterations": 1,
         "num_generations": method.num_generations,
         "max_completion_length": method.max_response_tokens,

@@ -43,6 +43,10 @@ class TrainingJob:
     """The run's device."""
     num_steps: int
     """Optimiser steps of the run."""
+    tokens_per_pass: int
+    """Tokens of one forward and backward pass."""
+    rows_at_a_time: int | None = None
+    """Responses written side by side in a rollout, where memory sets a limit."""
 
 
 def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Policy:
@@ -128,7 +132,6 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
             config,
             output_dir=str(job.run.checkpoints),
             device=job.device,
-            bfloat16=bfloat16,
             num_steps=job.num_steps,
         )
     )
@@ -138,8 +141,9 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
     reward_function = RewardFunction(job.reward, job.records)
     recorder = StepRecorder(job.run, reward_function, observer, config.training.sample_groups)
     trainer = RlsrTrainer(
-        method=config.method,
-        training=config.training,
+        config=config,
+        max_tokens=job.tokens_per_pass,
+        rows_at_a_time=job.rows_at_a_time,
         model=model,
         args=arguments,
         reward_funcs=[reward_function],
@@ -185,13 +189,13 @@ def _with_adapters(config: RunConfig, model: Any) -> Any:
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         ),
+        # In the type of the other weights, so that nothing is cast in every layer; the optimiser has float32 copies.
+        autocast_adapter_dtype=False,
     )
 
 
-def _master_weight_optimizer(config: RunConfig, model: Any) -> MasterWeightAdamW | None:
-    """Keep float32 copies of bfloat16 weights; adapters are float32 already and need none."""
-    if config.model.lora is not None:
-        return None
+def _master_weight_optimizer(config: RunConfig, model: Any) -> MasterWeightAdamW:
+    """Keep float32 copies of what is trained in bfloat16: all weights, or the adapters."""
     training = config.training
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     return MasterWeightAdamW(

@@ -3,16 +3,20 @@
 Each override has a contract test in tests/invariant/test_trl_contracts.py that fails when TRL changes under it:
 
 - ``_get_train_sampler``: an order of prompts that a resumed run continues exactly;
-- ``_calculate_rewards``: keeps the scores, takes the time;
 - ``_generate``: takes the time;
-- ``_generate_and_score_completions``: advantages with a floor, groups without signal left out;
-- ``_get_per_token_logps_and_entropies``: the plain way on a CPU;
+- ``_generate_single_turn``: rollouts by groups;
+- ``_calculate_rewards``: keeps the scores, takes the time;
+- ``_generate_and_score_completions``: advantages with a floor, groups without signal left out, the reference policy
+  asked about the rest alone;
+- ``_get_per_token_logps_and_entropies``: passes by groups, or the plain way on a CPU;
+- ``compute_loss``: a rollout's update in passes of like size without needless padding;
 - ``create_scheduler``: a learning rate that is never 0;
 - ``create_model_card``: ours is written once, at the end.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,32 +24,63 @@ import numpy as np
 import torch
 from trl import GRPOTrainer
 
-from rlsr.config.method import RlsrMethod
-from rlsr.config.training import TrainingConfig
-from rlsr.engines.trl.logprobs import response_log_probs
+from rlsr.config.run import RunConfig
+from rlsr.engines.trl.padded import read_responses, take_rows
+from rlsr.engines.trl.passes import (
+    micro_batches,
+    score_responses,
+    takes_groups,
+    whole_groups,
+)
+from rlsr.engines.trl.reference import put_rows, reference_policy, rows_with_tokens
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
+from rlsr.forward.attention import attention_by_plan
+from rlsr.forward.generation import generate_groups
+from rlsr.forward.sampling import Sampling
 from rlsr.methods import GroupAdvantages, group_advantages
 
 Result = TypeVar("Result")
+
+PASS_METRICS = ("kl", "entropy")
+"""Means over the tokens of a pass that TRL logs; averaged over passes by their tokens."""
+
+SAMPLING_OPTIONS = (
+    "use_vllm",
+    "use_transformers_continuous_batching",
+    "generation_kwargs",
+    "cache_implementation",
+    "min_p",
+)
+"""Options of TRL that choose or change its own way to generate; with one of them the rollout is TRL's."""
 
 
 class RlsrTrainer(GRPOTrainer):
     """TRL's GRPO with the advantages of ``rlsr.methods``.
 
     Args:
-        method: The method's settings.
-        training: Batch and schedule.
+        config: The resolved config.
+        max_tokens: Tokens of one forward and backward pass.
+        rows_at_a_time: Responses written side by side in a rollout; None is all.
         **kwargs: As for ``trl.GRPOTrainer``.
     """
 
-    def __init__(self, *, method: RlsrMethod, training: TrainingConfig, **kwargs: Any) -> None:
-        self._method = method
-        self._training = training
+    def __init__(
+        self, *, config: RunConfig, max_tokens: int, rows_at_a_time: int | None, **kwargs: Any
+    ) -> None:
+        self._method = config.method
+        self._training = config.training
+        self._max_tokens = max_tokens
+        self._rows_at_a_time = rows_at_a_time
         self._scores: torch.Tensor | None = None
         self.group_advantages: GroupAdvantages | None = None
         self.phase_seconds: dict[str, float] = {}
         super().__init__(**kwargs)
+        self.by_groups = takes_groups(config.engine, self.model)
+        self._rollout_by_groups = self.by_groups and not (
+            any(getattr(self.args, option) for option in SAMPLING_OPTIONS)
+            or self.args.repetition_penalty != 1.0
+        )
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
         return PromptSampler(
@@ -60,6 +95,31 @@ class RlsrTrainer(GRPOTrainer):
     def _generate(self, prompts: list[Any]) -> Any:
         return self._timed("generate", lambda: super(RlsrTrainer, self)._generate(prompts))
 
+    def _generate_single_turn(
+        self,
+        prompt_ids: list[list[int]],
+        images: Any,
+        multimodal_fields: dict[str, Any],
+        num_generations: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if not self._rollout_by_groups or images is not None or multimodal_fields:
+            return super()._generate_single_turn(
+                prompt_ids, images, multimodal_fields, num_generations, *args, **kwargs
+            )
+        groups = generate_groups(
+            self.accelerator.unwrap_model(self.model),
+            whole_groups(prompt_ids, num_generations),
+            num_generations=num_generations,
+            max_response_tokens=self.max_completion_length,
+            stop_ids=self.eos_token_ids,
+            sampling=Sampling(self.temperature, self.top_p),
+            rows_at_a_time=self._rows_at_a_time,
+        )
+        # TRL needs the probabilities of sampling only where another engine samples.
+        return [response for group in groups for response in group], None
+
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         self._scores = self._timed(
             "reward", lambda: super(RlsrTrainer, self)._calculate_rewards(*args, **kwargs)
@@ -67,8 +127,12 @@ class RlsrTrainer(GRPOTrainer):
         return self._scores
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        started = time.perf_counter()
-        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        # TRL would ask the reference policy about all responses, before it knows which of them teach something.
+        kl_coefficient, self.beta = self.beta, 0.0
+        try:
+            output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        finally:
+            self.beta = kl_coefficient
         assert self._scores is not None, "TRL scores a rollout before it returns it"
         self.group_advantages = group_advantages(
             self._scores[:, 0].double().cpu().numpy(),
@@ -77,10 +141,28 @@ class RlsrTrainer(GRPOTrainer):
         )
         self._use_advantages(output, self.group_advantages)
         self._log_advantages(self.group_advantages)
-        known = self.phase_seconds.get("generate", 0.0) + self.phase_seconds.get("reward", 0.0)
-        # What TRL does besides sampling and scoring is the reference's log-probabilities.
-        self.phase_seconds["reference"] = time.perf_counter() - started - known
+        if self.beta:
+            output["ref_per_token_logps"] = self._timed(
+                "reference", lambda: self._reference_log_probs(output)
+            )
         return output
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def _reference_log_probs(self, batch: dict[str, Any]) -> torch.Tensor:
+        """(response, token), 0 for responses that take no part in the update."""
+        rows = rows_with_tokens(batch)
+        if not rows:
+            return torch.zeros(batch["completion_ids"].shape, device=batch["completion_ids"].device)
+        part = take_rows(batch, rows)
+        policy = self.accelerator.unwrap_model(self.model)
+        with reference_policy(policy, self.ref_model) as reference:
+            log_probs, _, _ = self._get_per_token_logps_and_entropies(
+                reference,
+                torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1),
+                torch.cat([part["prompt_mask"], part["completion_mask"]], dim=1),
+                part["completion_ids"].size(1),
+            )
+        return put_rows(log_probs, rows, batch)
 
     def _use_advantages(self, output: dict[str, Any], group: GroupAdvantages) -> None:
         """Put our advantages in the place of TRL's, and leave out of the loss what teaches nothing.
@@ -119,35 +201,79 @@ class RlsrTrainer(GRPOTrainer):
         special = self._entropy_bonus_enabled or any(
             value is not None and value is not False for value in kwargs.values()
         )
-        if input_ids.device.type != "cpu" or special:
+        if special or not (self.by_groups or input_ids.device.type == "cpu"):
             result: tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]
             result = super()._get_per_token_logps_and_entropies(
                 model,
                 input_ids,
                 attention_mask,
                 logits_to_keep,
-                batch_size,
+                max(1, self._max_tokens // input_ids.size(1)),
                 compute_entropy,
                 **kwargs,
             )
             return result
-        size = batch_size or len(input_ids)
-        chunks = []
-        for start in range(0, len(input_ids), size):
-            with self.accelerator.autocast():
-                chunks.append(
-                    response_log_probs(
-                        model,
-                        input_ids[start : start + size],
-                        attention_mask[start : start + size],
-                        logits_to_keep,
-                        temperature=self.temperature,
-                        with_entropy=compute_entropy,
-                    )
-                )
-        log_probs = torch.cat([chunk.log_probs for chunk in chunks])
-        entropies = [chunk.entropy for chunk in chunks if chunk.entropy is not None]
-        return log_probs, torch.cat(entropies) if entropies else None, None
+        scores = score_responses(
+            model,
+            read_responses(input_ids, attention_mask, logits_to_keep),
+            by_groups=self.by_groups,
+            max_tokens=self._max_tokens,
+            num_columns=logits_to_keep,
+            temperature=self.temperature,
+            with_entropy=compute_entropy,
+        )
+        return scores.log_probs, scores.entropy, None
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> torch.Tensor:
+        """Compute the loss of a rollout and its gradient, pass by pass.
+
+        TRL would cut the rollout into equal parts, each padded to the longest response of all. The gradients are added
+        up here; what is returned has the loss's value and no way back to the weights, so that the trainer's own
+        backward pass adds nothing.
+
+        Args:
+            model: The policy.
+            inputs: TRL's batch, a whole rollout.
+            return_outputs: As in TRL, not supported.
+            num_items_in_batch: Not used; the batch has the number.
+
+        Returns:
+            The loss.
+        """
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
+        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+        rows = read_responses(ids, mask, inputs["completion_ids"].size(1))
+        parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        if not parts:
+            # Nothing is left to learn: the gradient is 0, and the weights move by momentum alone.
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.grad = torch.zeros_like(weight)
+        metrics = self._metrics["train"]
+        logged = {name: len(metrics[name]) for name in PASS_METRICS}
+        total = torch.zeros((), device=ids.device)
+        # Gradient checkpointing runs layers again in the backward pass.
+        with attention_by_plan(model) if self.by_groups else nullcontext():
+            for part in parts:
+                loss = super().compute_loss(model, take_rows(inputs, part), return_outputs)
+                if self.loss_type == "grpo":
+                    # A mean over the responses of the pass; its weight is their share of the rollout.
+                    loss = loss * (len(part) / len(ids))
+                self.accelerator.backward(loss)
+                total += loss.detach()
+        lengths = rows.response_lengths
+        weights = [float(sum(lengths[row] for row in part)) for part in parts]
+        for name in PASS_METRICS:
+            values = metrics[name][logged[name] :]
+            if len(values) == len(weights) > 0:
+                metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
+        return total.requires_grad_()
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of ``rlsr.engines.trl.schedule``.

@@ -1,0 +1,236 @@
+"""What a run holds in memory, and how many tokens of a pass that leaves room for."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlsr.config.run import RunConfig
+
+BASE_GB = 0.8
+"""Python with torch, transformers, TRL and a small encoder loaded."""
+
+NUMBERS_PER_UNIT = 40
+"""Numbers kept for the backward pass of one layer, per token and unit of the policy's width; measured 37 (docs/log.md)."""
+
+SHARE_OF_FREE = 0.85
+"""Part of the free memory that a run may plan with; the estimate is not exact."""
+
+
+@dataclass(frozen=True)
+class PolicySize:
+    """What decides how much memory a policy takes."""
+
+    num_parameters: int
+    """Weights, embeddings counted once where they are tied."""
+    hidden_size: int
+    """Width."""
+    num_layers: int
+    """Depth."""
+    vocab_size: int
+    """Size of its vocabulary."""
+    key_width: int
+    """Width of all key heads together."""
+    bytes_per_weight: int
+    """2 or 4."""
+
+
+@dataclass(frozen=True)
+class RolloutSize:
+    """How long the texts of a rollout are, in tokens."""
+
+    longest_prompt: int
+    """The longest prompt of the training data."""
+    response_tokens: int
+    """The longest response."""
+    num_generations: int
+    """Responses of a prompt."""
+    num_prompts: int
+    """Prompts of a step."""
+
+    @property
+    def group_tokens(self) -> int:
+        """Tokens of the largest group."""
+        return self.longest_prompt + self.num_generations * self.response_tokens
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of the longest response with its prompt."""
+        return self.longest_prompt + self.response_tokens
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """How a step is cut so that it fits."""
+
+    tokens_per_pass: int
+    """Tokens of one forward and backward pass."""
+    rows_at_a_time: int | None
+    """Responses written side by side in a rollout; None is all."""
+    peak_gb: float
+    """Estimated peak in gigabytes (10^9 bytes)."""
+    notices: tuple[str, ...]
+    """What was made smaller, or will not fit."""
+
+
+def plan_memory(
+    config: RunConfig, policy: PolicySize, rollout: RolloutSize, *, device: str, free_gb: float
+) -> MemoryPlan:
+    """Choose the tokens of a pass and the rows of a rollout.
+
+    Args:
+        config: The resolved config.
+        policy: The policy.
+        rollout: The texts.
+        device: Where the run will be.
+        free_gb: Free memory there, in gigabytes.
+
+    Returns:
+        ``training.tokens_per_pass`` or, by default, enough for the largest group; less where that does not fit.
+    """
+    room = SHARE_OF_FREE * free_gb - held_gb(config, policy)
+    wanted = config.training.tokens_per_pass or default_tokens(rollout, device)
+    fitting = math.floor(room * 1e9 / token_bytes(config, policy))
+    notices = []
+    tokens = wanted
+    if fitting < wanted:
+        tokens = max(fitting, rollout.row_tokens)
+        notices.append(
+            f"a pass of {wanted:,} tokens would need about {_peak(config, policy, wanted):.1f} GB and {free_gb:.1f} GB are free: "
+            f"training.tokens_per_pass is lowered to {tokens:,}, with the same result"
+        )
+    if fitting < rollout.row_tokens:
+        notices = [
+            f"a single response needs about {_peak(config, policy, rollout.row_tokens):.1f} GB and {free_gb:.1f} GB are free: "
+            "the run may end for lack of memory. Lower method.max_response_tokens, set training.gradient_checkpointing=true, "
+            "train adapters (model.lora), or take a smaller policy"
+        ]
+        tokens = rollout.row_tokens
+    rows = _rows_at_a_time(policy, rollout, room)
+    peak = held_gb(config, policy) + max(
+        tokens * token_bytes(config, policy) / 1e9, rollout_gb(policy, rollout, rows)
+    )
+    return MemoryPlan(tokens, rows, peak, tuple(notices))
+
+
+def default_tokens(rollout: RolloutSize, device: str) -> int:
+    """Choose the tokens of a pass where memory sets no limit.
+
+    Args:
+        rollout: The texts.
+        device: Where the run will be.
+
+    Returns:
+        Enough for the largest group, so that no prompt is read twice, and for a device to be busy: longer passes are
+        no faster on a CPU (docs/log.md).
+    """
+    return max(rollout.group_tokens, 512 if device == "cpu" else 16384)
+
+
+def held_gb(config: RunConfig, policy: PolicySize) -> float:
+    """Add up what is held all the time: weights, reference policy, gradients, optimiser.
+
+    Args:
+        config: The resolved config.
+        policy: The policy.
+
+    Returns:
+        Gigabytes (10^9 bytes).
+    """
+    weights = policy.num_parameters * policy.bytes_per_weight
+    # Two moments in float32, and float32 copies of bfloat16 weights.
+    optimizer = 12 if policy.bytes_per_weight == 2 else 8
+    trained_bytes = policy.bytes_per_weight + optimizer
+    lora = config.model.lora
+    if lora is None:
+        reference = weights if config.method.kl_coefficient > 0 else 0
+        trained = reference + policy.num_parameters * trained_bytes
+    else:
+        # A pair of rank-r matrices for each of about seven linear layers of a block.
+        adapters = policy.num_layers * 7 * 2 * lora.rank * 2 * policy.hidden_size
+        trained = adapters * (policy.bytes_per_weight + trained_bytes)
+    return BASE_GB + (weights + trained) / 1e9
+
+
+def token_bytes(config: RunConfig, policy: PolicySize) -> float:
+    """Estimate what a pass holds for its backward pass.
+
+    Args:
+        config: The resolved config.
+        policy: The policy.
+
+    Returns:
+        Bytes a token.
+    """
+    layers = 2 if config.training.gradient_checkpointing else policy.num_layers
+    activations = layers * NUMBERS_PER_UNIT * policy.hidden_size
+    # The logits and their gradient.
+    return policy.bytes_per_weight * (activations + 2 * policy.vocab_size)
+
+
+def rollout_gb(policy: PolicySize, rollout: RolloutSize, rows: int | None) -> float:
+    """Estimate what a rollout holds: a copy of the weights, keys and values.
+
+    Args:
+        policy: The policy.
+        rollout: The texts.
+        rows: Responses written side by side; None is all.
+
+    Returns:
+        Gigabytes (10^9 bytes).
+    """
+    num_rows = rollout.num_prompts * rollout.num_generations if rows is None else rows
+    copy = policy.num_parameters * policy.bytes_per_weight
+    # float32 logits, probabilities and their sums of the tokens that are drawn.
+    logits = num_rows * policy.vocab_size * 4 * 3
+    return (copy + logits + num_rows * _row_bytes(policy, rollout)) / 1e9
+
+
+def _row_bytes(policy: PolicySize, rollout: RolloutSize) -> float:
+    """Keys and values of a response and its share of the prompt; tables grow by doubling."""
+    tokens = 2 * rollout.response_tokens + rollout.longest_prompt / rollout.num_generations
+    return 2 * policy.num_layers * policy.key_width * policy.bytes_per_weight * tokens
+
+
+def _rows_at_a_time(policy: PolicySize, rollout: RolloutSize, room_gb: float) -> int | None:
+    if rollout_gb(policy, rollout, None) <= room_gb:
+        return None
+    rows = rollout.num_prompts * rollout.num_generations
+    while rows > rollout.num_generations and rollout_gb(policy, rollout, rows) > room_gb:
+        rows -= rollout.num_generations
+    return rows
+
+
+def _peak(config: RunConfig, policy: PolicySize, tokens: int) -> float:
+    return held_gb(config, policy) + tokens * token_bytes(config, policy) / 1e9
+
+
+def free_memory_gb(device: str) -> float:
+    """Ask how much memory is free.
+
+    Args:
+        device: Whose.
+
+    Returns:
+        Gigabytes (10^9 bytes); on a CPU no more than the limit of the container.
+    """
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info()[0] / 1e9
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    limit, used = (
+        _read_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current")
+    )
+    if limit is not None and used is not None:
+        free = min(free, limit - used)
+    return free / 1e9
+
+
+def _read_number(path: Path) -> float | None:
+    """Read a file of the kernel; it says "max" where there is no limit, and is not there on other systems."""
+    try:
+        return float(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

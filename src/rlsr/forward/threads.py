@@ -1,0 +1,68 @@
+"""How many CPU threads decoding gets: measured, since more are often slower.
+
+A token of a rollout is hundreds of products of microseconds each. Where threads sleep between them
+(OMP_WAIT_POLICY=PASSIVE), or share their cores with other work, waking them costs more than they save.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from torch.nn.functional import linear
+
+ROUNDS = 5
+"""Times that each number of threads is tried, taking turns."""
+
+
+@contextmanager
+def decoding_threads(model: torch.nn.Module) -> Iterator[None]:
+    """Use the fastest number of threads for passes with one token a row; has no effect away from a CPU.
+
+    Args:
+        model: The policy; decides the type that is measured.
+
+    Yields:
+        Nothing.
+    """
+    before = torch.get_num_threads()
+    weight = next(model.parameters())
+    if weight.device.type != "cpu" or before == 1:
+        yield
+        return
+    torch.set_num_threads(fastest_threads(before, weight.dtype))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@cache
+def fastest_threads(most: int, dtype: torch.dtype) -> int:
+    """Measure, once in a process.
+
+    Args:
+        most: Threads that there are.
+        dtype: Type of the weights.
+
+    Returns:
+        The fastest of 1, 2, 4 ... and ``most``.
+    """
+    before = torch.get_num_threads()
+    candidates = sorted({*(2**power for power in range(most.bit_length())), most})
+    rows = torch.randn(32, 512).to(dtype)
+    weights = [torch.randn(512, 512).to(dtype) for _ in range(100)]
+    seconds: dict[int, list[float]] = {number: [] for number in candidates}
+    try:
+        for _ in range(ROUNDS):
+            for number in candidates:
+                torch.set_num_threads(number)
+                started = time.perf_counter()
+                for weight in weights:
+                    linear(rows, weight)
+                seconds[number].append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(before)
+    # The median: a thread pool is slow when it is first used, and other work comes and goes.
+    return min(candidates, key=lambda number: sorted(seconds[number])[ROUNDS // 2])

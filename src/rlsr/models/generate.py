@@ -1,0 +1,172 @@
+"""Responses of a policy to conversations, as text: for evaluation and for samples outside training."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlsr.data.record import Message
+from rlsr.models.chat import prompt_ids
+from rlsr.models.load import Policy
+
+logger = logging.getLogger(__name__)
+
+Tokens = Sequence[int]
+Groups = list[list[list[int]]]
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a policy answered."""
+
+    text: str
+    """Without special tokens."""
+    was_cut: bool
+    """Whether it reached the longest length before its end."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What both ways of generating are asked for."""
+
+    num_generations: int
+    max_response_tokens: int
+    batch_size: int
+    temperature: float
+    stop_ids: tuple[int, ...]
+    on_progress: Callable[[int, int], None] | None
+
+
+def generate_responses(
+    policy: Policy,
+    conversations: Sequence[Sequence[Message]],
+    *,
+    num_generations: int = 1,
+    max_response_tokens: int,
+    batch_size: int,
+    temperature: float,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[list[Response]]:
+    """Let a policy answer conversations.
+
+    Prompts of like length share a batch, so that little is padded and a batch ends soon after its last response.
+
+    Args:
+        policy: The policy; put into evaluation mode for the while.
+        conversations: The prompts' turns.
+        num_generations: Responses to each.
+        max_response_tokens: Longest response; a longer one is cut.
+        batch_size: Responses written at a time; the responses to one prompt go together.
+        temperature: Divides the logits; 0 takes the most likely token. Tokens are drawn from PyTorch's generator.
+        on_progress: Told how many prompts are done, of how many.
+
+    Returns:
+        The responses to each conversation, in the order of the conversations.
+    """
+    prompts = [prompt_ids(policy.tokenizer, messages) for messages in conversations]
+    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+    request = _Request(
+        num_generations=num_generations,
+        max_response_tokens=max_response_tokens,
+        batch_size=batch_size,
+        temperature=temperature,
+        stop_ids=stop_ids(policy),
+        on_progress=on_progress,
+    )
+    generate = _in_groups if _takes_groups(policy.model) else _in_padded_batches
+    groups: list[list[Response]] = [[] for _ in prompts]
+    written = generate(policy, [prompts[place] for place in order], request)
+    for place, group in zip(order, written, strict=True):
+        texts = policy.tokenizer.batch_decode(group, skip_special_tokens=True)
+        groups[place] = [
+            Response(text=text, was_cut=not any(token in request.stop_ids for token in tokens))
+            for text, tokens in zip(texts, group, strict=True)
+        ]
+    return groups
+
+
+def stop_ids(policy: Policy) -> tuple[int, ...]:
+    """List the tokens that end a response: the tokenizer's and those that the model declares.
+
+    Args:
+        policy: The policy.
+
+    Returns:
+        Token ids, rising.
+    """
+    declared = policy.model.generation_config.eos_token_id
+    declared = [declared] if isinstance(declared, int) else list(declared or [])
+    return tuple(sorted({policy.tokenizer.eos_token_id, *declared} - {None}))
+
+
+def _takes_groups(model: Any) -> bool:
+    """Choose the way: groups that share their prompt on a CPU, where this was measured to be faster."""
+    from rlsr.forward.support import check_support
+
+    if model.device.type != "cpu":
+        return False
+    reason = check_support(model)
+    if reason is not None:
+        logger.debug("responses by model.generate: %s", reason)
+    return reason is None
+
+
+def _in_groups(policy: Policy, prompts: Sequence[Tokens], request: _Request) -> Groups:
+    from rlsr.forward.generation import generate_groups
+    from rlsr.forward.sampling import Sampling
+
+    return generate_groups(
+        policy.model,
+        prompts,
+        num_generations=request.num_generations,
+        max_response_tokens=request.max_response_tokens,
+        stop_ids=request.stop_ids,
+        sampling=Sampling(temperature=request.temperature),
+        rows_at_a_time=request.batch_size,
+        on_progress=request.on_progress,
+    )
+
+
+def _in_padded_batches(policy: Policy, prompts: Sequence[Tokens], request: _Request) -> Groups:
+    """Let transformers generate, for policies that the grouped way does not know."""
+    import torch
+
+    at_a_time = max(1, request.batch_size // request.num_generations)
+    groups: Groups = []
+    was_training = policy.model.training
+    policy.model.eval()
+    try:
+        for start in range(0, len(prompts), at_a_time):
+            with torch.no_grad():
+                groups += _padded_batch(policy, prompts[start : start + at_a_time], request)
+            if request.on_progress is not None:
+                request.on_progress(len(groups), len(prompts))
+    finally:
+        policy.model.train(was_training)
+    return groups
+
+
+def _padded_batch(policy: Policy, prompts: Sequence[Tokens], request: _Request) -> Groups:
+    from transformers import GenerationConfig
+
+    batch = policy.tokenizer.pad({"input_ids": list(map(list, prompts))}, return_tensors="pt")
+    drawing = (
+        {"do_sample": True, "temperature": request.temperature, "top_k": 0, "top_p": 1.0}
+        if request.temperature > 0
+        else {"do_sample": False}
+    )
+    output = policy.model.generate(
+        **batch.to(policy.model.device),
+        generation_config=GenerationConfig(
+            max_new_tokens=request.max_response_tokens,
+            num_return_sequences=request.num_generations,
+            eos_token_id=list(request.stop_ids),
+            pad_token_id=policy.tokenizer.pad_token_id,
+            **drawing,
+        ),
+    )
+    rows: list[list[int]] = output[:, batch["input_ids"].shape[1] :].tolist()
+    return [
+        rows[start : start + request.num_generations]
+        for start in range(0, len(rows), request.num_generations)
+    ]

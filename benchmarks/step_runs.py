@@ -144,8 +144,10 @@ def _make(argument: Mapping[str, Any]) -> None:
 
 
 def _run(arguments: list[str], log: Path) -> None:
-    # Threads that spin while they wait would slow down the other libraries' threads.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", **os.environ}
+    environment = {"TOKENIZERS_PARALLELISM": "false", **os.environ}
+    if arguments[0].endswith(_SCRIPTS["rlsr"]):
+        # As the command `rlsr` sets it; TRL runs as PyTorch comes.
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -46,7 +46,7 @@ def test_in_float32_it_is_the_adamw_of_pytorch(
     ours, theirs = weights(), weights()
     settings: dict[str, Any] = {"lr": 1e-2, "betas": betas, "weight_decay": weight_decay}
     one = MasterWeightAdamW(ours, **settings)
-    other = torch.optim.AdamW(theirs, eps=1e-8, foreach=False, **settings)
+    other = torch.optim.AdamW(theirs, eps=1e-8, fused=True, **settings)
     for step in range(20):
         walk(ours, one, range(step, step + 1))
         walk(theirs, other, range(step, step + 1))
@@ -61,7 +61,7 @@ def test_groups_and_a_changing_learning_rate_are_followed() -> None:
         return [{"params": params[:1], "weight_decay": 0.5}, {"params": params[1:], "lr": 1e-3}]
 
     one = MasterWeightAdamW(groups(ours), **SETTINGS)
-    other = torch.optim.AdamW(groups(theirs), foreach=False, **SETTINGS)
+    other = torch.optim.AdamW(groups(theirs), fused=True, **SETTINGS)
     for step in range(10):
         for optimizer in (one, other):
             for group in optimizer.param_groups:
@@ -90,7 +90,7 @@ def test_bfloat16_weights_are_the_rounded_copies_of_a_float32_walk() -> None:
     ours = weights(torch.bfloat16)
     exact = [torch.nn.Parameter(weight.detach().float()) for weight in ours]
     one = MasterWeightAdamW(ours, **SETTINGS)
-    other = torch.optim.AdamW(exact, foreach=False, **SETTINGS)
+    other = torch.optim.AdamW(exact, fused=True, **SETTINGS)
     for step in range(20):
         give_gradients(ours, step)
         for weight, copy in zip(ours, exact, strict=True):

@@ -86,6 +86,8 @@ class MasterWeightAdamW(torch.optim.Optimizer):
             [],
             [state["step"]],
             foreach=False,
+            # One pass over the memory instead of ten: a ninth of the time on a CPU (docs/log.md).
+            fused=weight.device.type == "cpu",
             amsgrad=False,
             beta1=group["betas"][0],
             beta2=group["betas"][1],

@@ -1,7 +1,9 @@
 """Tiny random policies of several model families, and what a plain pass of one response says, to compare with."""
 
+import shutil
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -136,6 +138,14 @@ def with_lora(model: Any, *, dtype: torch.dtype | None = None, **settings: Any) 
             if "lora_" in name:
                 weight.copy_(0.2 * torch.randn_like(weight))
     return adapted
+
+
+def save_with_tokenizer(model: Any, tiny_model: Path, path: Path) -> Path:
+    """Save a policy beside the tokenizer of the tiny one."""
+    ignored = shutil.ignore_patterns("config.json", "generation_config.json", "model.*")
+    shutil.copytree(tiny_model, path, ignore=ignored)
+    model.save_pretrained(path)
+    return path
 
 
 def plain_logits(model: Any, prompt: Sequence[int], response: Sequence[int]) -> torch.Tensor:

@@ -33,7 +33,7 @@ def test_one_step_of_the_demo(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "run"
     result = cli(
         "train", ROOT / "examples" / "demo.yaml", "training.steps=1", "training.prompts_per_step=1",
-        "method.num_generations=4", "training.micro_batch=4", "method.max_response_tokens=16", "data.limit=24", "--out", path,
+        "method.num_generations=4", "method.max_response_tokens=16", "data.limit=24", "--out", path,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     (row,) = RunDirectory(path).read_metrics()

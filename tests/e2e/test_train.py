@@ -165,6 +165,27 @@ def test_bfloat16_weights_train_with_float32_masters(
     assert all(master.dtype == torch.float32 for master in masters)
 
 
+def test_a_subset_of_each_group_is_marked_in_the_samples(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    settings = [*tiny_settings, "method.num_generations=8", "method.update_subset=4"]
+    result = cli("train", *settings, "training.sample_groups=2", "--out", path)
+    assert result.returncode == 0, result.stderr
+    assert [row["step"] for row in RunDirectory(path).read_metrics()] == [1, 2, 3]
+    for file in (path / "samples").iterdir():
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        assert len(rows) == 16
+        for group in (rows[:8], rows[8:]):
+            used = [row for row in group if row["in_update"]]
+            left_out = [row["reward"] for row in group if not row["in_update"]]
+            assert len(used) == 4
+            assert {row["advantage"] for row in group if not row["in_update"]} == {0}
+            lowest = max(row["reward"] for row in used if row["advantage"] < 0)
+            highest = min(row["reward"] for row in used if row["advantage"] > 0)
+            assert all(lowest <= reward <= highest for reward in left_out)
+
+
 def test_a_dry_run_shows_the_plan_and_writes_nothing(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -11,14 +11,17 @@ from tiny import Cli
 TIMES = ("time/", "tokens/per_second", "memory/")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("dtype", "lora"), [("float32", "null"), ("bfloat16", "null"), ("bfloat16", "{rank: 4}")]
+)
 def test_resume_equals_no_resume(
-    cli: Cli, tiny_settings: list[str], tmp_path: Path, dtype: str
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, dtype: str, lora: str
 ) -> None:
     # 8 training prompts and 2 a step: five steps cross the border of an epoch.
     settings = [
         *tiny_settings,
         f"model.dtype={dtype}",
+        f"model.lora={lora}",
         "training.steps=5",
         "training.keep_checkpoints=9",
     ]
@@ -29,9 +32,8 @@ def test_resume_equals_no_resume(
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
     assert _numbers(broken) == _numbers(whole)
-    assert (broken / "final" / "model.safetensors").read_bytes() == (
-        whole / "final" / "model.safetensors"
-    ).read_bytes()
+    weights = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
+    assert (broken / "final" / weights).read_bytes() == (whole / "final" / weights).read_bytes()
     assert RunDirectory(broken).read_evaluation("after") == RunDirectory(whole).read_evaluation(
         "after"
     )

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import torch
 from trl import GRPOTrainer
+from trl.trainer.utils import use_adapter
 
+from families import SUPPORTED, make_policy, save_with_tokenizer
 from rlsr.config import load_config
 from rlsr.data import load_dataset
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
+from rlsr.engines.trl.settings import grpo_arguments, make_grpo_config
 from rlsr.engines.trl.train import TrainingJob, make_trainer
-from rlsr.engines.trl.trainer import RlsrTrainer
+from rlsr.engines.trl.trainer import RlsrTrainer, samples_otherwise
+from rlsr.forward.generation import generate_groups
 from rlsr.methods import group_advantages
 from rlsr.models import load_policy, prompt_ids
 from rlsr.rewards import make_reward
@@ -233,13 +237,15 @@ def _loss_by_hand(
     return torch.stack([tokens.mean() for tokens in per_response]).mean()
 
 
+@pytest.mark.parametrize("lora", ["null", "{rank: 4}"])
 @pytest.mark.parametrize("average", ["token", "sequence"])
 def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
-    tiny_settings: list[str], tmp_path: Path, average: str
+    tiny_settings: list[str], tmp_path: Path, average: str, lora: str
 ) -> None:
     trainer = make(
         tiny_settings,
         tmp_path / "run",
+        f"model.lora={lora}",
         f"method.loss_average={average}",
         "method.kl_coefficient=0.3",
     )
@@ -268,6 +274,27 @@ def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
         torch.testing.assert_close(grad, results[0][2], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("lora", ["null", "{rank: 4}"])
+def test_gradient_checkpointing_changes_no_gradient(
+    tiny_settings: list[str], tmp_path: Path, lora: str
+) -> None:
+    found = []
+    for number, checkpointing in enumerate(("false", "true")):
+        trainer = make(
+            tiny_settings,
+            tmp_path / str(number),
+            f"model.lora={lora}",
+            f"training.gradient_checkpointing={checkpointing}",
+        )
+        assert trainer.by_groups
+        trainer.model.train()
+        batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+        step_loss(trainer, batch)
+        found.append(gradient(trainer))
+    assert found[0].any()
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-8)
+
+
 def test_the_loss_carries_no_second_gradient(trainer: RlsrTrainer, rollout: dict[str, Any]) -> None:
     loss = step_loss(trainer, rollout)
     before = gradient(trainer).clone()
@@ -283,7 +310,209 @@ def step_loss(trainer: RlsrTrainer, batch: dict[str, Any]) -> torch.Tensor:
 
 
 def gradient(trainer: RlsrTrainer) -> torch.Tensor:
-    return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
+    return torch.cat(
+        [weight.grad.flatten() for weight in trainer.model.parameters() if weight.requires_grad]
+    )
+
+
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_a_step_in_one_plain_pass_is_trls(
+    tiny_settings: list[str], tmp_path: Path, average: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        f"method.loss_average={average}",
+        "method.kl_coefficient=0.3",
+    )
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    move_away(trainer)
+    ours = step_loss(trainer, batch)
+    our_gradient = gradient(trainer)
+    our_metrics = {name: trainer._metrics["train"][name][-1] for name in ("kl", "entropy")}
+    name = "_get_per_token_logps_and_entropies"
+    monkeypatch.setattr(RlsrTrainer, name, getattr(GRPOTrainer, name))
+    trainer.model.zero_grad()
+    theirs = GRPOTrainer.compute_loss(trainer, trainer.model, batch)
+    theirs.backward()
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(our_gradient, gradient(trainer), rtol=1e-3, atol=1e-6)
+    for name, value in our_metrics.items():
+        assert value == pytest.approx(trainer._metrics["train"][name][-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("lora", ["null", "{rank: 4}"])
+@pytest.mark.parametrize("passes", ["grouped", "plain"])
+def test_the_references_log_probs_are_trls(
+    tiny_settings: list[str], tmp_path: Path, lora: str, passes: str
+) -> None:
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        f"model.lora={lora}",
+        f"engine.passes={passes}",
+        "method.kl_coefficient=0.3",
+    )
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    # Responses of unequal length, and one that teaches nothing.
+    batch["completion_mask"][2, 3:] = 0
+    batch["completion_mask"][5] = 0
+    move_away(trainer)
+    policy = trainer.model
+    arguments = (
+        torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
+        torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
+        batch["completion_ids"].size(1),
+    )
+    score = GRPOTrainer._get_per_token_logps_and_entropies
+    with torch.no_grad():
+        if trainer.ref_model is not None:
+            theirs, _, _ = score(trainer, trainer.ref_model, *arguments)
+        else:
+            assert list(policy.peft_config) == ["default"], "no copy is saved with the adapters"
+            with use_adapter(policy, None):
+                theirs, _, _ = score(trainer, policy, *arguments)
+        moved, _, _ = score(trainer, policy, *arguments)
+    shown = batch["completion_mask"].bool()
+    ours = trainer._reference_log_probs(batch)
+    torch.testing.assert_close(ours[shown], theirs[shown], rtol=0, atol=1e-5)
+    assert not ours[~shown].any()
+    assert (moved - theirs)[shown].abs().max() > 1e-3, "the policy has left its reference"
+
+
+def move_away(trainer: RlsrTrainer) -> None:
+    """Move what is trained away from the reference."""
+    with torch.no_grad():
+        for weight in trainer.model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05 * torch.randn_like(weight))
+
+
+@pytest.mark.parametrize(
+    ("option", "otherwise"),
+    [
+        ("temperature=0.5", False),
+        ("repetition_penalty=1.1", True),
+        ("min_p=0.1", True),
+        ("cache_implementation=static", True),
+        ("generation_kwargs={no_repeat_ngram_size: 2}", True),
+        ("use_transformers_continuous_batching=true", True),
+    ],
+)
+def test_options_of_sampling_leave_the_rollout_to_trl(
+    option: str, otherwise: bool, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    place = "method" if option.startswith("temperature") else "engine.options"
+    config = load_config(overrides=[*tiny_settings, f"{place}.{option}"])
+    arguments = make_grpo_config(
+        grpo_arguments(config, output_dir=str(tmp_path), device="cpu", num_steps=1)
+    )
+    assert samples_otherwise(arguments) is otherwise
+    arguments.use_vllm = True
+    assert samples_otherwise(arguments)
+
+
+@pytest.mark.parametrize(
+    ("setting", "way"),
+    [
+        ("engine.passes=auto", "ours"),
+        ("engine.passes=grouped", "ours"),
+        ("engine.passes=plain", "TRL's"),
+        ("engine.options.repetition_penalty=1.1", "TRL's"),
+    ],
+)
+def test_a_rollout_goes_the_way_that_was_chosen(
+    setting: str,
+    way: str,
+    tiny_settings: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = []
+    theirs, ours = GRPOTrainer._generate_single_turn, generate_groups
+
+    def by_trl(*args: Any, **kwargs: Any) -> Any:
+        taken.append("TRL's")
+        return theirs(*args, **kwargs)
+
+    def by_groups(*args: Any, **kwargs: Any) -> Any:
+        taken.append("ours")
+        return ours(*args, **kwargs)
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", by_trl)
+    monkeypatch.setattr("rlsr.engines.trl.trainer.generate_groups", by_groups)
+    trainer = make(tiny_settings, tmp_path / "run", setting)
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    assert taken == [way]
+    assert trainer.by_groups is (setting != "engine.passes=plain")
+    assert batch["completion_ids"].shape == (8, 8)
+
+
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_an_entropy_bonus_does_not_grow_with_the_number_of_passes(
+    tiny_settings: list[str], tmp_path: Path, average: str
+) -> None:
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        f"method.loss_average={average}",
+        "engine.options.entropy_coef=0.5",
+    )
+    assert not trainer.by_groups, "the bonus needs TRL's own pass"
+    assert trainer._rollout_by_groups
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    losses = []
+    for max_tokens in (10_000, 100, 1):
+        trainer._max_tokens = max_tokens
+        losses.append(step_loss(trainer, batch).detach())
+        assert gradient(trainer).any()
+    # The responses are of one length, so that the mean over passes is the mean over tokens.
+    assert losses[0] < -2, "half the entropy of 300 tokens"
+    for loss in losses[1:]:
+        torch.testing.assert_close(loss, losses[0], rtol=1e-4, atol=1e-6)
+    assert trainer.args.steps_per_generation == 1
+
+
+def test_an_adaptive_entropy_bonus_is_adapted_once_a_step(
+    tiny_settings: list[str], tmp_path: Path
+) -> None:
+    trainer = make(
+        tiny_settings,
+        tmp_path / "run",
+        "engine.options.use_adaptive_entropy=true",
+        "engine.options.entropy_target=100",
+        "engine.options.entropy_coef_delta=0.001",
+    )
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    trainer._max_tokens = 1
+    before = trainer.entropy_coef
+    step_loss(trainer, batch)
+    assert trainer.entropy_coef == pytest.approx(before + 0.001)
+
+
+def test_a_mixture_of_experts_trains_with_its_own_loss(
+    tiny_settings: list[str], tiny_model: Path, tmp_path: Path
+) -> None:
+    policy = make_policy(
+        "qwen3_moe", {**SUPPORTED["qwen3_moe"], "vocab_size": 320, "router_aux_loss_coef": 0.1}
+    )
+    path = save_with_tokenizer(policy, tiny_model, tmp_path / "mixture")
+    trainer = make(tiny_settings, tmp_path / "run", f"model.name={path}")
+    assert trainer._rollout_by_groups
+    assert not trainer.by_groups
+    trainer.model.train()
+    batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
+    losses = []
+    for max_tokens in (10_000, 100):
+        trainer._max_tokens = max_tokens
+        losses.append(step_loss(trainer, batch).item())
+    assert losses[0] > 0.05
+    assert losses[1] == pytest.approx(losses[0], rel=0.2), "a mean over passes, not a sum"
 
 
 def test_the_reference_policy_is_the_policy_before_training(

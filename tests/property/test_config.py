@@ -104,6 +104,7 @@ logic_rewards = st.builds(
 methods = st.builds(
     RlsrMethod,
     num_generations=st.integers(min_value=2, max_value=10**6),
+    update_subset=st.none() | st.just(2),
     kl_coefficient=not_negative,
     temperature=positive,
     top_p=st.floats(min_value=0, max_value=1, exclude_min=True),

@@ -148,4 +148,6 @@ def _show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
         f"{estimate.total_minutes:.3g} minutes in all"
     )
     console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
+    if plan.memory.rows_at_a_time is not None:
+        console.print(f"rollouts of {plan.memory.rows_at_a_time:,} responses at a time")
     console.print("nothing was trained or written")

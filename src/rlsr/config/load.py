@@ -31,6 +31,11 @@ SHORTHANDS = {
 }
 """Tables that may be written as one string, and the key that the string stands for."""
 
+_RENAMED = {
+    "training.micro_batch": "training.tokens_per_pass counts the tokens of a pass instead, and null chooses them"
+}
+"""Settings of earlier versions, and what to do now."""
+
 _REWARDS: dict[str, Table] = {
     reward.type: reward.model_dump() for reward in (SimilarityReward(), LogicReward())
 }
@@ -242,7 +247,8 @@ def _unknown_setting(place: Sequence[str], tag: str | None) -> str:
             f"a setting of the reward {owners[0]}, and the reward is {tag}; "
             f"name it as well, as in reward.type={owners[0]}"
         )
-    return f"unknown setting{_similar_key(place, tag)}"
+    renamed = _RENAMED.get(".".join(place))
+    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tag)}"
 
 
 def _similar_key(place: Sequence[str], tag: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from rlsr.config.base import ConfigTable
 
@@ -24,6 +24,10 @@ class RlsrMethod(ConfigTable):
     type: Literal["rlsr"] = "rlsr"
     num_generations: int = Field(default=8, ge=2)
     """Responses sampled for each prompt: the group."""
+    update_subset: int | None = Field(default=None, ge=2)
+    """Responses of each group that the update learns from: those whose rewards have the largest variance, which are some
+    of the highest and some of the lowest (PODS, arXiv 2504.13818). Mean and standard deviation of the advantages are
+    theirs, and so is the average of the loss. At most ``num_generations``; null is all responses."""
     kl_coefficient: float = Field(default=0.001, ge=0)
     """Weight of the KL divergence from the reference policy, the policy before training."""
     temperature: float = Field(default=1.0, gt=0)
@@ -40,6 +44,17 @@ class RlsrMethod(ConfigTable):
     """Half-width of the probability-ratio clip; without effect while every update is on-policy, as here."""
     advantage: AdvantageConfig = AdvantageConfig()
     """How rewards become advantages."""
+
+    @field_validator("update_subset")
+    @classmethod
+    def _subset_of_the_group(cls, size: int | None, info: ValidationInfo) -> int | None:
+        group = info.data.get("num_generations")
+        if size is not None and group is not None and size > group:
+            raise ValueError(
+                f"must be at most method.num_generations = {group}, got {size}; sample more responses, or take null to "
+                "learn from all of them"
+            )
+        return size
 
 
 MethodConfig = RlsrMethod

@@ -57,7 +57,10 @@ def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
     forward = 2 * work.policy.num_parameters
     generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow
     passes = 3 + (1 if config.method.kl_coefficient > 0 else 0)
-    update = UPDATE_OVERHEAD * passes * forward * rows * length / fast
+    learned = config.training.prompts_per_step * (
+        config.method.update_subset or config.method.num_generations
+    )
+    update = UPDATE_OVERHEAD * passes * forward * learned * length / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:
         answers = 2 * GENERATE_OVERHEAD * forward * work.num_heldout * work.response_tokens / slow

@@ -12,6 +12,9 @@ BASE_GB = 0.8
 NUMBERS_PER_UNIT = 40
 """Numbers kept for the backward pass of one layer, per token and unit of the policy's width; measured 37 (docs/log.md)."""
 
+CONTAINER = Path("/sys/fs/cgroup")
+"""Where Linux says how much memory a container has."""
+
 SHARE_OF_FREE = 0.85
 """Part of the free memory that a run may plan with; the estimate is not exact."""
 
@@ -93,21 +96,22 @@ def plan_memory(
     notices = []
     tokens = wanted
     if fitting < wanted:
-        tokens = max(fitting, rollout.row_tokens)
+        tokens = min(wanted, max(fitting, rollout.row_tokens))
         notices.append(
-            f"a pass of {wanted:,} tokens would need about {_peak(config, policy, wanted):.1f} GB and {free_gb:.1f} GB are free: "
+            f"passes of {wanted:,} tokens would need about {_peak(config, policy, wanted):.1f} GB, and {_usable(free_gb)}: "
             f"training.tokens_per_pass is lowered to {tokens:,}, with the same result"
         )
     if fitting < rollout.row_tokens:
         notices = [
-            f"a single response needs about {_peak(config, policy, rollout.row_tokens):.1f} GB and {free_gb:.1f} GB are free: "
-            "the run may end for lack of memory. Lower method.max_response_tokens, set training.gradient_checkpointing=true, "
-            "train adapters (model.lora), or take a smaller policy"
+            f"passes of a single response need about {_peak(config, policy, rollout.row_tokens):.1f} GB, and {_usable(free_gb)}: "
+            f"the run may end for lack of memory; {', '.join(_ways_out(config))}, or take a smaller policy"
         ]
-        tokens = rollout.row_tokens
+        tokens = min(wanted, rollout.row_tokens)
     rows = _rows_at_a_time(policy, rollout, room)
+    # A response longer than a pass has one of its own.
+    longest_pass = max(tokens, rollout.row_tokens)
     peak = held_gb(config, policy) + max(
-        tokens * token_bytes(config, policy) / 1e9, rollout_gb(policy, rollout, rows)
+        longest_pass * token_bytes(config, policy) / 1e9, rollout_gb(policy, rollout, rows)
     )
     return MemoryPlan(tokens, rows, peak, tuple(notices))
 
@@ -161,8 +165,11 @@ def token_bytes(config: RunConfig, policy: PolicySize) -> float:
     Returns:
         Bytes a token.
     """
-    layers = 2 if config.training.gradient_checkpointing else policy.num_layers
-    activations = layers * NUMBERS_PER_UNIT * policy.hidden_size
+    per_unit = policy.num_layers * NUMBERS_PER_UNIT
+    if config.training.gradient_checkpointing:
+        # What every layer was given, and all of the layer that runs again.
+        per_unit = policy.num_layers + 2 * NUMBERS_PER_UNIT
+    activations = per_unit * policy.hidden_size
     # The logits and their gradient.
     return policy.bytes_per_weight * (activations + 2 * policy.vocab_size)
 
@@ -204,6 +211,20 @@ def _peak(config: RunConfig, policy: PolicySize, tokens: int) -> float:
     return held_gb(config, policy) + tokens * token_bytes(config, policy) / 1e9
 
 
+def _usable(free_gb: float) -> str:
+    return f"{SHARE_OF_FREE * free_gb:.1f} of the {free_gb:.1f} GB that are free can be counted on"
+
+
+def _ways_out(config: RunConfig) -> list[str]:
+    """Say what would save memory, as far as it is not done yet."""
+    ways = ["lower method.max_response_tokens"]
+    if not config.training.gradient_checkpointing:
+        ways.append("set training.gradient_checkpointing=true")
+    if config.model.lora is None:
+        ways.append("train adapters (model.lora.rank=16)")
+    return ways
+
+
 def free_memory_gb(device: str) -> float:
     """Ask how much memory is free.
 
@@ -216,16 +237,24 @@ def free_memory_gb(device: str) -> float:
     if device == "cuda":
         import torch
 
-        return torch.cuda.mem_get_info()[0] / 1e9
+        return float(torch.cuda.mem_get_info()[0]) / 1e9
     import psutil
 
     free = float(psutil.virtual_memory().available)
-    limit, used = (
-        _read_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current")
-    )
+    limit, used = (_read_number(CONTAINER / name) for name in ("memory.max", "memory.current"))
     if limit is not None and used is not None:
-        free = min(free, limit - used)
+        free = min(free, limit - used + _file_cache())
     return free / 1e9
+
+
+def _file_cache() -> float:
+    """Count what a container keeps of files and gives back when memory is asked for; its use includes that."""
+    try:
+        lines = (CONTAINER / "memory.stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    sizes = dict(line.split(maxsplit=1) for line in lines)
+    return float(sizes.get("inactive_file", 0))
 
 
 def _read_number(path: Path) -> float | None:

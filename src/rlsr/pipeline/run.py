@@ -178,13 +178,16 @@ class _StepShape:
 def _step_shape(run: RunDirectory, plan: RunPlan) -> _StepShape:
     """Cut steps as the first session of the run did, where that still fits.
 
-    Another cut gives the same numbers but for rounding; a resumed run shall repeat them to the bit.
+    Another cut of the update gives the same numbers but for rounding, and other draws where rollouts are cut; a resumed
+    run shall repeat them to the bit.
     """
     now = _StepShape(plan.memory.tokens_per_pass, plan.memory.rows_at_a_time)
     sessions = run.read_sessions()
-    if not sessions or plan.memory.notices or "tokens_per_pass" not in sessions[0]:
+    if not sessions or "tokens_per_pass" not in sessions[0]:
         return now
-    return _StepShape(**{name: sessions[0][name] for name in asdict(now)})
+    first = _StepShape(**{name: sessions[0][name] for name in asdict(now)})
+    fits = not plan.memory.notices or first.tokens_per_pass <= now.tokens_per_pass
+    return first if fits else now
 
 
 def _facts(plan: RunPlan) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__}: {method.num_generations} "
         f"responses to each of {config.training.prompts_per_step} prompts a step, {config.training.steps} steps, rewarded by "
         f"their {_closeness(config)} to the references of "
-        f"{config.data.path}, optimised by GRPO (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
+        f"{config.data.path}, optimised by GRPO{_subset(config)} (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
         "",
         *_table(changes, config.evaluation.confidence),
         "## Use",
@@ -74,6 +74,13 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         "",
     ]
     return "\n".join(lines)
+
+
+def _subset(config: RunConfig) -> str:
+    size = config.method.update_subset
+    return (
+        "" if size is None else f" on the {size} responses of each prompt whose rewards vary most"
+    )
 
 
 def _closeness(config: RunConfig) -> str:

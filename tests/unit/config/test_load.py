@@ -213,6 +213,15 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "method.num_generations=1",
             "method.num_generations: must be greater than or equal to 2, got 1",
         ),
+        (
+            "method.update_subset=9",
+            "method.update_subset: must be at most method.num_generations = 8, got 9; sample more responses, or take null "
+            "to learn from all of them",
+        ),
+        (
+            "method.update_subset=1",
+            "method.update_subset: must be greater than or equal to 2, got 1",
+        ),
         ("method.top_p=1.5", "method.top_p: must be less than or equal to 1, got 1.5"),
         ("method.clip=0", "method.clip: must be greater than 0, got 0"),
         ("seed=-1", "seed: must be greater than or equal to 0, got -1"),

@@ -39,6 +39,8 @@ class RecordingModel:
 
 
 def load(**settings: Any) -> SentenceTransformersEmbedder:
+    """Load in float32 unless told otherwise, so that vectors are compared as exactly as that allows."""
+    settings = {"dtype": "float32", **settings}
     return SentenceTransformersEmbedder(SentenceTransformersEmbedding(**settings), "cpu")
 
 
@@ -186,6 +188,23 @@ def test_a_setting_that_changes_vectors_changes_the_identity(
     assert load(tokens_per_batch=64).identity == embedder.identity
 
 
+@pytest.mark.parametrize(("in_bfloat16", "same_as"), [(True, "bfloat16"), (False, "float32")])
+def test_the_hardware_decides_the_type_of_the_weights(
+    in_bfloat16: bool, same_as: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "rlsr.embeddings.sentence_transformers.computes_in_bfloat16"
+    monkeypatch.setattr(place, lambda _: in_bfloat16)
+    assert load(dtype="auto").identity == load(dtype=same_as).identity
+
+
+def test_bfloat16_changes_no_cosine_much(embedder: SentenceTransformersEmbedder) -> None:
+    texts = [CAT, TAXES, "A kitten naps on the couch.", "12 apples"]
+    rounded, exact = load(dtype="bfloat16").encode(texts).vectors, embedder.encode(texts).vectors
+    assert rounded.dtype == np.float32
+    assert rounded @ rounded.T == pytest.approx(exact @ exact.T, abs=0.01)
+    assert not np.array_equal(rounded, exact)
+
+
 def test_retrained_weights_in_the_same_directory_change_the_identity(model_directory: Path) -> None:
     embedder = load(model=str(model_directory))
     before = embedder.identity
@@ -208,7 +227,7 @@ def test_the_cache_gives_what_the_encoder_gave_bit_for_bit(
 def test_a_name_alone_loads_the_encoder_with_default_settings(
     embedder: SentenceTransformersEmbedder,
 ) -> None:
-    assert load_named_embedder("builtin:minilm", "cpu").identity == embedder.identity
+    assert load_named_embedder("builtin:minilm", "cpu").identity == load(dtype="auto").identity
 
 
 def test_a_text_without_anything_to_encode_has_no_direction(

@@ -9,7 +9,6 @@ from rlsr.engines.trl.settings import (
     check_processes,
     grpo_arguments,
     make_grpo_config,
-    micro_batch_size,
 )
 from rlsr.errors import ConfigError, EngineError
 
@@ -20,52 +19,8 @@ def config(*overrides: str) -> RunConfig:
     return load_config(overrides=["method.max_response_tokens=64", *overrides])
 
 
-def arguments(*overrides: str, num_steps: int = 10, bfloat16: bool = False) -> dict[str, Any]:
-    return grpo_arguments(
-        config(*overrides), output_dir="out", device="cpu", bfloat16=bfloat16, num_steps=num_steps
-    )
-
-
-# --- micro-batches ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("prompts", "generations", "micro_batch", "size"),
-    [(8, 8, 8, 8), (8, 8, 64, 64), (8, 8, 1000, 64), (2, 3, 8, 6), (3, 4, 6, 6), (5, 5, 1, 1)],
-)
-def test_the_rollout_is_split_evenly_or_taken_whole(
-    prompts: int, generations: int, micro_batch: int, size: int
-) -> None:
-    overrides = [
-        f"training.prompts_per_step={prompts}",
-        f"method.num_generations={generations}",
-        f"training.micro_batch={micro_batch}",
-    ]
-    assert micro_batch_size(config(*overrides)) == size
-    found = arguments(*overrides)
-    assert found["per_device_train_batch_size"] == size
-    assert found["gradient_accumulation_steps"] * size == prompts * generations
-
-
-@pytest.mark.parametrize(
-    ("prompts", "generations", "micro_batch", "fitting"),
-    [(8, 8, 7, 4), (3, 4, 5, 4), (3, 4, 8, 6), (5, 5, 8, 5), (7, 11, 6, 1)],
-)
-def test_a_micro_batch_that_does_not_divide_is_refused_with_one_that_does(
-    prompts: int, generations: int, micro_batch: int, fitting: int
-) -> None:
-    with pytest.raises(ConfigError) as caught:
-        micro_batch_size(
-            config(
-                f"training.prompts_per_step={prompts}",
-                f"method.num_generations={generations}",
-                f"training.micro_batch={micro_batch}",
-            )
-        )
-    assert str(caught.value) == (
-        "training.micro_batch: must divide prompts_per_step x num_generations = "
-        f"{prompts * generations}, got {micro_batch}; the next smaller size that fits is {fitting}"
-    )
+def arguments(*overrides: str, num_steps: int = 10) -> dict[str, Any]:
+    return grpo_arguments(config(*overrides), output_dir="out", device="cpu", num_steps=num_steps)
 
 
 # --- fields -------------------------------------------------------------------------------------
@@ -100,18 +55,22 @@ def test_a_setting_arrives_in_its_field(override: str, field: str, value: Any) -
 
 
 def test_every_update_is_on_policy_and_advantages_are_ours() -> None:
-    found = arguments(num_steps=12, bfloat16=True)
+    found = arguments(num_steps=12)
     assert found["max_steps"] == 12
     assert found["num_iterations"] == 1
     assert found["scale_rewards"] == "none"
-    assert found["bf16"] is True
+    assert found["bf16"] is False, "bfloat16 weights need no autocast"
     assert (found["use_cpu"], found["output_dir"], found["report_to"]) == (True, "out", [])
+
+
+def test_the_trainer_gets_a_rollout_whole() -> None:
+    made = make_grpo_config(arguments("training.prompts_per_step=3", "method.num_generations=5"))
+    assert made.per_device_train_batch_size == made.generation_batch_size == 15
+    assert made.steps_per_generation == made.gradient_accumulation_steps == 1
 
 
 def test_trl_accepts_all_of_it() -> None:
     made = make_grpo_config(arguments("training.gradient_checkpointing=true"))
-    assert made.steps_per_generation == made.gradient_accumulation_steps == 8
-    assert made.generation_batch_size == 64
     assert (made.max_steps, made.learning_rate) == (10, 1e-4)
 
 

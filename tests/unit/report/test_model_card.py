@@ -94,6 +94,12 @@ def test_the_card_says_how_the_model_was_trained() -> None:
         assert fact in card
 
 
+def test_the_card_names_the_subset_that_was_learned_from() -> None:
+    card = model_card("out", config("method.update_subset=3"), [])
+    assert "GRPO on the 3 responses of each prompt whose rewards vary most (learning rate" in card
+    assert "GRPO (learning rate" in model_card("out", config(), [])
+
+
 def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
     card = model_card("out", config("evaluation.confidence=0.9"), CHANGES)
     assert (

@@ -155,6 +155,7 @@ def sample_rows(
             "response": rollout.responses[row],
             "reward": float(rollout.result.scores[row]),
             "advantage": float(advantages.advantages[row]),
+            "in_update": bool(advantages.learnable[row]),
             "num_tokens": rollout.num_tokens[row],
             **{name: float(values[row]) for name, values in rollout.result.components.items()},
         }

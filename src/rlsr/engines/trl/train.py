@@ -126,7 +126,6 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
         The trainer.
     """
     config, policy = job.config, job.policy
-    bfloat16 = policy.model.dtype == torch.bfloat16
     arguments = make_grpo_config(
         grpo_arguments(
             config,
@@ -150,9 +149,17 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
         train_dataset=as_dataset(job.records),
         processing_class=policy.tokenizer,
         callbacks=[recorder],
-        optimizers=(_master_weight_optimizer(config, model) if bfloat16 else None, None),
     )
     recorder.trainer = trainer
+    if config.model.lora is not None and "ref" in model.peft_config:
+        # TRL's copy of the new adapters would be saved with them; our reference is the policy without adapters.
+        model.delete_adapter("ref")
+    if policy.model.dtype == torch.bfloat16:
+        # Not the optimiser itself: a resumed run gets its adapters' weights, as new tensors, before it makes it.
+        trainer.optimizer_cls_and_kwargs = (
+            MasterWeightAdamW,
+            {"lr": config.learning_rate, "betas": config.training.adam_betas},
+        )
     # It prints every number of every step; the recorder and the observer have them.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -191,20 +198,4 @@ def _with_adapters(config: RunConfig, model: Any) -> Any:
         ),
         # In the type of the other weights, so that nothing is cast in every layer; the optimiser has float32 copies.
         autocast_adapter_dtype=False,
-    )
-
-
-def _master_weight_optimizer(config: RunConfig, model: Any) -> MasterWeightAdamW:
-    """Keep float32 copies of what is trained in bfloat16: all weights, or the adapters."""
-    training = config.training
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    return MasterWeightAdamW(
-        [
-            # Norms and biases are not decayed, as in the optimiser that float32 weights get.
-            {"params": [weight for weight in trained if weight.ndim > 1]},
-            {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=training.adam_betas,
-        weight_decay=training.weight_decay,
     )

@@ -6,22 +6,24 @@ Each override has a contract test in tests/invariant/test_trl_contracts.py that 
 - ``_generate``: takes the time;
 - ``_generate_single_turn``: rollouts by groups;
 - ``_calculate_rewards``: keeps the scores, takes the time;
-- ``_generate_and_score_completions``: advantages with a floor, groups without signal left out, the reference policy
-  asked about the rest alone;
+- ``_generate_and_score_completions``: advantages with a floor, a subset of each group, groups without signal left out,
+  the reference policy asked about the rest alone;
 - ``_get_per_token_logps_and_entropies``: passes by groups, or the plain way on a CPU;
 - ``compute_loss``: a rollout's update in passes of like size without needless padding;
+- ``_load_from_checkpoint``: adapters keep the type that they are trained in;
 - ``create_scheduler``: a learning rate that is never 0;
 - ``create_model_card``: ours is written once, at the end.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from trl import GRPOTrainer
 
 from rlsr.config.run import RunConfig
@@ -38,12 +40,17 @@ from rlsr.engines.trl.schedule import rate_factor
 from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
-from rlsr.methods import GroupAdvantages, group_advantages
+from rlsr.methods import GroupAdvantages, group_advantages, max_variance_subset
 
 Result = TypeVar("Result")
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 PASS_METRICS = ("kl", "entropy")
 """Means over the tokens of a pass that TRL logs; averaged over passes by their tokens."""
+
+NUM_RESPONSES = "num_responses"
+"""Entry of the batch: responses of all processes that the loss is averaged over; TRL has their tokens beside it."""
 
 SAMPLING_OPTIONS = (
     "use_vllm",
@@ -65,6 +72,10 @@ class RlsrTrainer(GRPOTrainer):
         **kwargs: As for ``trl.GRPOTrainer``.
     """
 
+    # Set by the trainers that this one extends.
+    beta: float
+    current_gradient_accumulation_steps: int
+
     def __init__(
         self, *, config: RunConfig, max_tokens: int, rows_at_a_time: int | None, **kwargs: Any
     ) -> None:
@@ -76,11 +87,10 @@ class RlsrTrainer(GRPOTrainer):
         self.group_advantages: GroupAdvantages | None = None
         self.phase_seconds: dict[str, float] = {}
         super().__init__(**kwargs)
-        self.by_groups = takes_groups(config.engine, self.model)
-        self._rollout_by_groups = self.by_groups and not (
-            any(getattr(self.args, option) for option in SAMPLING_OPTIONS)
-            or self.args.repetition_penalty != 1.0
-        )
+        groups_fit = takes_groups(config.engine, self.model)
+        self._rollout_by_groups = groups_fit and not samples_otherwise(self.args)
+        # An entropy bonus and the loss of a mixture of experts need TRL's own pass.
+        self.by_groups = groups_fit and not (self._entropy_bonus_enabled or self.aux_loss_enabled)
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
         return PromptSampler(
@@ -134,18 +144,26 @@ class RlsrTrainer(GRPOTrainer):
         finally:
             self.beta = kl_coefficient
         assert self._scores is not None, "TRL scores a rollout before it returns it"
-        self.group_advantages = group_advantages(
-            self._scores[:, 0].double().cpu().numpy(),
-            self.num_generations,
-            self._method.advantage,
-        )
-        self._use_advantages(output, self.group_advantages)
-        self._log_advantages(self.group_advantages)
+        rewards = self._scores[:, 0].double().cpu().numpy()
+        selected = self._select(rewards)
+        self.group_advantages = self._compare(np.where(selected, rewards, np.nan))
+        self._use_advantages(output, self.group_advantages, selected)
+        self._log_advantages(self.group_advantages, selected, self._compare(rewards).group_std)
         if self.beta:
             output["ref_per_token_logps"] = self._timed(
                 "reference", lambda: self._reference_log_probs(output)
             )
         return output
+
+    def _select(self, rewards: Floats) -> Flags:
+        """Find the responses that the update is about, whether they teach something or not."""
+        size = self._method.update_subset
+        if size is None:
+            return np.ones(len(rewards), dtype=bool)
+        return max_variance_subset(rewards, self.num_generations, size)
+
+    def _compare(self, rewards: Floats) -> GroupAdvantages:
+        return group_advantages(rewards, self.num_generations, self._method.advantage)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def _reference_log_probs(self, batch: dict[str, Any]) -> torch.Tensor:
@@ -164,11 +182,13 @@ class RlsrTrainer(GRPOTrainer):
             )
         return put_rows(log_probs, rows, batch)
 
-    def _use_advantages(self, output: dict[str, Any], group: GroupAdvantages) -> None:
+    def _use_advantages(
+        self, output: dict[str, Any], group: GroupAdvantages, selected: Flags
+    ) -> None:
         """Put our advantages in the place of TRL's, and leave out of the loss what teaches nothing.
 
-        The number of tokens that the loss is divided by stays that of the whole rollout, so that a step with few
-        learnable groups is not scaled up.
+        The numbers of tokens and responses that the loss is averaged over are those of all selected responses: a step
+        with few learnable groups is not scaled up, and one that learns from a subset of each group is not scaled down.
         """
         count = len(output["advantages"])
         start = self.accelerator.process_index * count
@@ -177,15 +197,21 @@ class RlsrTrainer(GRPOTrainer):
         output["advantages"] = torch.tensor(
             group.advantages[local], dtype=torch.float32, device=device
         )
+        counted = output["completion_mask"] * torch.tensor(selected[local], device=device)[:, None]
+        if output.get("tool_mask") is not None:
+            counted = counted * output["tool_mask"]
+        output["num_items_in_batch"] = self.accelerator.gather(counted.sum()).sum()
+        output[NUM_RESPONSES] = torch.tensor(int(selected.sum()), device=device)
         learnable = torch.tensor(group.learnable[local], device=device)
         output["completion_mask"] = output["completion_mask"] * learnable[:, None]
 
-    def _log_advantages(self, group: GroupAdvantages) -> None:
+    def _log_advantages(self, group: GroupAdvantages, selected: Flags, group_std: Floats) -> None:
         metrics = self._metrics["train"]
-        scored = group.group_std[~np.isnan(group.group_std)]
+        scored = group_std[~np.isnan(group_std)]
         metrics["reward/group_std"].append(float(scored.mean()) if scored.size else float("nan"))
         metrics["advantage/share_without_signal"].append(float(1 - group.has_signal.mean()))
-        metrics["advantage/mean_size"].append(float(np.abs(group.advantages).mean()))
+        sizes = np.abs(group.advantages[selected])
+        metrics["advantage/mean_size"].append(float(sizes.sum() / max(len(sizes), 1)))
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -259,12 +285,18 @@ class RlsrTrainer(GRPOTrainer):
         logged = {name: len(metrics[name]) for name in PASS_METRICS}
         total = torch.zeros((), device=ids.device)
         # Gradient checkpointing runs layers again in the backward pass.
-        with attention_by_plan(model) if self.by_groups else nullcontext():
+        with (
+            attention_by_plan(model) if self.by_groups else nullcontext(),
+            self._passes_of_a_step(len(parts)),
+        ):
             for part in parts:
+                # TRL adapts an adaptive entropy bonus where gradients are complete.
+                self.accelerator.sync_gradients = part is parts[-1]
                 loss = super().compute_loss(model, take_rows(inputs, part), return_outputs)
                 if self.loss_type == "grpo":
-                    # A mean over the responses of the pass; its weight is their share of the rollout.
-                    loss = loss * (len(part) / len(ids))
+                    # A mean over the responses of the pass; its weight is their share of those of a process.
+                    num_responses = int(inputs[NUM_RESPONSES]) / self.accelerator.num_processes
+                    loss = loss * (len(parts) * len(part) / num_responses)
                 self.accelerator.backward(loss)
                 total += loss.detach()
         lengths = rows.response_lengths
@@ -274,6 +306,23 @@ class RlsrTrainer(GRPOTrainer):
             if len(values) == len(weights) > 0:
                 metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
         return total.requires_grad_()
+
+    @contextmanager
+    def _passes_of_a_step(self, number: int) -> Iterator[None]:
+        """Tell TRL how many passes a step has: it divides means over a pass, as of an entropy bonus, by that."""
+        before = (self.current_gradient_accumulation_steps, self.args.steps_per_generation)
+        self.current_gradient_accumulation_steps = self.args.steps_per_generation = number
+        try:
+            yield
+        finally:
+            self.current_gradient_accumulation_steps, self.args.steps_per_generation = before
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        types = {name: weight.dtype for name, weight in self.model.named_parameters()}
+        super()._load_from_checkpoint(*args, **kwargs)
+        # PEFT makes adapters float32 when it loads them.
+        for name, weight in self.model.named_parameters():
+            weight.data = weight.data.to(types[name])
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of ``rlsr.engines.trl.schedule``.
@@ -304,6 +353,19 @@ class RlsrTrainer(GRPOTrainer):
         result = function()
         self.phase_seconds[phase] = time.perf_counter() - started
         return result
+
+
+def samples_otherwise(arguments: Any) -> bool:
+    """Say whether an option chooses or changes TRL's own way to generate.
+
+    Args:
+        arguments: A ``trl.GRPOConfig``.
+
+    Returns:
+        True where the rollout has to be TRL's.
+    """
+    chosen = any(getattr(arguments, option) for option in SAMPLING_OPTIONS)
+    return chosen or arguments.repetition_penalty != 1.0
 
 
 def take_phase_seconds(trainer: RlsrTrainer, names: Sequence[str]) -> dict[str, float]:

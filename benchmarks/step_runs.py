@@ -147,7 +147,7 @@ def _run(arguments: list[str], log: Path) -> None:
     environment = {"TOKENIZERS_PARALLELISM": "false", **os.environ}
     if arguments[0].endswith(_SCRIPTS["rlsr"]):
         # As the command `rlsr` sets it; TRL runs as PyTorch comes.
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        environment = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", **environment}
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
             [sys.executable, *arguments],

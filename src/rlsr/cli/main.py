@@ -65,8 +65,11 @@ def main() -> None:
 
 def _prepare_environment() -> None:
     """Set what libraries read when they are imported; what the user has set stays."""
-    # Spinning OpenMP threads slow everything down as soon as another process wants a core.
+    # Spinning OpenMP threads slow everything down as soon as another process wants a core; they spin for microseconds,
+    # until the next product comes, and then sleep (docs/log.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if os.environ["OMP_WAIT_POLICY"].upper() == "PASSIVE":
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 

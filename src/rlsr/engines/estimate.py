@@ -9,8 +9,8 @@ from rlsr.engines.memory import PolicySize
 
 # Measured time over matrix products alone, for the demo on two CPU cores (docs/log.md): sampling, attention and memory traffic
 # come on top of the products. Other devices have other overheads, hence "to a factor of two".
-GENERATE_OVERHEAD = 6.3
-UPDATE_OVERHEAD = 3.4
+GENERATE_OVERHEAD = 3.6
+UPDATE_OVERHEAD = 2.5
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,11 @@ def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
     """
     rows = config.training.prompts_per_step * config.method.num_generations
     slow, fast = (_matrix_rate(device, work, rows=count) for count in (rows, 2048))
-    length = work.prompt_tokens + work.response_tokens
     # Two operations a weight and token; the backward pass costs twice the forward pass.
     forward = 2 * work.policy.num_parameters
     generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow
     passes = 3 + (1 if config.method.kl_coefficient > 0 else 0)
-    learned = config.training.prompts_per_step * (
-        config.method.update_subset or config.method.num_generations
-    )
-    update = UPDATE_OVERHEAD * passes * forward * learned * length / fast
+    update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:
         answers = 2 * GENERATE_OVERHEAD * forward * work.num_heldout * work.response_tokens / slow
@@ -69,6 +65,17 @@ def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
         step_seconds=step,
         total_minutes=(step * work.num_steps + answers) / 60,
     )
+
+
+def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:
+    """Count the tokens that pass through the policy once for an update."""
+    prompts = config.training.prompts_per_step
+    responses = prompts * (config.method.update_subset or config.method.num_generations)
+    by_groups = config.engine.passes == "grouped" or (
+        config.engine.passes == "auto" and device == "cpu"
+    )
+    times_read = prompts if by_groups else responses
+    return times_read * work.prompt_tokens + responses * work.response_tokens
 
 
 def _matrix_rate(device: str, work: Workload, *, rows: int) -> float:

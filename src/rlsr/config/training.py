@@ -18,7 +18,7 @@ class TrainingConfig(ConfigTable):
     """Prompts of one rollout and one update, over all processes; each is answered ``num_generations`` times."""
     tokens_per_pass: int | None = Field(default=None, ge=1)
     """Tokens of one forward and backward pass, a prompt counted once for its responses; a response longer than that has a
-    pass of its own. Null is enough for the largest group, or less where memory asks for it; the result is the same."""
+    pass of its own. Null is what keeps the device busy, or less where memory asks for it; the result is the same."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate; null is 1e-4 for LoRA and 1e-6 for all weights."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"

@@ -51,11 +51,6 @@ class RolloutSize:
     """Prompts of a step."""
 
     @property
-    def group_tokens(self) -> int:
-        """Tokens of the largest group."""
-        return self.longest_prompt + self.num_generations * self.response_tokens
-
-    @property
     def row_tokens(self) -> int:
         """Tokens of the longest response with its prompt."""
         return self.longest_prompt + self.response_tokens
@@ -88,7 +83,7 @@ def plan_memory(
         free_gb: Free memory there, in gigabytes.
 
     Returns:
-        ``training.tokens_per_pass`` or, by default, enough for the largest group; less where that does not fit.
+        ``training.tokens_per_pass`` or, by default, what keeps the device busy; less where that does not fit.
     """
     room = SHARE_OF_FREE * free_gb - held_gb(config, policy)
     wanted = config.training.tokens_per_pass or default_tokens(rollout, device)
@@ -124,10 +119,11 @@ def default_tokens(rollout: RolloutSize, device: str) -> int:
         device: Where the run will be.
 
     Returns:
-        Enough for the largest group, so that no prompt is read twice, and for a device to be busy: longer passes are
-        no faster on a CPU (docs/log.md).
+        Enough for a device to be busy, and for any single response. On a CPU longer passes are no faster (docs/log.md):
+        the longest prompt and 512 tokens of responses, so that it is read again for a long group alone.
     """
-    return max(rollout.group_tokens, 512 if device == "cpu" else 16384)
+    busy = 512 if device == "cpu" else 16384
+    return rollout.longest_prompt + max(busy, rollout.response_tokens)
 
 
 def held_gb(config: RunConfig, policy: PolicySize) -> float:

@@ -43,9 +43,9 @@ def test_the_bytes_of_a_token_are_near_what_was_measured() -> None:
     assert token_bytes(load_config(overrides=FULL), SMOLLM2) == pytest.approx(1.6e6, rel=0.35)
 
 
-def test_with_room_a_pass_holds_the_largest_group_and_a_rollout_is_written_whole() -> None:
+def test_with_room_a_pass_keeps_the_device_busy_and_a_rollout_is_written_whole() -> None:
     found = plan(64)
-    assert found.tokens_per_pass == DEMO.group_tokens == 149 + 8 * 80
+    assert found.tokens_per_pass == 149 + 512
     assert found.rows_at_a_time is None
     assert found.notices == ()
     assert 3 < found.peak_gb < 8
@@ -53,9 +53,9 @@ def test_with_room_a_pass_holds_the_largest_group_and_a_rollout_is_written_whole
 
 def test_a_device_is_kept_busy() -> None:
     short = replace(DEMO, response_tokens=8, longest_prompt=20)
-    assert default_tokens(short, "cpu") == 512
-    assert default_tokens(short, "cuda") == 16384
-    assert default_tokens(replace(DEMO, response_tokens=4096), "cuda") == 149 + 8 * 4096
+    assert default_tokens(short, "cpu") == 20 + 512
+    assert default_tokens(short, "cuda") == 20 + 16384
+    assert default_tokens(replace(DEMO, response_tokens=4096), "cpu") == 149 + 4096
 
 
 def test_tokens_that_fit_are_those_of_the_config() -> None:

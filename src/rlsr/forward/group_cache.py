@@ -4,7 +4,7 @@ import torch
 
 from rlsr.forward.attention import UnsupportedPolicyError
 from rlsr.forward.kernels import fold_heads, masked_attention
-from rlsr.forward.layout import Segments
+from rlsr.forward.layout import Segments, places_in_tables
 
 BLOCK = 64
 """Response tokens by which the tables of keys and values grow."""
@@ -23,13 +23,8 @@ class PromptAttention:
         """By layer: (prompt, key head, place, width)."""
         self.values: list[torch.Tensor] = []
         """The same shapes."""
-        places = prompts.index.shape[1]
-        causal = torch.ones(1, places, places, dtype=torch.bool, device=prompts.index.device)
-        self._visible = causal.tril()
-        is_token = prompts.is_token
-        self._tokens = torch.empty(int(prompts.lengths.sum()), dtype=torch.long).to(is_token.device)
-        flat = torch.arange(is_token.numel(), device=is_token.device).view_as(is_token)
-        self._tokens[prompts.index[is_token]] = flat[is_token]
+        self._visible = prompts.causal
+        self._places = places_in_tables(int(prompts.lengths.sum()), prompts)
 
     def attend(
         self,
@@ -61,7 +56,7 @@ class PromptAttention:
         self.keys.append(keys.transpose(1, 2).contiguous())
         self.values.append(values.transpose(1, 2).contiguous())
         output = masked_attention(queries, keys, values, visible=self._visible, scaling=scaling)
-        return output.flatten(0, 1)[self._tokens][None]
+        return output.flatten(0, 1)[self._places][None]
 
 
 class GroupAttention:

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.forward.attention import attends_by_plan, attention_by_plan
 from rlsr.forward.kernels import masked_attention
-from rlsr.forward.layout import PackedLayout, Segments, pack
+from rlsr.forward.layout import PackedLayout, pack, places_in_tables
 from rlsr.forward.token_scores import TokenScores, selected_log_probs
 
 
@@ -85,12 +85,12 @@ class PackedAttention:
         self._prompts = prompts.index
         self._responses = responses.index
         self._prompt_of = layout.prompt_of_response
-        self._prompt_sees = _causal(prompts.index)
+        self._prompt_sees = prompts.causal
         num_places = responses.index.shape[1]
         prompt_tokens = prompts.is_token[layout.prompt_of_response][:, None, :]
-        own = _causal(responses.index).expand(len(responses.index), -1, -1)
+        own = responses.causal.expand(len(responses.index), -1, -1)
         self._response_sees = torch.cat([prompt_tokens.expand(-1, num_places, -1), own], dim=-1)
-        self._places = _places_in_tables(layout)
+        self._places = places_in_tables(len(layout.tokens), prompts, responses)
 
     def attend(
         self,
@@ -130,25 +130,3 @@ class PackedAttention:
         )
         tables = torch.cat([prompts.flatten(0, 1), responses.flatten(0, 1)])
         return tables[self._places][None]
-
-
-def _causal(index: torch.Tensor) -> torch.Tensor:
-    """(1, place, place): each place sees itself and those before it."""
-    num_places = index.shape[1]
-    return torch.ones(1, num_places, num_places, dtype=torch.bool, device=index.device).tril()
-
-
-def _places_in_tables(layout: PackedLayout) -> torch.Tensor:
-    """For each position of the row its place in the prompts' table followed by the responses' table."""
-    places = torch.empty_like(layout.tokens)
-    offset = 0
-    for segments in (layout.prompts, layout.responses):
-        _fill(places, segments, offset)
-        offset += segments.index.numel()
-    return places
-
-
-def _fill(places: torch.Tensor, segments: Segments, offset: int) -> None:
-    is_token = segments.is_token
-    flat = torch.arange(segments.index.numel(), device=places.device).view_as(segments.index)
-    places[segments.index[is_token]] = flat[is_token] + offset

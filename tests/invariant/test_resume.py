@@ -39,6 +39,62 @@ def test_resume_equals_no_resume(
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "dtype", "lora"),
+    [("sft", "bfloat16", "{rank: 4}"), ("pear", "float32", "null"), ("iw_sft", "bfloat16", "null")],
+)
+def test_supervised_runs_resume_exactly(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, method: str, dtype: str, lora: str
+) -> None:
+    settings = [
+        *(setting for setting in tiny_settings if not setting.startswith("method.")),
+        f"method={method}",
+        "method.max_response_tokens=8",
+        f"model.dtype={dtype}",
+        f"model.lora={lora}",
+        "training.steps=5",
+        "training.keep_checkpoints=9",
+    ]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *settings, "--out", whole)
+    assert result.returncode == 0, result.stderr
+    _interrupt_after(2, whole, broken)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert _numbers(broken) == _numbers(whole)
+    weights = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
+    assert (broken / "final" / weights).read_bytes() == (whole / "final" / weights).read_bytes()
+
+
+def test_a_budget_ends_a_resumed_run_where_it_ends_the_whole_one(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    settings = [
+        *(setting for setting in tiny_settings if not setting.startswith("method.")),
+        "method=sft",
+        "method.max_response_tokens=8",
+        "training.steps=50",
+        # 2 references of 8 tokens a step: the budget is used up by the fourth.
+        "training.max_tokens=60",
+        "training.keep_checkpoints=9",
+    ]
+    whole, broken, ended = tmp_path / "whole", tmp_path / "broken", tmp_path / "ended"
+    result = cli("train", *settings, "--out", whole)
+    assert result.returncode == 0, result.stderr
+    run = RunDirectory(whole)
+    assert len(run.read_metrics()) == run.read_manifest()["num_steps"] == 4
+    assert "training.max_tokens: 64 of 60" in run.read_manifest()["stopped"]
+    _interrupt_after(2, whole, broken)
+    # Training had come to its end, and the run was killed before the last evaluation.
+    _interrupt_after(4, whole, ended)
+    for interrupted in (broken, ended):
+        result = cli("train", "--resume", "--out", interrupted)
+        assert result.returncode == 0, result.stderr
+        assert _numbers(interrupted) == _numbers(whole)
+        weights = Path("final") / "model.safetensors"
+        assert (interrupted / weights).read_bytes() == (whole / weights).read_bytes()
+
+
 def test_resume_refuses_other_settings(cli: Cli, tiny_settings: list[str], tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert cli("train", *tiny_settings, "--out", whole).returncode == 0
@@ -89,7 +145,8 @@ def _interrupt_after(step: int, whole: Path, broken: Path) -> None:
             shutil.rmtree(checkpoint)
     metrics = broken / "metrics.jsonl"
     lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    metrics.write_text("".join(lines[:step]) + lines[step][:20], encoding="utf-8")
+    cut_off = lines[step][:20] if step < len(lines) else ""
+    metrics.write_text("".join(lines[:step]) + cut_off, encoding="utf-8")
 
 
 def _numbers(path: Path) -> list[dict[str, float]]:

@@ -17,7 +17,7 @@ from rlsr.config import load_config
 from rlsr.data import load_dataset
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
-from rlsr.engines.trl.settings import grpo_arguments, make_grpo_config
+from rlsr.engines.trl.settings import grpo_arguments, make_trainer_config
 from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer, samples_otherwise
 from rlsr.forward.generation import generate_groups
@@ -41,7 +41,9 @@ def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
         num_steps=3,
         tokens_per_pass=150,
     )
-    return make_trainer(job, SilentObserver())
+    trainer = make_trainer(job, SilentObserver())
+    assert isinstance(trainer, RlsrTrainer)
+    return trainer
 
 
 @pytest.fixture
@@ -382,6 +384,37 @@ def test_the_references_log_probs_are_trls(
     assert (moved - theirs)[shown].abs().max() > 1e-3, "the policy has left its reference"
 
 
+@pytest.mark.parametrize("passes", ["grouped", "plain"])
+def test_adapters_that_were_trained_before_are_the_reference(
+    tiny_settings: list[str], tmp_path: Path, passes: str
+) -> None:
+    settings = ["model.lora={rank: 4}", "method.kl_coefficient=0.3", f"engine.passes={passes}"]
+    first = make(tiny_settings, tmp_path / "first", *settings)
+    move_away(first)
+    first.model.save_pretrained(tmp_path / "adapters")
+    first.processing_class.save_pretrained(tmp_path / "adapters")
+    second = make(tiny_settings, tmp_path / "run", *settings, f"model={tmp_path / 'adapters'}")
+    second.model.train()
+    batch = second._generate_and_score_completions(next(iter(second.get_train_dataloader())))
+    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+    with torch.no_grad():
+        policy, _, _ = second._get_per_token_logps_and_entropies(
+            second.model, ids, mask, batch["completion_ids"].size(1)
+        )
+        move_away(second)
+        reference = second._reference_log_probs(batch)
+        moved, _, _ = second._get_per_token_logps_and_entropies(
+            second.model, ids, mask, batch["completion_ids"].size(1)
+        )
+    shown = batch["completion_mask"].bool()
+    torch.testing.assert_close(reference[shown], policy[shown], rtol=0, atol=1e-5)
+    assert (moved - reference)[shown].abs().max() > 1e-3, "the policy has left its reference"
+    trained = {name for name, weight in second.model.named_parameters() if weight.requires_grad}
+    assert trained
+    assert not any(".ref." in name for name in trained)
+
+
 def move_away(trainer: RlsrTrainer) -> None:
     """Move what is trained away from the reference."""
     with torch.no_grad():
@@ -406,8 +439,8 @@ def test_options_of_sampling_leave_the_rollout_to_trl(
 ) -> None:
     place = "method" if option.startswith("temperature") else "engine.options"
     config = load_config(overrides=[*tiny_settings, f"{place}.{option}"])
-    arguments = make_grpo_config(
-        grpo_arguments(config, output_dir=str(tmp_path), device="cpu", num_steps=1)
+    arguments = make_trainer_config(
+        config, grpo_arguments(config, output_dir=str(tmp_path), device="cpu", num_steps=1)
     )
     assert samples_otherwise(arguments) is otherwise
     arguments.use_vllm = True

@@ -266,7 +266,9 @@ def test_the_estimate_counts_the_update_of_the_subset_alone(
         key_width=16,
         bytes_per_weight=4,
     )
-    work = estimate.Workload(size, prompt_tokens=40, response_tokens=8, num_heldout=0, num_steps=1)
+    work = estimate.Workload(
+        size, prompt_tokens=40, response_tokens=8, answer_tokens=8, num_heldout=0, num_steps=1
+    )
     whole, half, quarter = (
         estimate.estimate(load_config(overrides=[f"method.update_subset={subset}"]), work, "cpu")
         for subset in (8, 4, 2)

@@ -5,14 +5,16 @@ import json
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rlsr.config import config_from_table, load_config
+from rlsr.config import StagedConfig, config_from_table, load_config, load_stages, split_stages
 from rlsr.config.data import ColumnNames, DataConfig, Layout
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.method import AdvantageConfig, RlsrMethod
 from rlsr.config.model import LoraConfig, ModelConfig
+from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
+from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 from rlsr.errors import ConfigError
 
@@ -101,15 +103,18 @@ logic_rewards = st.builds(
     le=st.builds(LiteralEvaluation, min_cosine=st.none() | st.floats(-1, 1), max_ands=maybe_counts),
     limits=st.builds(FormulaLimits, allow_free_variables=st.booleans()),
 )
-methods = st.builds(
+lengths = {
+    "max_prompt_tokens": counts,
+    "max_response_tokens": st.none() | st.integers(min_value=1, max_value=32768),
+}
+rlsr_methods = st.builds(
     RlsrMethod,
+    **lengths,
     num_generations=st.integers(min_value=2, max_value=10**6),
     update_subset=st.none() | st.just(2),
     kl_coefficient=not_negative,
     temperature=positive,
     top_p=st.floats(min_value=0, max_value=1, exclude_min=True),
-    max_prompt_tokens=counts,
-    max_response_tokens=st.none() | st.integers(min_value=1, max_value=32768),
     loss_average=st.sampled_from(["token", "sequence"]),
     clip=inside_one,
     advantage=st.builds(
@@ -118,6 +123,36 @@ methods = st.builds(
         std_floor=not_negative,
         min_std=st.floats(min_value=1e-9, max_value=1e6),
     ),
+)
+ordered = st.tuples(st.floats(-10, 0), st.floats(0, 10))
+other_methods = (
+    st.builds(SftMethod, **lengths)
+    | st.builds(DftMethod, **lengths)
+    | st.builds(
+        IwSftMethod,
+        **lengths,
+        level=st.sampled_from(["sequence", "token"]),
+        temperature=positive,
+        max_weight=positive,
+        token_weights=st.tuples(st.floats(0, 1), st.floats(1, 10)),
+    )
+    | st.builds(
+        PearMethod,
+        **lengths,
+        level=st.sampled_from(["suffix", "block", "sequence"]),
+        block_size=counts,
+        discount=st.floats(min_value=0, max_value=1, exclude_min=True),
+        log_ratio=ordered,
+        log_weight=ordered,
+    )
+    | st.builds(
+        DpoMethod,
+        **lengths,
+        beta=positive,
+        rejected=st.sampled_from(["auto", "data", "worst_sample"]),
+        num_generations=counts,
+        temperature=positive,
+    )
 )
 trainings = st.builds(
     TrainingConfig,
@@ -153,7 +188,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
         data=draw(datasets),
         embedding=embedding,
         reward=draw(rewards | logic_rewards),
-        method=draw(methods),
+        method=draw(rlsr_methods | other_methods),
         training=draw(trainings),
         evaluation=evaluation,
         engine=TrlEngine(options=draw(st.dictionaries(names, json_values, max_size=3))),
@@ -216,6 +251,50 @@ def test_the_order_of_overrides_of_different_keys_does_not_matter(
     data: st.DataObject, pairs: list[tuple[str, str]]
 ) -> None:
     assert load(data.draw(st.permutations(pairs))) == load(pairs)
+
+
+STAGED_VALUES = {
+    **VALUES,
+    "method": ["[sft, rlsr]", "[dpo, {type: rlsr, clip: 0.2}]", "[rlsr]"],
+    "method.max_response_tokens": ["5", "null"],
+    "stages.0.training.steps": ["1", "2"],
+    "stages.0.model.lora": ["null", "{rank: 3}"],
+    "stages.0.method.max_response_tokens": ["7"],
+    "stages.1.seed": ["8", "9"],
+    "training.steps": ["3", "4"],
+}
+staged_overrides = st.sampled_from(sorted(STAGED_VALUES)).flatmap(
+    lambda key: st.sampled_from(STAGED_VALUES[key]).map(lambda value: (key, value))
+)
+
+
+def load_all(pairs: list[tuple[str, str]]) -> StagedConfig | None:
+    """Load a config; None where it is refused, since of several mistakes about stages the first one is told."""
+    try:
+        return load_stages(overrides=[f"{key}={value}" for key, value in pairs])
+    except ConfigError:
+        return None
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data(), st.lists(staged_overrides, unique_by=lambda pair: pair[0], max_size=8))
+def test_the_order_of_overrides_does_not_matter_with_stages_either(
+    data: st.DataObject, pairs: list[tuple[str, str]]
+) -> None:
+    assert load_all(data.draw(st.permutations(pairs))) == load_all(pairs)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(configs(), min_size=1, max_size=3))
+def test_configs_written_as_stages_are_read_as_they_were(found: list[RunConfig]) -> None:
+    tables = [config.model_dump(mode="json") for config in found]
+    for table in tables[1:]:
+        # A later stage has no model of its own.
+        for key in ("name", "revision", "chat_template_kwargs"):
+            del table["model"][key]
+    split = split_stages({"stages": tables})
+    assert split == tables
+    assert config_from_table(split[0]) == found[0]
 
 
 @settings(deadline=None, max_examples=100)

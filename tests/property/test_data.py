@@ -24,7 +24,12 @@ from rlsr.data.split import choose_heldout
 from rlsr.errors import DataError
 
 texts = st.text(min_size=1).filter(str.strip)
-FLAT_LAYOUTS: tuple[LayoutName, ...] = ("prompt_response", "prompt_completion", "instruction")
+FLAT_LAYOUTS: tuple[LayoutName, ...] = (
+    "prompt_response",
+    "prompt_completion",
+    "instruction",
+    "preference",
+)
 LAYOUTS: tuple[LayoutName, ...] = (*FLAT_LAYOUTS, "messages", "conversations")
 
 
@@ -42,6 +47,8 @@ def row_of(layout: LayoutName, prompt: str, reference: str) -> dict[str, object]
         case "conversations":
             turns = zip(("human", "gpt"), (prompt, reference), strict=True)
             return {"conversations": [{"from": role, "value": text} for role, text in turns]}
+        case "preference":
+            return {"prompt": prompt, "chosen": reference, "rejected": f"not {reference}"}
 
 
 def as_json(row: dict[str, object], *, ascii_only: bool) -> bytes:

@@ -132,7 +132,9 @@ def _with_reference_as_response(config: DataConfig, row: RawRow | Problem) -> Ra
             f"{config.path}: {row.location}: rows with judged answers need a column `reference` with the answer to be "
             f"close to; got {', '.join(map(str, row.value))}"
         )
-    return replace(row, value={**row.value, "response": row.value["reference"]})
+    # Its rejected answer is judged here, and need not be one that could be trained on.
+    as_sft = {**row.value, "response": row.value["reference"], "rejected": None}
+    return replace(row, value=as_sft)
 
 
 def _add_answers(

@@ -74,11 +74,16 @@ def _show(dataset: Dataset) -> None:
         console.print(
             f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
         )
+    if report.num_rejected:
+        num_usable = report.num_train + report.num_heldout
+        console.print(f"  rejected answers: in {report.num_rejected} of {num_usable} rows")
     first = dataset.train[0]
     console.print(f"\nfirst training row ({first.location})")
     for message in first.messages:
         console.print(f"  {message.role}: {_short(message.content)}", markup=False)
     console.print(f"  reference: {_short(first.reference)}", markup=False)
+    if first.rejected is not None:
+        console.print(f"  rejected: {_short(first.rejected)}", markup=False)
 
 
 def _short(text: str, most: int = 300) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 import rlsr
-from rlsr.cli import audit, data, doctor, train
+from rlsr.cli import audit, compare, data, doctor, evaluate, report, train
 from rlsr.errors import RlsrError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ app = typer.Typer(
 )
 app.command(name="audit")(audit.audit)
 app.command(name="train")(train.train)
+app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="compare")(compare.compare)
+app.command(name="report")(report.report)
 app.add_typer(data.app, name="data")
 app.command(name="doctor")(doctor.doctor)
 

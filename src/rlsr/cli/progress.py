@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,33 +13,68 @@ from rich.table import Table
 Metrics = Mapping[str, float | None]
 
 
+BUDGET = "budget/share"
+"""How much of the budget of seconds or tokens is used, where there is one; the steps are then an upper bound."""
+
+
+class _Number(NamedTuple):
+    """A number of a step that is shown."""
+
+    metric: str
+    form: str
+    words: str
+    """How it stands in a line."""
+    title: str
+    """How its column is named on a terminal."""
+
+
+NUMBERS = (
+    _Number("reward/mean", ".3f", "  reward {}", "reward"),
+    _Number("reward/group_std", ".3f", " (spread {})", "spread"),
+    _Number("reward/share_repeated", ".0%", "  repeated {}", "repeated"),
+    _Number("optim/nll", ".3f", "  nll {}", "nll"),
+    _Number("preference/accuracy", ".0%", "  prefers references {}", "prefers"),
+    _Number("preference/margin", ".3f", " (margin {})", "margin"),
+    _Number("optim/kl", ".4f", "  kl {}", "kl"),
+    _Number("optim/entropy", ".2f", "  entropy {}", "entropy"),
+    _Number("length/response", ".0f", "  characters {}", "chars"),
+    _Number("length/reference", ".0f", " (reference {})", "ref"),
+    _Number("tokens/share_cut", ".0%", "  cut {}", "cut"),
+    _Number("time/step", ".1f", "  {} s", "s"),
+)
+"""What is shown of a step, where the method has it: nll is the mean negative log-likelihood of the references' tokens."""
+
+
 def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
     """Write the numbers of a step in one line.
 
     Args:
         step: Counted from 1.
-        num_steps: Steps of the whole run.
-        metrics: As in ``metrics.jsonl``.
+        num_steps: Steps of the whole run; an upper bound where a budget decides.
+        metrics: As in ``metrics.jsonl``. What is None was not scored; what the method does not have is left out.
 
     Returns:
         The line.
     """
-    parts = [
-        f"step {step}/{num_steps}",
-        f"reward {_number(metrics, 'reward/mean', '.3f')} (spread {_number(metrics, 'reward/group_std', '.3f')})",
-        f"repeated {_number(metrics, 'reward/share_repeated', '.0%')}",
-        f"kl {_number(metrics, 'optim/kl', '.4f')}",
-        f"entropy {_number(metrics, 'optim/entropy', '.2f')}",
-        f"characters {_number(metrics, 'length/response', '.0f')} (reference {_number(metrics, 'length/reference', '.0f')})",
-        f"cut {_number(metrics, 'tokens/share_cut', '.0%')}",
-        f"{_number(metrics, 'time/step', '.1f')} s",
-    ]
-    return "  ".join(parts)
+    share = _deciding_share(step, num_steps, metrics)
+    head = f"step {step}/{num_steps}"
+    if share is not None:
+        head = f"step {step}, {share:.0%} of the budget"
+    shown = (number for number in NUMBERS if number.metric in metrics)
+    return head + "".join(number.words.format(_format(metrics, number)) for number in shown)
 
 
-def _number(metrics: Metrics, name: str, form: str) -> str:
-    value = metrics.get(name)
-    return "-" if value is None else format(value, form)
+def _deciding_share(step: int, num_steps: int, metrics: Metrics) -> float | None:
+    """Take how much of the budget is used where it is nearer to its end than the steps are."""
+    share = metrics.get(BUDGET)
+    if share is None or share < step / num_steps:
+        return None
+    return min(share, 1.0)
+
+
+def _format(metrics: Metrics, number: _Number) -> str:
+    value = metrics.get(number.metric)
+    return "-" if value is None else format(value, number.form)
 
 
 class PlainObserver:
@@ -102,7 +137,8 @@ class LiveObserver:
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("starting", total=None)
+        self._stage = "starting"
+        self._task = self._progress.add_task(self._stage, total=None)
         self._rows: list[tuple[int, Metrics]] = []
         self._num_rows = num_rows
         self._live = Live(self._render(), console=console, refresh_per_second=4)
@@ -125,6 +161,7 @@ class LiveObserver:
         Args:
             name: In words.
         """
+        self._stage = name
         # A new task: resetting the old one would keep its total.
         self._progress.remove_task(self._task)
         self._task = self._progress.add_task(name, total=None)
@@ -146,29 +183,33 @@ class LiveObserver:
             num_steps: Steps of the whole run.
             metrics: As in ``metrics.jsonl``.
         """
+        if self._rows and step <= self._rows[-1][0]:
+            # Another stage of training counts anew, and has other numbers.
+            self._rows = []
         self._rows = [*self._rows, (step, metrics)][-self._num_rows :]
-        self._progress.update(self._task, completed=step, total=num_steps)
+        share = _deciding_share(step, num_steps, metrics)
+        if share is None:
+            self._progress.update(self._task, completed=step, total=num_steps)
+        else:
+            self._progress.update(
+                self._task,
+                description=f"{self._stage}, % of the budget",
+                completed=round(100 * share),
+                total=100,
+            )
         self._live.update(self._render())
 
     def _render(self) -> Group:
         if not self._rows:
             return Group(self._progress)
+        shown = [
+            number
+            for number in NUMBERS
+            if any(number.metric in metrics for _, metrics in self._rows)
+        ]
         table = Table(box=None, pad_edge=False, header_style="dim")
-        columns = {
-            "reward": ("reward/mean", ".3f"),
-            "spread": ("reward/group_std", ".3f"),
-            "repeated": ("reward/share_repeated", ".0%"),
-            "kl": ("optim/kl", ".4f"),
-            "entropy": ("optim/entropy", ".2f"),
-            "chars": ("length/response", ".0f"),
-            "ref": ("length/reference", ".0f"),
-            "cut": ("tokens/share_cut", ".0%"),
-            "s": ("time/step", ".1f"),
-        }
-        for title in ("step", *columns):
+        for title in ("step", *(number.title for number in shown)):
             table.add_column(title, justify="right")
         for step, metrics in self._rows:
-            table.add_row(
-                str(step), *(_number(metrics, name, form) for name, form in columns.values())
-            )
+            table.add_row(str(step), *(_format(metrics, number) for number in shown))
         return Group(table, self._progress)

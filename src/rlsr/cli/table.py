@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from rlsr.evaluation.labels import digits, label
+
 if TYPE_CHECKING:
     from rlsr.evaluation import Estimate, MetricChange
-
-LABELS = {
-    "reward": "the reward, without its rules",
-    "similarity": "similarity by the reward's encoder",
-    "logic": "logic similarity",
-    "independent_similarity": "similarity by an independent encoder",
-    "chrf": "chrF",
-    "bleu": "BLEU",
-    "length_ratio": "length / reference length",
-    "repetition": "share that breaks the repetition rule",
-    "cut": "share cut at the maximum length",
-}
 
 
 def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
@@ -43,12 +33,12 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("reading", no_wrap=True)
     for change in changes:
-        digits = 1 if change.name in {"chrf", "bleu"} else 3
+        decimals = digits(change.name)
         table.add_row(
             _label(change),
-            f"{change.before.mean:.{digits}f}",
-            f"{change.after.mean:.{digits}f}",
-            _difference(change.difference, digits),
+            f"{change.before.mean:.{decimals}f}",
+            f"{change.after.mean:.{decimals}f}",
+            _difference(change.difference, decimals),
             reading(change.difference),
         )
     return table
@@ -70,10 +60,10 @@ def reading(difference: "Estimate") -> str:
 
 def _label(change: "MetricChange") -> str:
     """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
-    label = LABELS.get(change.name, change.name)
-    return f"{label} (in the reward)" if change.in_reward else label
+    name = label(change.name)
+    return f"{name} (in the reward)" if change.in_reward else name
 
 
-def _difference(estimate: "Estimate", digits: int) -> str:
-    interval = f"[{estimate.low:+.{digits}f}, {estimate.high:+.{digits}f}]"
-    return f"{estimate.mean:+.{digits}f} {interval}"
+def _difference(estimate: "Estimate", decimals: int) -> str:
+    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
+    return f"{estimate.mean:+.{decimals}f} {interval}"

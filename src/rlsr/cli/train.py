@@ -1,24 +1,27 @@
 """``rlsr train``: from a config or a data file to a trained and evaluated model."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.console import Console
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.plan_text import show_head, show_plan, show_stages
 from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.cli.table import change_table
-from rlsr.config import RunConfig, load_config
-from rlsr.errors import ConfigError
+from rlsr.config import RunConfig, StagedConfig, load_stages
+from rlsr.errors import ConfigError, RunError
 from rlsr.runs import RunDirectory
+from rlsr.runs.pipeline_directory import PipelineDirectory
 
 if TYPE_CHECKING:
-    from rlsr.engines.estimate import Estimate
-    from rlsr.pipeline import RunPlan
+    from rlsr.engines import TrainingObserver
+    from rlsr.evaluation import MetricChange
 
 
 def train(
@@ -26,7 +29,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[CONFIG.yaml]... [KEY=VALUE]...",
-            help="Config files, later ones winning, and settings such as method.num_generations=4.",
+            help="Config files, later ones winning, and settings such as method=sft, method=\\[sft,rlsr] or training.steps=40.",
         ),
     ] = None,
     data: Annotated[
@@ -35,7 +38,9 @@ def train(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="The policy: builtin:smollm2-135m, a model id, or a directory."),
+        typer.Option(
+            help="The policy: builtin:smollm2-135m, a model id, or a directory with a model or with LoRA adapters."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run directory; runs/NAME-DATE-TIME if not given.")
@@ -48,7 +53,11 @@ def train(
         typer.Option("--dry-run", help="Show what would be done and what it costs; train nothing."),
     ] = False,
 ) -> None:
-    """Train a policy by RLSR and measure it on held-out prompts before and after."""
+    """Train a policy and measure it on held-out prompts before and after.
+
+    The method is rlsr (the default), sft, dft, iw_sft, pear or dpo, or a list of them, each of which starts from the model of the
+    one before.
+    """
     files, overrides = split_arguments(arguments or [])
     overrides = [
         # As JSON texts, which are YAML too: a file may be named like a number or a table.
@@ -56,49 +65,123 @@ def train(
         *([f"model={json.dumps(model)}"] if model else []),
         *overrides,
     ]
-    config = _choose_config(files, overrides, out, resume=resume)
-    path = out or _default_path(files, config)
+    staged = _choose_config(files, overrides, out, resume=resume)
+    path = out or _default_path(files, staged.configs[0])
     if not resume and not dry_run:
         RunDirectory.check_free(path)
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     quieten_libraries()
+    if staged.is_pipeline:
+        _train_stages(console, staged, path, resume=resume, dry_run=dry_run)
+    else:
+        _train_one(console, staged.configs[0], path, resume=resume, dry_run=dry_run)
+
+
+def _train_one(
+    console: Console, config: RunConfig, path: Path, *, resume: bool, dry_run: bool
+) -> None:
     from rlsr.pipeline import estimate_run, plan_run, train_run
 
     plan = plan_run(config)
     if dry_run:
-        _show_plan(console, plan, estimate_run(plan))
+        show_plan(console, plan, estimate_run(plan))
         return
-    _show_head(console, plan)
+    show_head(console, plan)
     console.print(f"run directory: {path}", markup=False)
+    with _watch(console, path) as observer:
+        summary = train_run(plan, path, resume=resume, observer=observer)
+    _show_changes(console, summary.changes, config, "")
+    _show_findings(console, summary.stopped, summary.warnings)
+    _show_time(console, sum(summary.seconds.values()))
+    console.print(f"run directory: {path}", markup=False)
+    _show_contents(console, path)
+
+
+def _train_stages(
+    console: Console, staged: StagedConfig, path: Path, *, resume: bool, dry_run: bool
+) -> None:
+    from rlsr.pipeline import estimate_run
+    from rlsr.pipeline.stages import plan_stages, train_stages
+
+    plans = plan_stages(staged, None if dry_run and not resume else path, resume=resume)
+    if dry_run:
+        show_stages(console, plans, {name: estimate_run(plan) for name, plan in plans.items()})
+        return
+    for name, plan in plans.items():
+        console.print(f"stage {name}:", markup=False)
+        show_head(console, plan)
+    console.print(f"directory of the stages: {path}", markup=False)
+    with _watch(console, path) as observer:
+        summary = train_stages(staged, path, resume=resume, observer=observer, plans=plans)
+    for stage, config in zip(summary.stages, staged.configs, strict=True):
+        heading = f"stage {stage.name}: {stage.num_steps} steps"
+        if stage.was_skipped:
+            heading += ", in an earlier session"
+        console.print(f"\n{heading}", markup=False, style="bold")
+        _show_changes(console, stage.changes, config, "")
+        _show_findings(console, stage.stopped, stage.warnings)
+    if len(summary.stages) > 1:
+        _show_changes(
+            console,
+            summary.changes,
+            staged.configs[-1],
+            "all stages: before the first and after the last",
+        )
+    _show_time(console, summary.seconds)
+    console.print(f"directory of the stages: {path}", markup=False)
+    _show_contents(console, path / summary.stages[-1].name)
+
+
+@contextmanager
+def _watch(console: Console, path: Path) -> Iterator["TrainingObserver"]:
+    """Show a run while it goes on; an interrupted one ends with how to go on."""
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     try:
         with watcher as observer:
-            summary = train_run(plan, path, resume=resume, observer=observer)
+            yield observer
     except KeyboardInterrupt:
         console.print(
             f"\ninterrupted; `rlsr train --resume --out {path}` goes on from the last checkpoint (one every "
-            f"{config.training.save_every} steps)",
+            "training.save_every steps)",
             markup=False,
         )
         raise typer.Exit(code=130) from None
-    if summary.changes:
-        console.print()
-        console.print(change_table(summary.changes, config.evaluation.confidence))
-    for warning in summary.warnings:
+
+
+def _show_changes(
+    console: Console, changes: "Sequence[MetricChange]", config: RunConfig, heading: str
+) -> None:
+    if not changes:
+        return
+    console.print()
+    if heading:
+        console.print(heading, markup=False, style="bold")
+    console.print(change_table(changes, config.evaluation.confidence))
+
+
+def _show_findings(console: Console, stopped: str | None, warnings: Sequence[str]) -> None:
+    if stopped is not None:
+        console.print(f"training ended by {stopped}", markup=False)
+    for warning in warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
-    minutes = sum(summary.seconds.values()) / 60
-    console.print(f"\ntraining and evaluation took {minutes:.1f} minutes in this session")
-    console.print(f"run directory: {path}", markup=False)
-    console.print(f"  samples of rollouts: {path / 'samples'}", markup=False)
+
+
+def _show_time(console: Console, seconds: float) -> None:
+    console.print(f"\ntraining and evaluation took {seconds / 60:.1f} minutes in this session")
+
+
+def _show_contents(console: Console, path: Path) -> None:
+    if any((path / "samples").iterdir()):
+        console.print(f"  samples of rollouts: {path / 'samples'}", markup=False)
     console.print(f"  held-out responses:  {path / 'evaluation'}", markup=False)
     console.print(f"  trained model:       {path / 'final'}", markup=False)
 
 
 def _choose_config(
     files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
-) -> RunConfig:
+) -> StagedConfig:
     """Load the config; a resumed run without one takes its own."""
     if resume:
         if out is None:
@@ -106,48 +189,27 @@ def _choose_config(
                 "--resume: needs the directory of the interrupted run; give it with --out DIR"
             )
         if not files and not overrides:
-            return RunDirectory.open(out).read_config()
+            return _own_config(out)
     elif not files and not overrides:
         raise ConfigError(
             "nothing to train on: give a config file, or --data FILE, or --data builtin:instructions for a first try"
         )
-    return load_config(files, overrides)
+    staged = load_stages(files, overrides)
+    if resume and out is not None and PipelineDirectory.is_one(out) and not staged.is_pipeline:
+        raise RunError(
+            f"{out}: stages were begun here ({', '.join(PipelineDirectory.open(out).staged.names)}), and this config has "
+            "none; `rlsr train --resume --out DIR` alone takes their own config, or start a run in another directory"
+        )
+    return staged
+
+
+def _own_config(path: Path) -> StagedConfig:
+    if PipelineDirectory.is_one(path):
+        return PipelineDirectory.open(path).staged
+    config = RunDirectory.open(path).read_config()
+    return StagedConfig((config.method.type,), (config,), is_pipeline=False)
 
 
 def _default_path(files: list[Path], config: RunConfig) -> Path:
     name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
     return Path("runs") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-
-
-def _show_head(console: Console, plan: "RunPlan") -> None:
-    config = plan.config
-    console.print(
-        f"{config.model.name} on {config.data.path}: {len(plan.dataset.train)} training and "
-        f"{len(plan.dataset.heldout)} held-out prompts, {plan.num_steps} steps of "
-        f"{config.training.prompts_per_step} x {config.method.num_generations} responses on {plan.device}",
-        markup=False,
-    )
-    for warning in plan.warnings:
-        console.print(f"warning: {warning}", markup=False, style="yellow")
-
-
-def _show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
-    console.print("# resolved config", style="bold")
-    console.print(
-        yaml.safe_dump(plan.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-        markup=False,
-    )
-    console.print("# what it would do", style="bold")
-    _show_head(console, plan)
-    for name, lengths in (("prompts", plan.prompt_lengths), ("references", plan.reference_lengths)):
-        console.print(
-            f"{name}: median {lengths.median:g}, 95th percentile {lengths.p95:g}, longest {lengths.maximum} tokens"
-        )
-    console.print(
-        f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
-        f"{estimate.total_minutes:.3g} minutes in all"
-    )
-    console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
-    if plan.memory.rows_at_a_time is not None:
-        console.print(f"rollouts of {plan.memory.rows_at_a_time:,} responses at a time")
-    console.print("nothing was trained or written")

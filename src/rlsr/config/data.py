@@ -7,7 +7,13 @@ from pydantic import Field
 from rlsr.config.base import ConfigTable
 
 Layout = Literal[
-    "auto", "prompt_response", "prompt_completion", "instruction", "messages", "conversations"
+    "auto",
+    "prompt_response",
+    "prompt_completion",
+    "instruction",
+    "messages",
+    "conversations",
+    "preference",
 ]
 
 
@@ -20,10 +26,12 @@ class ColumnNames(ConfigTable):
     """Column that holds the reference response; None takes the layout's own name."""
     system: str | None = None
     """Column that holds a system message; None takes ``system`` where there is one."""
+    rejected: str | None = None
+    """Column that holds a worse response; None takes ``rejected`` where there is one."""
 
 
 class DataConfig(ConfigTable):
-    """An SFT set: prompts with their reference responses."""
+    """An SFT set: prompts with their reference responses, and worse responses where it has them."""
 
     path: str = "builtin:instructions"
     """A JSON, JSONL, CSV or Parquet file (``.gz`` too), ``builtin:instructions``, or a Hugging Face dataset id."""

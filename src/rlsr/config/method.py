@@ -1,10 +1,13 @@
 """Training methods; a method is a name with vetted defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.method_base import MethodTable
+from rlsr.config.preference import DpoMethod
+from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
 
 
 class AdvantageConfig(ConfigTable):
@@ -18,7 +21,7 @@ class AdvantageConfig(ConfigTable):
     """Groups whose rewards spread no more than this have no signal: they are counted and take no part in the update."""
 
 
-class RlsrMethod(ConfigTable):
+class RlsrMethod(MethodTable):
     """RLSR (arXiv 2510.14200): GRPO on the similarity to the reference. docs/papers.md gives each default its source."""
 
     type: Literal["rlsr"] = "rlsr"
@@ -34,10 +37,6 @@ class RlsrMethod(ConfigTable):
     """Sampling temperature of the rollouts."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
-    max_prompt_tokens: int = Field(default=2048, ge=1)
-    """Longest prompt, chat template included; a longer one is a bad row."""
-    max_response_tokens: int | None = Field(default=None, ge=1, le=32768)
-    """Longest response; null is twice the 95th percentile of the references, between 32 and 2,048."""
     loss_average: Literal["token", "sequence"] = "token"
     """``token``: every token of the batch weighs the same; ``sequence``: every response does, as in the GRPO paper."""
     clip: float = Field(default=0.2, gt=0, lt=1)
@@ -56,5 +55,21 @@ class RlsrMethod(ConfigTable):
             )
         return size
 
+    @property
+    def responses_per_prompt(self) -> int:
+        """Responses of a prompt that the update learns from."""
+        return self.update_subset or self.num_generations
 
-MethodConfig = RlsrMethod
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the policy before training takes part."""
+        return self.kl_coefficient > 0
+
+
+SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod
+"""Methods that learn from the references alone: a weighted sum of the log-probabilities of their tokens."""
+
+MethodConfig = Annotated[
+    RlsrMethod | SftMethod | DftMethod | IwSftMethod | PearMethod | DpoMethod,
+    Field(discriminator="type"),
+]

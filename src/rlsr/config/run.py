@@ -9,11 +9,15 @@ from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
+from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 
-LORA_LEARNING_RATE = 1e-4
-FULL_LEARNING_RATE = 1e-6
+LEARNING_RATES = {"rlsr": (1e-4, 1e-6), "dpo": (1e-5, 1e-6)}
+"""Peak learning rates by method for adapters and for all weights."""
+
+SUPERVISED_LEARNING_RATES = (2e-4, 2e-5)
+"""The same for the methods that learn from the references: TRL's default for SFT, ten times it for adapters."""
 
 
 class RunConfig(ConfigTable):
@@ -39,6 +43,8 @@ class RunConfig(ConfigTable):
     """Optimiser, batch and checkpoints."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """The held-out evaluation."""
+    pipeline: PipelineConfig = PipelineConfig()
+    """What lies between the stages of a pipeline."""
     engine: TrlEngine = TrlEngine()
     """The trainer underneath."""
 
@@ -63,4 +69,5 @@ class RunConfig(ConfigTable):
         """The peak learning rate, with the default of the trained weights filled in."""
         if self.training.learning_rate is not None:
             return self.training.learning_rate
-        return FULL_LEARNING_RATE if self.model.lora is None else LORA_LEARNING_RATE
+        adapters, full = LEARNING_RATES.get(self.method.type, SUPERVISED_LEARNING_RATES)
+        return full if self.model.lora is None else adapters

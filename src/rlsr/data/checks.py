@@ -108,6 +108,11 @@ def _check_record_leak(entry: Entry, heldout_places: dict[Hashable, str]) -> Ent
 def _repeated(record: PromptRecord, first: PromptRecord) -> Problem:
     if record.reference == first.reference:
         message = f"repeats {first.location}, prompt and reference; remove one of the two"
+        if record.rejected != first.rejected:
+            message = (
+                f"repeats {first.location}, prompt and reference, with another rejected answer; "
+                "keep one of the two"
+            )
         return Problem(record.location, "duplicate", message)
     message = f"the prompt stands at {first.location} with another reference; keep one of the two"
     return Problem(record.location, "conflicting_reference", message)

@@ -1,18 +1,23 @@
 """From a raw row to a record, one small reader a layout; no text is altered."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable
 
+from rlsr.data.fields import (
+    Fields,
+    as_fields,
+    filled_text,
+    prompt_turns,
+    required,
+    with_system,
+)
 from rlsr.data.layouts import LayoutName, ResolvedLayout
+from rlsr.data.preference import from_preference, read_rejected
 from rlsr.data.record import Message, PromptRecord
-from rlsr.data.rows import Entry, Mark, MarkedRecord, Problem, RawRow, show, show_names
+from rlsr.data.rows import Entry, Mark, MarkedRecord, Problem, RawRow, show
 from rlsr.data.turns import RowFault, as_text, describe, is_blank, parse_turns
 
-Fields = Mapping[str, object]
 Conversation = tuple[tuple[Message, ...], str]
 """The prompt's messages and the reference."""
-
-_EmptyKind = Literal["empty_prompt", "empty_response"]
 
 _MARKS: dict[str, Mark] = {
     "train": "train",
@@ -28,13 +33,13 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> Entry:
 
     Args:
         row: The row.
-        layout: How it holds prompt and reference.
+        layout: How it holds prompt, reference and, where it has one, the rejected answer.
 
     Returns:
         The record with its mark, or the first problem found. No text is altered.
     """
     try:
-        fields = _as_fields(row.value)
+        fields = as_fields(row.value)
         messages, reference = _CONVERTERS[layout.name](fields, layout)
         _check_prompt(messages)
         record = PromptRecord(
@@ -43,72 +48,20 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> Entry:
             reference=reference,
             location=row.location,
             category=_read_label(fields, "category"),
+            rejected=read_rejected(fields, layout, messages, reference),
         )
         return MarkedRecord(record, _read_mark(fields))
     except RowFault as fault:
         return Problem(row.location, fault.kind, fault.message)
 
 
-def _as_fields(value: object) -> Fields:
-    if not isinstance(value, dict):
-        raise RowFault(
-            "not_an_object",
-            f"a row must be an object with named columns, got {describe(value)}; write it so",
-        )
-    return value
-
-
-def _field(fields: Fields, column: str) -> object:
-    if column not in fields:
-        raise RowFault(
-            "missing_field",
-            f"{show(column)} is missing, the row has {show_names(fields)}; "
-            "add it or remove the row",
-        )
-    return fields[column]
-
-
-def _required(fields: Fields, column: str) -> object:
-    value = _field(fields, column)
-    if value is None:
-        raise RowFault("missing_field", f"{show(column)} is null; fill it or remove the row")
-    return value
-
-
-def _filled_text(fields: Fields, column: str, *, kind: _EmptyKind) -> str:
-    text = as_text(_required(fields, column), show(column))
-    if not text.strip():
-        noun = "a prompt" if kind == "empty_prompt" else "an answer"
-        raise RowFault(kind, f"{show(column)} holds no text; write {noun} or remove the row")
-    return text
-
-
-def _with_system(
-    fields: Fields, layout: ResolvedLayout, turns: tuple[Message, ...]
-) -> tuple[Message, ...]:
-    named = layout.system_required
-    value = _field(fields, layout.system) if named else fields.get(layout.system)
-    if is_blank(value):
-        return turns
-    system = Message("system", as_text(value, show(layout.system)))
-    if turns[0].role == "system":
-        raise RowFault(
-            "bad_conversation",
-            f"there is a system message in {show(layout.system)} and another among the turns; "
-            "keep one",
-        )
-    return (system, *turns)
-
-
 def _from_prompt(fields: Fields, layout: ResolvedLayout) -> Conversation:
     prompt_column, response_column = layout.required
-    prompt, response = _required(fields, prompt_column), _required(fields, response_column)
-    if isinstance(prompt, list):
-        turns = parse_turns(prompt, show(prompt_column))
-    else:
-        turns = (Message("user", _filled_text(fields, prompt_column, kind="empty_prompt")),)
+    required(fields, prompt_column)
+    response = required(fields, response_column)
+    turns = prompt_turns(fields, prompt_column)
     if not isinstance(response, list):
-        reference = _filled_text(fields, response_column, kind="empty_response")
+        reference = filled_text(fields, response_column, kind="empty_response")
     else:
         answer = parse_turns(response, show(response_column))
         if [turn.role for turn in answer] != ["assistant"]:
@@ -119,18 +72,18 @@ def _from_prompt(fields: Fields, layout: ResolvedLayout) -> Conversation:
                 f"move the others into {show(prompt_column)}",
             )
         reference = answer[0].content
-    return _with_system(fields, layout, turns), reference
+    return with_system(fields, layout, turns), reference
 
 
 def _from_instruction(fields: Fields, layout: ResolvedLayout) -> Conversation:
     instruction_column, output_column = layout.required
-    prompt = _filled_text(fields, instruction_column, kind="empty_prompt")
+    prompt = filled_text(fields, instruction_column, kind="empty_prompt")
     extra = fields.get("input")
     if not is_blank(extra):
         prompt = f"{prompt}\n\n{as_text(extra, '`input`')}"
     turns = (*_history_turns(fields.get("history")), Message("user", prompt))
-    reference = _filled_text(fields, output_column, kind="empty_response")
-    return _with_system(fields, layout, turns), reference
+    reference = filled_text(fields, output_column, kind="empty_response")
+    return with_system(fields, layout, turns), reference
 
 
 def _history_turns(history: object) -> list[Message]:
@@ -155,7 +108,7 @@ def _history_turns(history: object) -> list[Message]:
 
 def _from_turns(fields: Fields, layout: ResolvedLayout) -> Conversation:
     (column,) = layout.required
-    turns = parse_turns(_required(fields, column), show(column))
+    turns = parse_turns(required(fields, column), show(column))
     if all(turn.role != "user" for turn in turns):
         message = f"{show(column)} has no user turn, so there is no prompt; remove the row"
         raise RowFault("bad_conversation", message)
@@ -166,7 +119,7 @@ def _from_turns(fields: Fields, layout: ResolvedLayout) -> Conversation:
             f"{show(column)} ends with a {last} turn, so there is no reference answer; "
             "add an assistant turn or remove the row",
         )
-    return _with_system(fields, layout, turns[:-1]), turns[-1].content
+    return with_system(fields, layout, turns[:-1]), turns[-1].content
 
 
 def _check_prompt(messages: tuple[Message, ...]) -> None:
@@ -221,4 +174,5 @@ _CONVERTERS: dict[LayoutName, Callable[[Fields, ResolvedLayout], Conversation]] 
     "instruction": _from_instruction,
     "messages": _from_turns,
     "conversations": _from_turns,
+    "preference": from_preference,
 }

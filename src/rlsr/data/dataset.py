@@ -40,6 +40,8 @@ class DataReport:
     """Over training and held-out rows; the text of a prompt's messages without their roles."""
     reference_chars: Lengths
     """Over training and held-out rows."""
+    num_rejected: int
+    """Training and held-out rows with a worse answer beside the reference."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Dataset:
         for part in (self.train, self.heldout):
             for record in part:
                 facts = {**asdict(record), "location": None}
+                if record.rejected is None:
+                    # So that sets without pairs keep the hash that they had before there were any.
+                    del facts["rejected"]
                 digest.update(json.dumps(facts, sort_keys=True).encode())
             digest.update(b"|")
         return digest.hexdigest()

@@ -11,7 +11,12 @@ from rlsr.data.rows import Problem, RawRow, show_names
 from rlsr.errors import ConfigError, DataError
 
 LayoutName = Literal[
-    "prompt_response", "prompt_completion", "instruction", "messages", "conversations"
+    "prompt_response",
+    "prompt_completion",
+    "instruction",
+    "messages",
+    "conversations",
+    "preference",
 ]
 
 LAYOUT_COLUMNS: Final[dict[LayoutName, tuple[str, ...]]] = {
@@ -20,6 +25,7 @@ LAYOUT_COLUMNS: Final[dict[LayoutName, tuple[str, ...]]] = {
     "instruction": ("instruction", "output"),
     "messages": ("messages",),
     "conversations": ("conversations",),
+    "preference": ("chosen", "rejected"),
 }
 """The columns that a layout cannot do without."""
 
@@ -37,6 +43,10 @@ class ResolvedLayout:
     system: str
     system_required: bool
     """Whether the config names the system column, so that a row without it is a mistake."""
+    rejected: str = "rejected"
+    """The column of a worse answer."""
+    rejected_required: bool = False
+    """Whether a row without a worse answer is a mistake: in the layout ``preference``, or where the config names the column."""
 
 
 def resolve_layout(
@@ -66,6 +76,10 @@ def resolve_layout(
         return candidates[0]
     fits = [sum(row.keys() >= set(found.required) for row in first_rows) for found in candidates]
     best = [found for found, fit in zip(candidates, fits, strict=True) if fit == max(fits) > 0]
+    # Sets of pairs often hold the better answer a second time, as an SFT row.
+    pairs = [found for found in best if found.name == "preference"]
+    if pairs:
+        return pairs[0]
     # Both plain layouts read the same columns when the config names both of them.
     if len({found.required for found in best}) == 1:
         return best[0]
@@ -87,7 +101,14 @@ def _with_columns(name: LayoutName, columns: ColumnNames) -> ResolvedLayout:
     required = LAYOUT_COLUMNS[name]
     if name in _RENAMED_LAYOUTS:
         required = (columns.prompt or required[0], columns.response or required[1])
-    return ResolvedLayout(name, required, columns.system or "system", columns.system is not None)
+    return ResolvedLayout(
+        name,
+        required,
+        columns.system or "system",
+        system_required=columns.system is not None,
+        rejected=columns.rejected or "rejected",
+        rejected_required=name == "preference" or columns.rejected is not None,
+    )
 
 
 def _unclear_layout(

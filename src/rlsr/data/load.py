@@ -168,4 +168,5 @@ def _report(
         skipped=tuple(problems),
         prompt_chars=measure_prompts(records),
         reference_chars=measure_references(records),
+        num_rejected=sum(record.rejected is not None for record in records),
     )

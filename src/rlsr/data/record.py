@@ -35,6 +35,8 @@ class PromptRecord:
     """Where the row stands, for error messages, as in ``my.jsonl:7``."""
     category: str | None = None
     """A label of the row's kind, where the data has one."""
+    rejected: str | None = None
+    """A worse answer to the same prompt, where the data has one; never empty and never the reference."""
 
     @property
     def prompt(self) -> str:

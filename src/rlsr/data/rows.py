@@ -18,6 +18,8 @@ ProblemKind = Literal[
     "empty_prompt",
     "empty_response",
     "bad_conversation",
+    "prompt_mismatch",
+    "same_response",
     "bad_split",
     "prompt_too_long",
     "split_leak",

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
 
@@ -21,12 +22,16 @@ class Workload:
     """The policy."""
     prompt_tokens: float
     """Mean length of a prompt."""
-    response_tokens: int
-    """Longest response; the estimate is for responses that reach it."""
+    response_tokens: float
+    """Tokens of a response that is learnt from; where responses are sampled, the longest, which the estimate has them reach."""
+    answer_tokens: int
+    """Longest answer to a held-out prompt."""
     num_heldout: int
     """Prompts answered before and after."""
     num_steps: int
     """Optimiser steps."""
+    num_samples: int = 0
+    """Responses that are sampled before training, to find worse ones."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +55,33 @@ def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
     Returns:
         The estimate; expect a factor of two either way, more where responses end early.
     """
-    rows = config.training.prompts_per_step * config.method.num_generations
+    method = config.method
+    sampled = method.num_generations if isinstance(method, RlsrMethod) else 0
+    rows = config.training.prompts_per_step * (sampled or method.responses_per_prompt)
     slow, fast = (_matrix_rate(device, work, rows=count) for count in (rows, 2048))
     # Two operations a weight and token; the backward pass costs twice the forward pass.
     forward = 2 * work.policy.num_parameters
-    generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow
-    passes = 3 + (1 if config.method.kl_coefficient > 0 else 0)
+    generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow if sampled else 0.0
+    passes = 3 + (1 if method.needs_reference else 0)
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:
-        answers = 2 * GENERATE_OVERHEAD * forward * work.num_heldout * work.response_tokens / slow
+        answers = 2 * GENERATE_OVERHEAD * forward * work.num_heldout * work.answer_tokens / slow
+    pairs = GENERATE_OVERHEAD * forward * work.num_samples * work.answer_tokens / slow
     step = generate + update
+    training = step * work.num_steps
+    if config.training.max_seconds is not None:
+        training = min(training, config.training.max_seconds)
     return Estimate(
         step_seconds=step,
-        total_minutes=(step * work.num_steps + answers) / 60,
+        total_minutes=(training + answers + pairs) / 60,
     )
 
 
 def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:
     """Count the tokens that pass through the policy once for an update."""
     prompts = config.training.prompts_per_step
-    responses = prompts * (config.method.update_subset or config.method.num_generations)
+    responses = prompts * config.method.responses_per_prompt
     by_groups = config.engine.passes == "grouped" or (
         config.engine.passes == "auto" and device == "cpu"
     )

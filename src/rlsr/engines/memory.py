@@ -46,7 +46,7 @@ class RolloutSize:
     response_tokens: int
     """The longest response."""
     num_generations: int
-    """Responses of a prompt."""
+    """Responses of a prompt that are sampled; 0 where none are."""
     num_prompts: int
     """Prompts of a step."""
 
@@ -142,7 +142,7 @@ def held_gb(config: RunConfig, policy: PolicySize) -> float:
     trained_bytes = policy.bytes_per_weight + optimizer
     lora = config.model.lora
     if lora is None:
-        reference = weights if config.method.kl_coefficient > 0 else 0
+        reference = weights if config.method.needs_reference else 0
         trained = reference + policy.num_parameters * trained_bytes
     else:
         # A pair of rank-r matrices for each of about seven linear layers of a block.
@@ -181,6 +181,8 @@ def rollout_gb(policy: PolicySize, rollout: RolloutSize, rows: int | None) -> fl
     Returns:
         Gigabytes (10^9 bytes).
     """
+    if rollout.num_generations == 0:
+        return 0.0
     num_rows = rollout.num_prompts * rollout.num_generations if rows is None else rows
     copy = policy.num_parameters * policy.bytes_per_weight
     # float32 logits, probabilities and their sums of the tokens that are drawn.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rlsr.config.model import ModelConfig
 from rlsr.errors import EngineError, MissingPackageError, ModelError
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
 
@@ -20,7 +21,7 @@ class Policy:
     """A language model that answers prompts, with its tokenizer."""
 
     model: Any
-    """A ``transformers`` causal language model."""
+    """A ``transformers`` causal language model, or a ``PeftModel`` around one where it has adapters."""
     tokenizer: Any
     """Its tokenizer, padding on the left and with a chat template."""
     source: str
@@ -91,10 +92,13 @@ def load_tokenizer(config: ModelConfig) -> Any:
     """
     from transformers import AutoTokenizer
 
-    name = resolve_model_name(config.name)
+    adapters = find_adapters(config)
+    source = config if adapters is None or adapters.have_tokenizer else adapters.base
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            name, revision=config.revision, trust_remote_code=config.trust_remote_code
+            resolve_model_name(source.name),
+            revision=source.revision,
+            trust_remote_code=config.trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _cannot_load(config, "tokenizer", error) from error
@@ -117,49 +121,44 @@ def load_model_config(config: ModelConfig) -> Any:
         config: The policy.
 
     Returns:
-        A ``transformers`` config.
+        A ``transformers`` config; of a policy that is saved as adapters the base model's.
 
     Raises:
         ModelError: It cannot be found or is no language model.
     """
     from transformers import AutoConfig
 
+    adapters = find_adapters(config)
+    whole = config if adapters is None else adapters.base
     try:
         return AutoConfig.from_pretrained(
-            resolve_model_name(config.name),
-            revision=config.revision,
-            trust_remote_code=config.trust_remote_code,
+            resolve_model_name(whole.name),
+            revision=whole.revision,
+            trust_remote_code=whole.trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _cannot_load(config, "config", error) from error
+        raise _cannot_load(whole, "config", error) from error
 
 
 def load_policy(config: ModelConfig, device: Device) -> Policy:
     """Load the policy with its tokenizer.
 
     Args:
-        config: Which model, in which type.
+        config: Which model, in which type. A directory with adapters, as a run with LoRA leaves it, is loaded with the
+            base model that it names.
         device: Where to.
 
     Returns:
         The policy in evaluation mode, all weights as they were published.
 
     Raises:
-        ModelError: It cannot be found or loaded.
+        ModelError: It cannot be found or loaded, or its adapters do not fit their base model.
     """
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import GenerationConfig
 
     tokenizer = load_tokenizer(config)
-    name = resolve_model_name(config.name)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            name,
-            revision=config.revision,
-            dtype=choose_dtype(config, device),
-            trust_remote_code=config.trust_remote_code,
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise _cannot_load(config, "model", error) from error
+    adapters = find_adapters(config)
+    model = _load_weights(config if adapters is None else adapters.base, device)
     published = model.generation_config
     # transformers fills what a call leaves open from here: a repetition penalty that a model was published with would
     # make evaluation and rollouts decode differently.
@@ -168,12 +167,29 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
         eos_token_id=published.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
+    if adapters is not None:
+        model = put_adapters_on(model, adapters)
     return Policy(
-        model=model.to(device).eval(),
+        model=model.eval(),
         tokenizer=tokenizer,
-        source=name,
+        source=resolve_model_name(config.name),
         published_generation=published,
     )
+
+
+def _load_weights(config: ModelConfig, device: Device) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            resolve_model_name(config.name),
+            revision=config.revision,
+            dtype=choose_dtype(config, device),
+            trust_remote_code=config.trust_remote_code,
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise _cannot_load(config, "model", error) from error
+    return model.to(device)
 
 
 def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsr.config import RunConfig
+from rlsr.config.method import RlsrMethod
+from rlsr.config.preference import DpoMethod
+from rlsr.config.training import TrainingConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import Estimate, Workload, estimate
 from rlsr.engines.memory import (
@@ -27,6 +30,7 @@ from rlsr.models import (
     prompt_ids,
     reference_length,
 )
+from rlsr.pipeline.preferences import rejected_source, used_records
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ def plan_run(config: RunConfig) -> RunPlan:
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
     _check_settings(resolved)
+    if isinstance(resolved.method, DpoMethod):
+        rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
     memory = plan_memory(
@@ -127,14 +133,24 @@ def estimate_run(plan: RunPlan) -> Estimate:
     """
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
+    samples = isinstance(plan.config.method, RlsrMethod)
     work = Workload(
         policy=_policy_size(load_model_config(plan.config.model), plan.config, plan.device),
         prompt_tokens=plan.prompt_lengths.median,
-        response_tokens=response_tokens,
+        response_tokens=response_tokens if samples else plan.reference_lengths.median,
+        answer_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,
+        num_samples=_num_samples(plan),
     )
     return estimate(plan.config, work, plan.device)
+
+
+def _num_samples(plan: RunPlan) -> int:
+    method, records = plan.config.method, plan.dataset.train
+    if not isinstance(method, DpoMethod) or rejected_source(method, records) == "data":
+        return 0
+    return method.num_generations * len(used_records(plan.config, records))
 
 
 def set_threads(threads: int | None) -> None:
@@ -178,7 +194,9 @@ def _resolve(
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
-        steps = max(1, math.ceil(training.epochs * len(dataset.train) / training.prompts_per_step))
+        steps = _steps_of(training.epochs, dataset, training)
+    if method.is_supervised and config.pipeline.sft_stop.epoch is not None:
+        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, dataset, training))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
@@ -188,20 +206,29 @@ def _resolve(
     )
 
 
+def _steps_of(epochs: float, dataset: Dataset, training: TrainingConfig) -> int:
+    return max(1, math.ceil(epochs * len(dataset.train) / training.prompts_per_step))
+
+
 def _check_settings(config: RunConfig) -> None:
     """Let the engine refuse what it cannot do, before anything is loaded or written."""
-    from rlsr.engines.trl.settings import grpo_arguments, make_grpo_config
+    from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
 
-    make_grpo_config(grpo_arguments(config, output_dir="runs", device="cpu", num_steps=1))
+    arguments = trainer_arguments(config, output_dir="runs", device="cpu", num_steps=1)
+    make_trainer_config(config, arguments)
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
     found = []
     limit = config.method.max_response_tokens
     if limit is not None and references.maximum > limit:
+        consequence = (
+            "longer ones are cut, and teach no end"
+            if config.method.is_supervised
+            else "responses as long as it are cut"
+        )
         found.append(
-            f"method.max_response_tokens is {limit}, but the longest reference has {references.maximum} tokens: "
-            "responses as long as it are cut"
+            f"method.max_response_tokens is {limit}, but the longest reference has {references.maximum} tokens: {consequence}"
         )
     if len(dataset.train) < config.training.prompts_per_step:
         found.append(
@@ -227,10 +254,15 @@ def _lengths(lengths: Sequence[int]) -> TokenLengths:
 def _rollout_size(config: RunConfig, prompts: TokenLengths) -> RolloutSize:
     response_tokens = config.method.max_response_tokens
     assert response_tokens is not None, "resolved before"
+    if isinstance(config.method, DpoMethod):
+        # Both answers of a pair stand in one pass.
+        response_tokens *= 2
     return RolloutSize(
         longest_prompt=prompts.maximum,
         response_tokens=response_tokens,
-        num_generations=config.method.num_generations,
+        num_generations=config.method.num_generations
+        if isinstance(config.method, RlsrMethod)
+        else 0,
         num_prompts=config.training.prompts_per_step,
     )
 

@@ -2,18 +2,23 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsr.config.preference import DpoMethod
+from rlsr.data import PromptRecord
 from rlsr.embeddings import ReferenceCache, load_embedder, load_named_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.stopping import stop_reason
 from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
 from rlsr.models import Policy, load_policy
 from rlsr.pipeline.plan import RunPlan
+from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.summary import RunSummary, manifest, run_warnings
+from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
 from rlsr.rewards import Reward, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
@@ -64,18 +69,39 @@ def train_run(
         # Late: TRL takes seconds to import, and nothing before this needs it.
         from rlsr.engines.trl.train import TrainingJob, train
 
+        records: Sequence[PromptRecord] = plan.dataset.train
+        measure = None
+        rule = config.pipeline.sft_stop.heldout_reward
+        if rule is not None and config.method.is_supervised:
+            records, validation = set_aside(records, rule.num_prompts, seed=config.data.seed)
+            measure = mean_reward(policy, validation, reward, config)
+        left_out: tuple[str, ...] = ()
+        if isinstance(config.method, DpoMethod):
+            observer.on_stage("pairing references with worse answers")
+            begun = time.perf_counter()
+            pairs = make_pairs(
+                config,
+                records,
+                policy=policy,
+                reward=reward,
+                run=run,
+                on_progress=observer.on_progress,
+            )
+            records, left_out = pairs.records, pairs.warnings
+            seconds["pairs"] = time.perf_counter() - begun
         observer.on_stage("training")
         started = time.perf_counter()
         job = TrainingJob(
             config=config,
             policy=policy,
-            records=plan.dataset.train,
+            records=records,
             reward=reward,
             run=run,
             device=plan.device,
             num_steps=plan.num_steps,
             tokens_per_pass=shape.tokens_per_pass,
             rows_at_a_time=shape.rows_at_a_time,
+            measure_heldout=measure,
         )
         trained = train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
@@ -83,9 +109,14 @@ def train_run(
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
     summary = RunSummary(
-        path, tuple(changes), seconds, plan.num_steps, tuple(run_warnings(metrics))
+        path,
+        tuple(changes),
+        seconds,
+        num_steps=len(metrics),
+        stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
+        warnings=(*left_out, *run_warnings(metrics)),
     )
-    write_model_card(run.final, config, changes)
+    write_model_card(run.final, config, changes, summary.num_steps)
     run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(run.final, path)))
     return summary
 

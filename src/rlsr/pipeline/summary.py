@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
 
@@ -21,7 +22,9 @@ class RunSummary:
     seconds: Mapping[str, float]
     """Wall-clock by stage of this session."""
     num_steps: int
-    """Optimiser steps of the run."""
+    """Optimiser steps that were taken."""
+    stopped: str | None
+    """Why training ended before its last step, where a rule ended it."""
     warnings: tuple[str, ...]
     """What the numbers of the run say that a person should know."""
 
@@ -42,7 +45,7 @@ def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{cut:.1%} of the texts were longer than the encoder reads (embedding.max_tokens): "
             "the reward did not see their ends"
         )
-    unscored = sum(row["reward/num_unscored"] for row in metrics)
+    unscored = sum(row.get("reward/num_unscored") or 0.0 for row in metrics)
     if unscored:
         found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
     without_signal = _mean(metrics, "advantage/share_without_signal")
@@ -75,6 +78,9 @@ def manifest(
     report = plan.dataset.report
     return {
         "num_steps": summary.num_steps,
+        "stopped": summary.stopped,
+        "tokens_trained": tokens_trained(metrics),
+        "training_seconds": seconds_spent(metrics),
         "method": plan.config.method.type,
         "model": plan.config.model.name,
         "data": {

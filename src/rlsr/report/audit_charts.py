@@ -1,20 +1,14 @@
-"""The chart of the attacks on an audit's page, in the grammar of Vega-Lite (vega.github.io/vega-lite).
-
-Colours are the page's CSS variables, so that one drawing serves light, dark and paper.
-"""
+"""The chart of the attacks on an audit's page."""
 
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from rlsr.audit.result import Audit, Check
-
-Chart = dict[str, Any]
+from rlsr.report.vega import Chart, chart
 
 # How rlsr.audit.thresholds words the rule of a number that should be small, as an attack's share is.
 _RULE = re.compile(r"warns above (?P<warn>[-+.e\d]+), fails above (?P<fail>[-+.e\d]+)")
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # Marks differ by form too, not by colour alone.
 _CROSS = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
 _SHAPES = {"ok": "circle", "warn": "triangle-up", "fail": _CROSS}
@@ -79,46 +73,6 @@ def worst_attack(audit: Audit, names: Sequence[str]) -> str:
     """
     shares = {check.name: check.value for check in audit.checks if _is_measured_attack(check)}
     return max(names, key=lambda name: shares.get(name) or 0.0, default="")
-
-
-def chart(layers: Sequence[Chart], *, height: int, **further: Any) -> Chart:
-    """Put layers together in the page's style.
-
-    Args:
-        layers: What is drawn, the lowest first.
-        height: Pixels; the width is the page's.
-        **further: Other properties of the whole, as Vega-Lite names them.
-
-    Returns:
-        Vega-Lite.
-    """
-    return {
-        "$schema": _SCHEMA,
-        "width": "container",
-        "height": height,
-        **further,
-        "layer": list(layers),
-        "config": _config(),
-    }
-
-
-def _config() -> Chart:
-    return {
-        "background": "transparent",
-        "font": "system-ui, sans-serif",
-        "view": {"stroke": None},
-        "axis": {
-            "labelColor": "var(--ink)",
-            "titleColor": "var(--quiet)",
-            "gridColor": "var(--line)",
-            "tickColor": "var(--line)",
-            "domainColor": "var(--line)",
-            "labelFontSize": 13,
-            "titleFontSize": 13,
-            "titleFontWeight": "normal",
-        },
-        "text": {"fontSize": 13, "color": "var(--ink)"},
-    }
 
 
 def _is_measured_attack(check: Check) -> bool:

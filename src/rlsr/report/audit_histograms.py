@@ -1,4 +1,4 @@
-"""The histograms of rewards on an audit's page, in the grammar of Vega-Lite."""
+"""The histograms of rewards on an audit's page."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.audit.result import Audit
-from rlsr.report.audit_charts import Chart, chart, worst_attack
+from rlsr.report.audit_charts import worst_attack
+from rlsr.report.vega import Chart, chart
 
 Floats = NDArray[np.float64]
 

@@ -1,8 +1,6 @@
 """An audit as one HTML page that opens from disk: nothing on it comes from a network."""
 
-import base64
 import functools
-import hashlib
 import html
 import math
 from collections.abc import Mapping, Sequence
@@ -11,16 +9,12 @@ from typing import Any
 
 import rlsr
 from rlsr.audit.result import AttackExample, Audit, Check, Verdict
-from rlsr.errors import MissingPackageError
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
+from rlsr.report.page import NOTHING, render_page
 from rlsr.report.text_file import write_text
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_INSTALL = "pip install 'rlsr[report]'"
-_PURPOSE = "write an audit's page"
-_NOTHING = "\N{EN DASH}"
-_SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": _NOTHING}
+_SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING}
 _GROUPS = (
     ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
     ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
@@ -67,29 +61,14 @@ def audit_page(audit: Audit) -> str:
     Raises:
         MissingPackageError: A library that the page needs is not installed.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise MissingPackageError("Jinja2", _PURPOSE, _INSTALL) from error
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     limit = _character_limit(audit.examples)
-    environment.filters.update(
-        number=_number, details=_details, cut=functools.partial(_cut, limit=limit)
-    )
-    scripts = [_chart_library(), (_TEMPLATES / "audit.js").read_text(encoding="utf-8")]
-    return environment.get_template("audit.html.j2").render(
-        **_content(audit),
-        style=Markup((_TEMPLATES / "audit.css").read_text(encoding="utf-8")),
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=[_script_hash(script) for script in scripts],
+    return render_page(
+        "audit.html.j2",
+        _content(audit),
+        styles=["page.css", "audit.css"],
+        scripts=["audit.js"],
+        filters={"details": _details, "cut": functools.partial(_cut, limit=limit)},
+        purpose="write an audit's page",
     )
 
 
@@ -127,11 +106,6 @@ def _tally(checks: Sequence[Check]) -> str:
     return text
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    """Write a number for people; a dash where there is none, never 0."""
-    return _NOTHING if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
-
-
 def _details(details: Mapping[str, float]) -> str:
     """List further numbers; ``auc_low`` and ``auc_high`` stand behind ``auc`` as its interval."""
     ends = {f"{name}{end}" for name in details for end in ("_low", "_high")}
@@ -146,7 +120,7 @@ def _details(details: Mapping[str, float]) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else _NOTHING
+    return f"{value:.3g}" if math.isfinite(value) else NOTHING
 
 
 def _cut(text: str, limit: int) -> str:
@@ -168,21 +142,3 @@ def _character_limit(examples: Sequence[AttackExample]) -> int:
 
 def _html_bytes(text: str) -> int:
     return len(html.escape(text).encode("utf-8", errors="backslashreplace"))
-
-
-@functools.cache
-def _chart_library() -> str:
-    """Bundle Vega, Vega-Lite and Vega-Embed into one script, without a network."""
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingPackageError("vl-convert-python", _PURPOSE, _INSTALL) from error
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    # Inside a page this would end the script; in JavaScript the two spellings are the same text.
-    return bundle.replace("</script", "<\\/script")
-
-
-def _script_hash(script: str) -> str:
-    """Name a script as a content policy does (W3C Content Security Policy 3, "hash-source")."""
-    digest = hashlib.sha256(script.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

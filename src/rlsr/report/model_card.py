@@ -5,6 +5,8 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
+from rlsr.config.method import RlsrMethod
+from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward
 from rlsr.evaluation import Estimate, MetricChange
 
@@ -19,49 +21,66 @@ from transformers import AutoTokenizer
 model = AutoPeftModelForCausalLM.from_pretrained("{directory}")
 tokenizer = AutoTokenizer.from_pretrained("{directory}")"""
 
+TITLES = {
+    "rlsr": "RLSR",
+    "sft": "SFT",
+    "dft": "DFT (arXiv 2508.05629)",
+    "iw_sft": "iw-SFT (arXiv 2507.12856)",
+    "pear": "PEAR (arXiv 2602.01058)",
+    "dpo": "DPO",
+}
+"""Names of the methods in a card."""
 
-def write_model_card(directory: Path, config: RunConfig, changes: Sequence[MetricChange]) -> Path:
+TAGS = {"rlsr": "grpo", "dpo": "dpo"}
+"""Tags of the hub by method, where it is not supervised."""
+
+
+def write_model_card(
+    directory: Path, config: RunConfig, changes: Sequence[MetricChange], num_steps: int
+) -> Path:
     """Write the model card of a trained model.
 
     Args:
         directory: Where the model lies.
         config: The resolved config of its run.
         changes: Held-out metrics before and after; may be empty.
+        num_steps: Optimiser steps that were taken.
 
     Returns:
         The card.
     """
     file = directory / "README.md"
-    file.write_text(model_card(directory.name, config, changes), encoding="utf-8")
+    file.write_text(model_card(directory.name, config, changes, num_steps), encoding="utf-8")
     return file
 
 
-def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange]) -> str:
+def model_card(
+    directory: str, config: RunConfig, changes: Sequence[MetricChange], num_steps: int
+) -> str:
     """Compose a model card.
 
     Args:
         directory: Name of the model's directory, for the lines that load it.
         config: The resolved config of its run.
         changes: Held-out metrics before and after; may be empty.
+        num_steps: Optimiser steps that were taken.
 
     Returns:
         Markdown with the metadata that the Hugging Face hub reads.
     """
     adapter = config.model.lora is not None
     template = _LOAD_ADAPTER if adapter else _LOAD_MODEL
-    method = config.method
     lines = [
         "---",
         f"library_name: {'peft' if adapter else 'transformers'}",
         *([] if config.model.name.startswith("builtin:") else [f"base_model: {config.model.name}"]),
-        "tags: [rlsr, grpo]",
+        f"tags: [rlsr, {TAGS.get(config.method.type, 'sft')}]",
         "---",
-        f"# {config.model.name} after RLSR",
+        f"# {config.model.name} after {TITLES[config.method.type]}",
         "",
-        f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__}: {method.num_generations} "
-        f"responses to each of {config.training.prompts_per_step} prompts a step, {config.training.steps} steps, rewarded by "
-        f"their {_closeness(config)} to the references of "
-        f"{config.data.path}, optimised by GRPO{_subset(config)} (learning rate {config.learning_rate:g}, KL coefficient {method.kl_coefficient:g}).",
+        f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__} on {config.data.path}: "
+        f"{_training(config)}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
+        f"{config.learning_rate:g}.",
         "",
         *_table(changes, config.evaluation.confidence),
         "## Use",
@@ -70,16 +89,26 @@ def model_card(directory: str, config: RunConfig, changes: Sequence[MetricChange
         template.format(directory=directory),
         "```",
         "",
-        "The reward knows closeness to a reference and not truth: check facts before relying on them.",
+        "Training knows closeness to references and not truth: check facts before relying on them.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _subset(config: RunConfig) -> str:
-    size = config.method.update_subset
-    return (
-        "" if size is None else f" on the {size} responses of each prompt whose rewards vary most"
+def _training(config: RunConfig) -> str:
+    """Say in words what the method has done."""
+    method = config.method
+    if isinstance(method, RlsrMethod):
+        subset = method.update_subset
+        chosen = "" if subset is None else f" on the {subset} whose rewards vary most"
+        return (
+            f"{method.num_generations} responses to each prompt, rewarded by their {_closeness(config)} to the reference, "
+            f"optimised by GRPO{chosen} (KL coefficient {method.kl_coefficient:g})"
+        )
+    if isinstance(method, DpoMethod):
+        return f"the reference preferred to a worse response by DPO (beta {method.beta:g})"
+    return "the references' tokens made likelier" + (
+        "" if method.type == "sft" else f", weighted as in {TITLES[method.type]}"
     )
 
 

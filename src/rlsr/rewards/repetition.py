@@ -7,7 +7,7 @@ never gives a wrong answer.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rlsr.config.reward import RepetitionConfig
 
 Hashes = NDArray[np.int64]
+Span = tuple[int, int]
 
 # Primes below 2**31: products of two residues stay below 2**63.
 _MODULI = (2_147_483_647, 2_147_483_629)
@@ -84,14 +85,89 @@ def breaks_repetition_rule(
     """
     if not config.enabled:
         return False
-    # "longer than both" for whole numbers of characters is "longer than the larger, rounded down"; the little more keeps
-    # 0.29 * 100 from being rounded to 28.
-    length = max(
-        config.min_characters, math.floor(config.min_reference_share * len(reference) + 1e-9)
-    )
+    length = _longest_allowed(config, reference)
     if config.between == "response":
         return repeats_longer_than(response, length)
     return shares_longer_than(prompt, response, length)
+
+
+def repeated_spans(
+    config: RepetitionConfig, *, prompt: str, response: str, reference: str
+) -> tuple[Span, ...]:
+    """Find the passage for which a response breaks the rule: the longest one of those that do.
+
+    Args:
+        config: Which passages count; found whether or not the reward applies the rule.
+        prompt: What was asked; looked at only when the rule is between prompt and response.
+        response: What the policy wrote.
+        reference: Its length in characters sets the relative threshold.
+
+    Returns:
+        Where it stands in the response, each place as start and end in characters, in order; places that overlap are
+        joined. Empty if the rule is not broken.
+    """
+    shortest = _longest_allowed(config, reference)
+    others = prompt if config.between == "prompt_and_response" else None
+    longest = _longest_passage(response, others, shortest)
+    if longest is None:
+        return ()
+    # Once more with the other text in front, so that one search serves both kinds of the rule.
+    text, offset = (response, 0) if others is None else (others + response, len(others))
+    starts = [
+        start - offset
+        for group in _groups_of_equal(_window_hashes(text, longest))
+        for start in _standing_elsewhere(text, group, longest, border=offset)
+        if start >= offset
+    ]
+    return _joined([(start, start + longest) for start in sorted(starts)])
+
+
+def _longest_allowed(config: RepetitionConfig, reference: str) -> int:
+    # "longer than both" for whole numbers of characters is "longer than the larger, rounded down"; the little more keeps
+    # 0.29 * 100 from being rounded to 28.
+    return max(
+        config.min_characters, math.floor(config.min_reference_share * len(reference) + 1e-9)
+    )
+
+
+def _longest_passage(response: str, other: str | None, longer_than: int) -> int | None:
+    """Find the length of the longest repeated or shared passage by halving: parts of one are passages too."""
+
+    def exists(length: int) -> bool:
+        if other is None:
+            return repeats_longer_than(response, length)
+        return shares_longer_than(other, response, length)
+
+    if not exists(longer_than):
+        return None
+    low, high = longer_than, len(response)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if exists(middle) else (low, middle)
+    return low + 1
+
+
+def _standing_elsewhere(
+    text: str, group: Sequence[int], length: int, *, border: int
+) -> Iterator[int]:
+    """Yield those starts of equal hashes whose passage stands twice, or on both sides of the border if there is one."""
+    passages: dict[str, list[int]] = {}
+    for start in group:
+        if not start < border < start + length:
+            passages.setdefault(text[start : start + length], []).append(start)
+    for starts in passages.values():
+        if len(starts) > 1 and (border == 0 or min(starts) < border <= max(starts)):
+            yield from starts
+
+
+def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def _window_hashes(text: str, window: int) -> Hashes:

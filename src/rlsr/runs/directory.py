@@ -1,9 +1,9 @@
 """The files of a run: the only place that knows their names and how they are written.
 
 ``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
-``samples/`` rollouts that people read, ``checkpoints/`` for ``--resume``, ``evaluation/`` held-out responses and
-scores, ``final/`` the trained model, ``log.txt``, and ``manifest.json``, written last: where it exists the run is
-complete.
+``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
+``checkpoints/`` for ``--resume``, ``evaluation/`` held-out responses and scores, ``final/`` the trained model,
+``log.txt``, and ``manifest.json``, written last: where it exists the run is complete.
 """
 
 import json
@@ -64,7 +64,7 @@ class RunDirectory:
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path}: the run directory cannot be made: {error}") from error
-        _write_json(path / "config.json", config.model_dump(mode="json"))
+        write_json(path / "config.json", config.model_dump(mode="json"))
         return run
 
     @classmethod
@@ -117,6 +117,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def preferences_file(self) -> Path:
+        """Pairs whose worse answers were sampled for this run, a line a prompt."""
+        return self.path / "preferences.jsonl"
+
+    @property
     def is_complete(self) -> bool:
         """Whether the run reached its end."""
         return (self.path / "manifest.json").is_file()
@@ -132,7 +137,7 @@ class RunDirectory:
         """
         file = self.path / "config.json"
         try:
-            return config_from_table(_read_json(file))
+            return config_from_table(read_json(file))
         except ConfigError as error:
             raise RunError(f"{file}: not a config that this version knows: {error}") from error
 
@@ -143,7 +148,7 @@ class RunDirectory:
             provenance: What ``collect_provenance`` returned.
         """
         sessions = [*self.read_sessions(), dict(provenance)]
-        _write_json(self.path / "provenance.json", {"sessions": sessions})
+        write_json(self.path / "provenance.json", {"sessions": sessions})
 
     def read_sessions(self) -> list[Row]:
         """Read ``provenance.json``.
@@ -152,7 +157,7 @@ class RunDirectory:
             What each session of the run ran with, the first one first; empty if none got as far.
         """
         file = self.path / "provenance.json"
-        return list(_read_json(file)["sessions"]) if file.is_file() else []
+        return list(read_json(file)["sessions"]) if file.is_file() else []
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``.
@@ -202,13 +207,22 @@ class RunDirectory:
         file = self.evaluation / f"{when}.jsonl"
         return list(_read_json_lines(file)) if file.is_file() else None
 
+    def read_preferences(self) -> list[Row] | None:
+        """Read the pairs that were sampled for this run.
+
+        Returns:
+            One row a prompt; None if none were sampled, or not all.
+        """
+        file = self.preferences_file
+        return list(_read_json_lines(file)) if file.is_file() else None
+
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``manifest.json``, atomically and last.
 
         Args:
             manifest: The summary of the complete run.
         """
-        _write_json(self.path / "manifest.json", manifest)
+        write_json(self.path / "manifest.json", manifest)
 
     def read_manifest(self) -> Row:
         """Read ``manifest.json``.
@@ -223,7 +237,7 @@ class RunDirectory:
             raise RunError(
                 f"{self.path}: the run is not complete (no manifest.json); continue it with --resume"
             )
-        return _read_json(self.path / "manifest.json")
+        return read_json(self.path / "manifest.json")
 
 
 def require_free(path: Path, what: str, way_out: str) -> None:
@@ -284,7 +298,18 @@ def _read_json_lines(file: Path) -> Iterator[Row]:
             ) from error
 
 
-def _read_json(file: Path) -> Row:
+def read_json(file: Path) -> Row:
+    """Read one of our own files.
+
+    Args:
+        file: It holds one object.
+
+    Returns:
+        The object.
+
+    Raises:
+        RunError: It is missing, damaged, or holds something else.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -294,7 +319,13 @@ def _read_json(file: Path) -> Row:
     return content
 
 
-def _write_json(file: Path, content: Mapping[str, Any]) -> None:
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as JSON, atomically.
+
+    Args:
+        file: Where to; its directory exists.
+        content: JSON-ready; NaN is written as null.
+    """
     text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False)
     _write_text(file, text + "\n")
 

@@ -55,6 +55,12 @@ def test_preferences_are_a_better_and_a_worse_answer(tmp_path: Path) -> None:
     assert row.answers == (LabelledAnswer("x", 1.0), LabelledAnswer("y", 0.0))
 
 
+def test_a_judged_answer_may_be_the_reference_itself(tmp_path: Path) -> None:
+    (row,) = load(tmp_path, [{"prompt": "a", "reference": "r", "chosen": "x", "rejected": "r"}])
+    assert row.answers == (LabelledAnswer("x", 1.0), LabelledAnswer("r", 0.0))
+    assert row.record.rejected is None
+
+
 def test_judged_answers_without_references_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.jsonl:1: .*need a column `reference`"):
         load(tmp_path, [{"prompt": "a", "response": "x", "score": 1}])

@@ -49,10 +49,20 @@ def test_what_was_not_measured_is_a_dash_and_not_a_zero() -> None:
     unscored = {**METRICS, "reward/mean": None, "optim/kl": None}
     assert "reward - (spread 0.046)" in step_line(1, 2, unscored)
     assert "kl -  " in step_line(1, 2, unscored)
-    assert step_line(1, 2, {}) == (
-        "step 1/2  reward - (spread -)  repeated -  kl -  entropy -  "
-        "characters - (reference -)  cut -  - s"
-    )
+
+
+def test_what_a_method_does_not_have_is_left_out() -> None:
+    supervised = {"optim/nll": 1.5, "optim/entropy": None, "time/step": 0.5}
+    assert step_line(1, 2, supervised) == "step 1/2  nll 1.500  entropy -  0.5 s"
+    assert step_line(1, 2, {}) == "step 1/2"
+
+
+def test_a_budget_is_shown_instead_of_an_upper_bound_of_the_steps() -> None:
+    line = step_line(12, 100_000, {"time/step": 0.5, "budget/share": 0.375})
+    assert line == "step 12, 38% of the budget  0.5 s"
+    assert "100% of" in step_line(12, 100_000, {"budget/share": 1.2})
+    assert step_line(12, 40, {"budget/share": None}) == "step 12/40"
+    assert step_line(3, 4, {"budget/share": 0.1}) == "step 3/4", "the steps end first"
 
 
 def test_a_measured_zero_is_shown() -> None:
@@ -91,6 +101,32 @@ def test_on_a_terminal_the_last_steps_and_the_bar_stay_in_sight() -> None:
     ]  # fmt: skip
     assert last[4].startswith("training")
     assert "5/7" in last[4]
+
+
+def panel(*steps: tuple[int, Mapping[str, float | None]]) -> list[str]:
+    """The last picture after some steps, from its head on."""
+    made, text = console(terminal=True)
+    with LiveObserver(made) as observer:
+        observer.on_stage("training")
+        for step, metrics in steps:
+            observer.on_step(step, 1000, metrics)
+    lines = last_frame(text.getvalue())
+    heads = [place for place, line in enumerate(lines) if line.split()[:1] == ["step"]]
+    return lines[heads[-1] :]
+
+
+def test_on_a_terminal_a_budget_fills_the_bar() -> None:
+    bar = panel((1, {"time/step": 2.0, "budget/share": 0.25}))[-1]
+    assert bar.startswith("training, % of the budget")
+    assert "25/100" in bar
+    assert "100/100" in panel((1, {"time/step": 2.0, "budget/share": 1.2}))[-1]
+
+
+def test_on_a_terminal_another_stage_has_columns_of_its_own() -> None:
+    head, first, bar = panel((1, METRICS), (2, METRICS), (1, {"optim/nll": 1.0, "time/step": 2.0}))
+    assert head.split() == ["step", "nll", "s"]
+    assert first.split() == ["1", "1.000", "2.0"]
+    assert bar.startswith("training")
 
 
 def bar_of_the_second_stage() -> str:

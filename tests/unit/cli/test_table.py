@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from rlsr.cli.table import LABELS, change_table
+from rlsr.cli.table import change_table
 from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation.labels import LABELS
 
 NAN = float("nan")
 

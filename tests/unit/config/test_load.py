@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from rlsr.config import RunConfig, config_from_table, load_config
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
 from rlsr.config.logic import LiteralEvaluation
+from rlsr.config.method import RlsrMethod
+from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward, SimilarityReward
-from rlsr.config.run import FULL_LEARNING_RATE, LORA_LEARNING_RATE
+from rlsr.config.supervised import SftMethod
 from rlsr.errors import ConfigError
 
-TOP_KEYS = (
-    "data, device, embedding, engine, evaluation, method, model, reward, seed, threads, training"
-)
+TOP_KEYS = "data, device, embedding, engine, evaluation, method, model, pipeline, reward, seed, threads, training"
 WORDLLAMA = ["embedding=builtin:wordllama", "evaluation.independent_embedding=null"]
 
 WriteYaml = Callable[..., Path]
@@ -131,8 +131,9 @@ def test_later_files_win_and_overrides_win_over_files(write_yaml: WriteYaml) -> 
     config = load_config([first, second, third], ["method.temperature=0.7"])
     assert config.seed == 2
     method = config.method
+    assert isinstance(method, RlsrMethod)
     assert (method.clip, method.top_p, method.temperature) == (0.1, 0.8, 0.7)
-    assert load_config([second, first]).method.top_p == 0.9
+    assert load_config([second, first]).method == RlsrMethod(clip=0.1, top_p=0.9, temperature=0.5)
 
 
 def test_the_last_of_two_overrides_of_a_key_wins() -> None:
@@ -192,15 +193,18 @@ def test_held_out_rows_are_a_count_or_a_share(text: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "rate"),
     [
-        ([], LORA_LEARNING_RATE),
-        (["model.lora=null"], FULL_LEARNING_RATE),
+        ([], 1e-4),
+        (["model.lora=null"], 1e-6),
+        (["method=dpo"], 1e-5),
+        (["method=dpo", "model.lora=null"], 1e-6),
+        (["method=sft"], 2e-4),
+        (["method=pear", "model.lora=null"], 2e-5),
         (["training.learning_rate=3e-5"], 3e-5),
         (["model.lora=null", "training.learning_rate=3e-5"], 3e-5),
     ],
 )
 def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rate: float) -> None:
     assert load_config(overrides=overrides).learning_rate == rate
-    assert (LORA_LEARNING_RATE, FULL_LEARNING_RATE) == (1e-4, 1e-6)
 
 
 # --- messages -----------------------------------------------------------------------------------
@@ -256,7 +260,14 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "reward.similarity.number_share: must be less than or equal to 1, got 1.1",
         ),
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
-        ("method=ppo", "method.type: must be 'rlsr', got 'ppo'"),
+        (
+            "method=stf",
+            "method.type: must be 'rlsr', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'stf'; did you mean sft?",
+        ),
+        (
+            "method=reinforce",
+            "method.type: must be 'rlsr', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'reinforce'",
+        ),
         (
             "data.heldout=many",
             "data.heldout: must be a valid number, unable to parse string as a number, got 'many'",
@@ -291,7 +302,7 @@ def test_a_wrong_value_is_named_with_its_rule(override: str, message: str) -> No
         ("quux=1", f"quux: unknown setting; the settings here are {TOP_KEYS}"),
         (
             "data.columns.zzz=1",
-            "data.columns.zzz: unknown setting; the settings here are prompt, response, system",
+            "data.columns.zzz: unknown setting; the settings here are prompt, rejected, response, system",
         ),
     ],
 )
@@ -495,6 +506,66 @@ def test_what_is_said_of_a_wrong_setting_of_a_reward(overrides: list[str], messa
     with pytest.raises(ConfigError) as caught:
         load_config(overrides=overrides)
     assert str(caught.value) == message
+
+
+# --- the methods ---------------------------------------------------------------------------------
+
+
+def test_a_method_without_a_name_is_rlsr() -> None:
+    assert load_config(overrides=["method.num_generations=4"]).method == RlsrMethod(
+        num_generations=4
+    )
+    assert config_from_table({"method": {}}).method == RlsrMethod()
+
+
+@pytest.mark.parametrize("method", ["rlsr", "sft", "dft", "iw_sft", "pear", "dpo"])
+def test_a_method_may_be_named_alone(method: str, write_yaml: WriteYaml) -> None:
+    assert load_config(overrides=[f"method={method}"]).method.type == method
+    assert load_config([write_yaml(f"method: {method}\n")]).method.type == method
+
+
+def test_settings_of_one_method_do_not_linger_in_the_other(write_yaml: WriteYaml) -> None:
+    file = write_yaml("method:\n  type: rlsr\n  num_generations: 4\n")
+    assert load_config([file], ["method=sft"]).method == SftMethod()
+    assert load_config([file], ["method=dpo"]).method == DpoMethod()
+    assert load_config([file], ["method=sft", "method=rlsr"]).method == RlsrMethod()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["method=sft", "method.kl_coefficient=0"],
+            "method.kl_coefficient: a setting of the method rlsr, and the method is sft; name it as well, as in "
+            "method.type=rlsr",
+        ),
+        (
+            ["method.level=token"],
+            "method.level: a setting of the methods iw_sft and pear, and the method is rlsr; name it as well, as in "
+            "method.type=iw_sft",
+        ),
+        (
+            ["method=sft", "method.num_generation=4"],
+            "method.num_generation: unknown setting; did you mean method.num_generations?",
+        ),
+        (
+            ["method=dpo", "method.num_generation=4"],
+            "method.num_generation: unknown setting; did you mean method.num_generations?",
+        ),
+        (
+            ["method=dpo", "method.quux=4"],
+            "method.quux: unknown setting; the settings here are beta, max_prompt_tokens, max_response_tokens, "
+            "num_generations, rejected, temperature, type",
+        ),
+        (
+            ["method=pear", "method.log_ratio=[1, 0]"],
+            "method: log_ratio must be low <= high, got 1 and 0",
+        ),
+        (["method=dpo", "method.beta=0"], "method.beta: must be greater than 0, got 0"),
+    ],
+)
+def test_what_is_said_of_a_wrong_setting_of_a_method(overrides: list[str], message: str) -> None:
+    assert message_of([], overrides) == message
 
 
 # --- the demo -----------------------------------------------------------------------------------

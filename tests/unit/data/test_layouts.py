@@ -40,8 +40,8 @@ def test_nothing_fits() -> None:
     assert str(caught.value) == (
         "f: no layout fits the columns; seen in the first rows: `question`, `answer`; layouts: "
         "prompt_response (prompt, response); prompt_completion (prompt, completion); "
-        "instruction (instruction, output); messages (messages); conversations (conversations). "
-        "To go on, rename the columns, or name them with data.columns.prompt and "
+        "instruction (instruction, output); messages (messages); conversations (conversations); "
+        "preference (chosen, rejected). To go on, rename the columns, or name them with data.columns.prompt and "
         "data.columns.response"
     )
 

@@ -19,6 +19,7 @@ DEMO = Workload(
     ),
     prompt_tokens=52.5,
     response_tokens=80,
+    answer_tokens=80,
     num_heldout=90,
     num_steps=24,
 )
@@ -38,3 +39,23 @@ def test_time_grows_with_steps_and_with_the_policy() -> None:
 def test_the_held_out_evaluation_takes_its_time() -> None:
     with_it = estimate(load_config(overrides=SETTINGS), DEMO, "cpu")
     assert with_it.total_minutes > with_it.step_seconds * 24 / 60
+
+
+def test_supervised_steps_sample_nothing() -> None:
+    settings = ["model.lora=null", "training.prompts_per_step=4", "evaluation.enabled=false"]
+    rlsr = estimate(load_config(overrides=settings), DEMO, "cpu")
+    sft = estimate(load_config(overrides=[*settings, "method=sft"]), DEMO, "cpu")
+    assert 0 < sft.step_seconds < rlsr.step_seconds / 2
+
+
+def test_a_budget_of_time_bounds_the_estimate() -> None:
+    settings = [*SETTINGS, "evaluation.enabled=false", "training.max_seconds=0.001"]
+    assert estimate(load_config(overrides=settings), DEMO, "cpu").total_minutes == pytest.approx(
+        0.001 / 60
+    )
+
+
+def test_samples_before_training_take_their_time() -> None:
+    config = load_config(overrides=[*SETTINGS[1:], "method=dpo", "evaluation.enabled=false"])
+    without = estimate(config, DEMO, "cpu").total_minutes
+    assert estimate(config, replace(DEMO, num_samples=400), "cpu").total_minutes > 1.5 * without

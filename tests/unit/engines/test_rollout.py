@@ -119,6 +119,12 @@ def test_metrics_are_means_that_leave_out_what_was_not_scored() -> None:
             "reward/share_empty": 0.5,
             "reward/share_cut_by_encoder": 0.75,
             "reward/num_unscored": 2,
+            # Of 0.5 and -1, the two that were scored.
+            "reward/p05": -0.925,
+            "reward/p25": -0.625,
+            "reward/p50": -0.25,
+            "reward/p75": 0.125,
+            "reward/p95": 0.425,
             "length/response": 1.5,
             "length/reference": 4.0,
         }
@@ -140,6 +146,7 @@ def test_the_parts_of_a_blend_are_logged_where_there_are_some() -> None:
 def test_the_mean_of_nothing_is_nan_without_a_warning() -> None:
     found = rollout_metrics(rollout([NAN, NAN]))
     assert np.isnan(found["reward/similarity"])
+    assert np.isnan(found["reward/p50"])
     assert found["reward/num_unscored"] == 2
 
 

@@ -8,7 +8,9 @@ from rlsr.config import RunConfig, load_config
 from rlsr.engines.trl.settings import (
     check_processes,
     grpo_arguments,
-    make_grpo_config,
+    make_trainer_config,
+    sft_arguments,
+    trainer_arguments,
 )
 from rlsr.errors import ConfigError, EngineError
 
@@ -64,13 +66,15 @@ def test_every_update_is_on_policy_and_advantages_are_ours() -> None:
 
 
 def test_the_trainer_gets_a_rollout_whole() -> None:
-    made = make_grpo_config(arguments("training.prompts_per_step=3", "method.num_generations=5"))
+    made = make_trainer_config(
+        config(), arguments("training.prompts_per_step=3", "method.num_generations=5")
+    )
     assert made.per_device_train_batch_size == made.generation_batch_size == 15
     assert made.steps_per_generation == made.gradient_accumulation_steps == 1
 
 
 def test_trl_accepts_all_of_it() -> None:
-    made = make_grpo_config(arguments("training.gradient_checkpointing=true"))
+    made = make_trainer_config(config(), arguments("training.gradient_checkpointing=true"))
     assert (made.max_steps, made.learning_rate) == (10, 1e-4)
 
 
@@ -80,7 +84,7 @@ def test_trl_accepts_all_of_it() -> None:
 def test_further_options_reach_trl() -> None:
     found = arguments("engine.options.mask_truncated_completions=true")
     assert found["mask_truncated_completions"] is True
-    assert make_grpo_config(found).mask_truncated_completions is True
+    assert make_trainer_config(config(), found).mask_truncated_completions is True
 
 
 @pytest.mark.parametrize("option", ["learning_rate", "beta", "bf16", "output_dir", "seed"])
@@ -106,7 +110,7 @@ def test_an_unknown_option_gets_the_nearest_name() -> None:
 
 def test_a_value_that_trl_refuses_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"engine\.options: TRL refuses them: "):
-        make_grpo_config(arguments("engine.options.log_completions_hub_repo=x"))
+        make_trainer_config(config(), arguments("engine.options.log_completions_hub_repo=x"))
 
 
 # --- processes ----------------------------------------------------------------------------------
@@ -125,3 +129,25 @@ def test_processes_that_do_not_know_of_each_other_are_refused(world_size: int) -
 def test_several_processes_are_refused_for_now() -> None:
     with pytest.raises(EngineError, match="trains in one process for now, got 4"):
         check_processes(4, 4)
+
+
+# --- supervised methods --------------------------------------------------------------------------
+
+
+def test_supervised_methods_share_what_is_not_of_rollouts() -> None:
+    supervised = load_config(
+        overrides=["method=dft", "method.max_response_tokens=64", "training.prompts_per_step=3"]
+    )
+    found = trainer_arguments(supervised, output_dir="out", device="cpu", num_steps=10)
+    assert found == sft_arguments(supervised, output_dir="out", device="cpu", num_steps=10)
+    made = make_trainer_config(supervised, found)
+    assert type(made).__name__ == "SFTConfig"
+    assert (made.per_device_train_batch_size, made.max_steps) == (3, 10)
+    assert made.learning_rate == 2e-4
+    assert "num_generations" not in found
+
+
+def test_options_of_another_trainer_are_refused() -> None:
+    supervised = load_config(overrides=["method=sft", "engine.options.num_iterations=2"])
+    with pytest.raises(ConfigError, match=r"trl\.SFTConfig has no such field"):
+        trainer_arguments(supervised, output_dir="out", device="cpu", num_steps=10)

@@ -9,8 +9,9 @@ import vl_convert
 from audit_sample import ATTACKS, attack_check, sample_audit
 from rlsr.audit.result import Audit
 from rlsr.audit.thresholds import DAMAGE, NONSENSE, Threshold
-from rlsr.report.audit_charts import Chart, attacks_chart, worst_attack
+from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
+from rlsr.report.vega import Chart
 
 NAN = float("nan")
 

@@ -19,7 +19,7 @@ import rlsr
 from audit_sample import ATTACKS, attack_check, sample_audit, with_texts
 from rlsr.audit.result import Audit, Verdict
 from rlsr.errors import MissingPackageError, RunError
-from rlsr.report import audit_page as module
+from rlsr.report import page as module
 from rlsr.report import write_audit_page
 from rlsr.report.audit_page import audit_page
 

@@ -47,15 +47,15 @@ def code_of(card: str) -> str:
 def test_the_card_lies_beside_the_model_and_loads_it_by_its_directory(tmp_path: Path) -> None:
     directory = tmp_path / "final"
     directory.mkdir()
-    file = write_model_card(directory, config(), CHANGES)
+    file = write_model_card(directory, config(), CHANGES, 10)
     assert file == directory / "README.md"
-    assert file.read_text(encoding="utf-8") == model_card("final", config(), CHANGES)
+    assert file.read_text(encoding="utf-8") == model_card("final", config(), CHANGES, 10)
 
 
 def test_adapters_and_whole_models_are_loaded_in_their_own_way() -> None:
     adapter, whole = (
-        model_card("out", config(), []),
-        model_card("out", config("model.lora=null"), []),
+        model_card("out", config(), [], 10),
+        model_card("out", config("model.lora=null"), [], 10),
     )
     assert front_matter(adapter)["library_name"] == "peft"
     assert 'AutoPeftModelForCausalLM.from_pretrained("out")' in adapter
@@ -69,8 +69,11 @@ def test_adapters_and_whole_models_are_loaded_in_their_own_way() -> None:
 
 
 def test_the_base_model_is_named_where_the_hub_knows_it() -> None:
-    assert front_matter(model_card("out", config("model=org/base"), []))["base_model"] == "org/base"
-    assert "base_model" not in front_matter(model_card("out", config(), []))
+    assert (
+        front_matter(model_card("out", config("model=org/base"), [], 10))["base_model"]
+        == "org/base"
+    )
+    assert "base_model" not in front_matter(model_card("out", config(), [], 10))
 
 
 def test_the_card_says_how_the_model_was_trained() -> None:
@@ -82,26 +85,29 @@ def test_the_card_says_how_the_model_was_trained() -> None:
             "training.learning_rate=3e-5",
         ),
         [],
+        120,
     )  # fmt: skip
     assert "# org/base after RLSR\n" in card
     for fact in (
         f"rlsr {rlsr.__version__}",
-        "5 responses to each of 7 prompts a step, 123 steps",
+        "on mine.jsonl",
+        "5 responses to each prompt",
+        "120 steps of 7 prompts",
         "similarity (blend, org/encoder)",
-        "the references of mine.jsonl",
-        "learning rate 3e-05, KL coefficient 0.25",
+        "learning rate 3e-05",
+        "KL coefficient 0.25",
     ):
         assert fact in card
 
 
 def test_the_card_names_the_subset_that_was_learned_from() -> None:
-    card = model_card("out", config("method.update_subset=3"), [])
-    assert "GRPO on the 3 responses of each prompt whose rewards vary most (learning rate" in card
-    assert "GRPO (learning rate" in model_card("out", config(), [])
+    card = model_card("out", config("method.update_subset=3"), [], 10)
+    assert "GRPO on the 3 whose rewards vary most (KL" in card
+    assert "GRPO (KL" in model_card("out", config(), [], 10)
 
 
 def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
-    card = model_card("out", config("evaluation.confidence=0.9"), CHANGES)
+    card = model_card("out", config("evaluation.confidence=0.9"), CHANGES, 10)
     assert (
         "Greedy responses to 64 prompts that were not trained on; 90% bootstrap intervals" in card
     )
@@ -114,12 +120,29 @@ def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
 
 
 def test_without_an_evaluation_the_card_says_so() -> None:
-    card = model_card("out", config(), [])
+    card = model_card("out", config(), [], 10)
     assert "No held-out evaluation was made." in card
     assert "|" not in card
 
 
 @pytest.mark.parametrize(("confidence", "text"), [("0.975", "97.5%"), ("0.995", "99.5%")])
 def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -> None:
-    card = model_card("out", config(f"evaluation.confidence={confidence}"), CHANGES)
+    card = model_card("out", config(f"evaluation.confidence={confidence}"), CHANGES, 10)
     assert f"{text} bootstrap intervals" in card
+
+
+@pytest.mark.parametrize(
+    ("method", "title", "tag", "words"),
+    [
+        ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
+        ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
+        ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),
+        ("pear", "PEAR (arXiv 2602.01058)", "sft", "weighted as in PEAR"),
+        ("dpo", "DPO", "dpo", "DPO (beta 0.1)"),
+    ],
+)
+def test_every_method_has_its_words(method: str, title: str, tag: str, words: str) -> None:
+    card = model_card("out", config("model=org/base", f"method={method}"), [], 10)
+    assert f"# org/base after {title}\n" in card
+    assert front_matter(card)["tags"] == ["rlsr", tag]
+    assert words in card

@@ -4,14 +4,21 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 
+from rlsr.config.run import RunConfig
 from rlsr.engines.observer import TrainingObserver
-from rlsr.engines.trl.rollout import RewardFunction, sample_rows
-from rlsr.engines.trl.trainer import RlsrTrainer, take_phase_seconds
+from rlsr.engines.stopping import (
+    HELDOUT_REWARD,
+    measures_heldout,
+    share_of_budget,
+    stop_reason,
+)
+from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
 from rlsr.errors import EngineError
 from rlsr.runs import RunDirectory
 
@@ -30,35 +37,40 @@ TRL_NAMES = {
 }
 """TRL's names of the numbers that are kept, and ours."""
 
-OUR_HEADS = ("reward/", "advantage/", "length/")
+OUR_HEADS = ("reward/", "advantage/", "length/", "optim/", "preference/")
 """Numbers that came from us in the first place keep their names."""
 
 
 class StepRecorder(TrainerCallback):
-    """Writes ``metrics.jsonl`` and ``samples/``, and tells the observer.
+    """Writes ``metrics.jsonl`` and ``samples/``, tells the observer, and ends training where a rule says so.
 
     Args:
         run: Where to.
-        reward: Knows the last rollout.
+        config: The resolved config.
         observer: Who watches.
-        num_sample_groups: Prompts of a step whose responses are written.
+        measure_heldout: Measures the reward of a policy on prompts that are not trained on; None where no rule asks for it.
     """
 
     def __init__(
         self,
         run: RunDirectory,
-        reward: RewardFunction,
+        config: RunConfig,
         observer: TrainingObserver,
-        num_sample_groups: int,
+        measure_heldout: Callable[[Any], float] | None = None,
     ) -> None:
         self._run = run
-        self._reward = reward
+        self._config = config
         self._observer = observer
-        self._num_sample_groups = num_sample_groups
+        self._measure_heldout = measure_heldout
         self._started = 0.0
         self._step_seconds = 0.0
+        self._rows: list[dict[str, Any]] = []
         # Set once the trainer exists; TRL wants its callbacks before that.
-        self.trainer: RlsrTrainer | None = None
+        self.trainer: HostOverrides | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Read what a run that is resumed has behind it."""
+        self._rows = [row for row in self._run.read_metrics() if row["step"] <= state.global_step]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock."""
@@ -76,31 +88,33 @@ class StepRecorder(TrainerCallback):
             return
         trainer = self.trainer
         assert trainer is not None, "the trainer is set before it trains"
-        assert trainer.group_advantages is not None, "a step begins with a rollout"
         step = int(state.global_step)
         _check_finite(step, logs)
-        metrics = self._metrics(logs, take_phase_seconds(trainer, PHASES))
-        self._run.append_metrics({"step": step, **metrics})
-        if self._num_sample_groups:
-            self._run.write_samples(
-                step,
-                sample_rows(
-                    self._reward.last,
-                    trainer.group_advantages,
-                    trainer.num_generations,
-                    self._num_sample_groups,
-                ),
-            )
-        self._observer.on_step(step, int(state.max_steps), metrics)
+        metrics = self._metrics(logs, trainer)
+        if self._measure_heldout is not None and measures_heldout(step, self._config):
+            started = time.perf_counter()
+            metrics[HELDOUT_REWARD] = self._measure_heldout(trainer.model)
+            metrics["time/heldout"] = time.perf_counter() - started
+        self._rows.append({"step": step, **metrics})
+        self._run.append_metrics(self._rows[-1])
+        samples = trainer.sample_rows(self._config.training.sample_groups)
+        if samples:
+            self._run.write_samples(step, samples)
+        share = share_of_budget(self._rows, self._config.training)
+        self._observer.on_step(step, int(state.max_steps), {**metrics, "budget/share": share})
+        if stop_reason(self._rows, self._config) is not None:
+            control.should_training_stop = control.should_save = True
 
-    def _metrics(self, logs: dict[str, Any], phases: dict[str, float]) -> dict[str, float | None]:
+    def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
         renamed = {TRL_NAMES[name]: logs[name] for name in TRL_NAMES if name in logs}
         ours = {name: value for name, value in logs.items() if name.startswith(OUR_HEADS)}
+        phases = take_phase_seconds(trainer, PHASES)
         seconds = self._step_seconds
         update = max(seconds - sum(phases.values()), 0.0)
-        generated = sum(self._reward.last.num_tokens)
+        tokens = trainer.num_step_tokens
         measured = {
-            "tokens/per_second": generated / seconds if seconds > 0 else math.nan,
+            "tokens/trained": trainer.num_trained_tokens,
+            "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
             "time/step": seconds,
             **{f"time/{phase}": value for phase, value in phases.items()},
             "time/update": update,

@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 
+from rlsr.engines.trl.starting_point import REFERENCE
+
 
 @contextmanager
 def reference_policy(model: Any, reference: Any | None) -> Iterator[Any]:
-    """Give the policy before training: a model of its own, or the policy without its adapters.
+    """Give the policy before training: a model of its own, or the policy without its adapters or with their copy.
 
     TRL switches adapters off by a method that first takes stock of all of them, which takes as long as a quarter of
     the pass itself on a small policy.
@@ -23,6 +25,14 @@ def reference_policy(model: Any, reference: Any | None) -> Iterator[Any]:
     """
     if reference is not None:
         yield reference
+        return
+    if REFERENCE in model.peft_config:
+        trained = model.active_adapter
+        model.base_model.set_adapter(REFERENCE)
+        try:
+            yield model
+        finally:
+            model.base_model.set_adapter(trained)
         return
     model.base_model.disable_adapter_layers()
     try:

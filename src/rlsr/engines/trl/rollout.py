@@ -23,6 +23,15 @@ FLAGS = {
 }
 """Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
 
+QUANTILES = {
+    "reward/p05": 0.05,
+    "reward/p25": 0.25,
+    "reward/p50": 0.5,
+    "reward/p75": 0.75,
+    "reward/p95": 0.95,
+}
+"""Quantiles of the rewards of a step that are logged."""
+
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
 ``completion`` before a reward sees them; this one it hands on."""
@@ -121,10 +130,19 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
             for name, metric in FLAGS.items()
             if name in components
         },
+        **_quantiles(rollout.result.scores),
         "reward/num_unscored": float(rollout.result.num_unscored),
         "length/response": float(np.mean([len(response) for response in rollout.responses])),
         "length/reference": float(np.mean(references)),
     }
+
+
+def _quantiles(scores: Scores) -> dict[str, float]:
+    """Say how the rewards of a step are spread, for a chart of their distribution over time."""
+    scored = scores[~np.isnan(scores)]
+    if not scored.size:
+        return {name: float("nan") for name in QUANTILES}
+    return {name: float(np.quantile(scored, share)) for name, share in QUANTILES.items()}
 
 
 def _mean_of_scored(values: Scores) -> float:

@@ -2,8 +2,11 @@
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 from typing import Any
 
+from rlsr.config.method import RlsrMethod
+from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError, EngineError
 from rlsr.models import Device
@@ -14,11 +17,14 @@ _MANAGED = (
     "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
 )  # fmt: skip
 
+CONFIGS = {"rlsr": "GRPOConfig", "dpo": "DPOConfig"}
+"""TRL's config class of a method, where it is not supervised."""
 
-def grpo_arguments(
+
+def shared_arguments(
     config: RunConfig, *, output_dir: str, device: Device, num_steps: int
 ) -> dict[str, Any]:
-    """Write our config in TRL's terms.
+    """Write what every trainer wants to know in TRL's terms.
 
     Args:
         config: The resolved config.
@@ -27,13 +33,10 @@ def grpo_arguments(
         num_steps: Optimiser steps of the run.
 
     Returns:
-        Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
-
-    Raises:
-        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+        Keyword arguments of ``trl.GRPOConfig``, ``trl.SFTConfig`` and ``trl.DPOConfig``.
     """
-    method, training = config.method, config.training
-    ours: dict[str, Any] = {
+    training = config.training
+    return {
         "output_dir": output_dir,
         "use_cpu": device == "cpu",
         # No autocast: bfloat16 weights compute in bfloat16 without it, and with it every pass would cast all weights
@@ -41,23 +44,9 @@ def grpo_arguments(
         "bf16": False,
         "seed": config.seed,
         "max_steps": num_steps,
-        # One rollout, one update: every step is on-policy and needs no old log-probabilities. The trainer gets a rollout
-        # whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
-        "per_device_train_batch_size": training.prompts_per_step * method.num_generations,
+        # The trainer gets a step whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
+        "per_device_train_batch_size": training.prompts_per_step,
         "gradient_accumulation_steps": 1,
-        "num_iterations": 1,
-        "num_generations": method.num_generations,
-        "max_completion_length": method.max_response_tokens,
-        "temperature": method.temperature,
-        "top_p": method.top_p,
-        "top_k": 0,
-        "beta": method.kl_coefficient,
-        # The KL term times the probability ratio: its value is the same, its gradient that of the reverse KL.
-        "use_bias_correction_kl": True,
-        "epsilon": method.clip,
-        "loss_type": "dapo" if method.loss_average == "token" else "grpo",
-        # Advantages are ours (rlsr.methods); TRL's are replaced.
-        "scale_rewards": "none",
         "learning_rate": config.learning_rate,
         "weight_decay": training.weight_decay,
         "adam_beta1": training.adam_betas[0],
@@ -74,29 +63,170 @@ def grpo_arguments(
         "remove_unused_columns": False,
         "trust_remote_code": config.model.trust_remote_code,
     }
+
+
+def grpo_arguments(
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+) -> dict[str, Any]:
+    """Write a config of the method rlsr in TRL's terms.
+
+    Args:
+        config: The resolved config.
+        output_dir: Where checkpoints go.
+        device: The run's device.
+        num_steps: Optimiser steps of the run.
+
+    Returns:
+        Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
+    from trl import GRPOConfig
+
+    method = config.method
+    assert isinstance(method, RlsrMethod), "other methods have other trainers"
+    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours |= {
+        # One rollout, one update: every step is on-policy and needs no old log-probabilities.
+        "per_device_train_batch_size": config.training.prompts_per_step * method.num_generations,
+        "num_iterations": 1,
+        "num_generations": method.num_generations,
+        "max_completion_length": method.max_response_tokens,
+        "temperature": method.temperature,
+        "top_p": method.top_p,
+        "top_k": 0,
+        "beta": method.kl_coefficient,
+        # The KL term times the probability ratio: its value is the same, its gradient that of the reverse KL.
+        "use_bias_correction_kl": True,
+        "epsilon": method.clip,
+        "loss_type": "dapo" if method.loss_average == "token" else "grpo",
+        # Advantages are ours (rlsr.methods); TRL's are replaced.
+        "scale_rewards": "none",
+    }
     if config.model.revision is not None:
         # The reference policy is loaded by TRL and must be of the same revision.
         ours["model_init_kwargs"] = {"revision": config.model.revision}
-    _check_options(config.engine.options, ours)
-    return {**ours, **config.engine.options}
+    return with_options(ours, config.engine.options, GRPOConfig)
 
 
-def make_grpo_config(arguments: dict[str, Any]) -> Any:
-    """Build TRL's config.
+def sft_arguments(
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+) -> dict[str, Any]:
+    """Write a config of a supervised method in TRL's terms.
 
     Args:
-        arguments: What ``grpo_arguments`` returned.
+        config: The resolved config.
+        output_dir: Where checkpoints go.
+        device: The run's device.
+        num_steps: Optimiser steps of the run.
 
     Returns:
-        A ``trl.GRPOConfig``.
+        Keyword arguments of ``trl.SFTConfig``, the user's ``engine.options`` among them.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
+    from trl import SFTConfig
+
+    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours |= {
+        # Prompts and references are encoded by us, in the form in which rollouts and evaluation ask the policy.
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "completion_only_loss": True,
+        "max_length": None,
+        # The loss is ours (rlsr.methods.token_weights), and nothing is padded to be packed.
+        "loss_type": "nll",
+        "packing": False,
+        "padding_free": False,
+    }
+    return with_options(ours, config.engine.options, SFTConfig)
+
+
+def dpo_arguments(
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+) -> dict[str, Any]:
+    """Write a config of the method dpo in TRL's terms.
+
+    Args:
+        config: The resolved config.
+        output_dir: Where checkpoints go.
+        device: The run's device.
+        num_steps: Optimiser steps of the run.
+
+    Returns:
+        Keyword arguments of ``trl.DPOConfig``, the user's ``engine.options`` among them.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
+    from trl import DPOConfig
+
+    method = config.method
+    assert isinstance(method, DpoMethod), "other methods have other trainers"
+    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours |= {
+        # The loss is ours (rlsr.methods.dpo): what would change TRL's would have no effect.
+        "beta": method.beta,
+        "loss_type": ["sigmoid"],
+        "loss_weights": None,
+        "label_smoothing": 0.0,
+        "ld_alpha": None,
+        "f_divergence_type": "reverse_kl",
+        "f_alpha_divergence_coef": 0.5,
+        "use_weighting": False,
+        "discopop_tau": 0.05,
+        # Answers are cut when they are encoded.
+        "max_length": None,
+        # The reference policy is asked in every step, in the passes of the policy.
+        "precompute_ref_log_probs": False,
+        "sync_ref_model": False,
+        # model.lora.dropout has its effect in every method.
+        "disable_dropout": False,
+        "padding_free": False,
+    }
+    return with_options(ours, config.engine.options, DPOConfig)
+
+
+ARGUMENTS: dict[str, Callable[..., dict[str, Any]]] = {"rlsr": grpo_arguments, "dpo": dpo_arguments}
+"""How the config of a method is written in TRL's terms, where it is not supervised."""
+
+
+def trainer_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
+    """Write a config of any method in TRL's terms.
+
+    Args:
+        config: The resolved config.
+        **place: ``output_dir``, ``device`` and ``num_steps``, as for ``grpo_arguments``.
+
+    Returns:
+        Keyword arguments of the config of the method's trainer.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
+    arguments: Callable[..., dict[str, Any]] = ARGUMENTS.get(config.method.type, sft_arguments)
+    return arguments(config, **place)
+
+
+def make_trainer_config(config: RunConfig, arguments: dict[str, Any]) -> Any:
+    """Build TRL's config of the trainer of a method.
+
+    Args:
+        config: The resolved config.
+        arguments: What ``trainer_arguments`` returned.
+
+    Returns:
+        A ``trl.GRPOConfig``, ``trl.SFTConfig`` or ``trl.DPOConfig``.
 
     Raises:
         ConfigError: TRL refuses a value.
     """
-    from trl import GRPOConfig
+    import trl
 
+    kind: Any = getattr(trl, CONFIGS.get(config.method.type, "SFTConfig"))
     try:
-        return GRPOConfig(**arguments)
+        return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"engine.options: TRL refuses them: {error}") from error
 
@@ -122,11 +252,22 @@ def check_processes(num_processes: int, world_size: int) -> None:
         )
 
 
-def _check_options(options: dict[str, Any], ours: dict[str, Any]) -> None:
-    from trl import GRPOConfig
+def with_options(ours: dict[str, Any], options: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """Add the user's options for a trainer of TRL.
 
+    Args:
+        ours: The fields that we set.
+        options: The config's ``engine.options``.
+        kind: TRL's config class.
+
+    Returns:
+        All fields.
+
+    Raises:
+        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+    """
     managed = {*ours, *_MANAGED}
-    known = {field.name for field in dataclasses.fields(GRPOConfig) if field.init}
+    known = {field.name for field in dataclasses.fields(kind) if field.init}
     for name in options:
         if name in managed:
             raise ConfigError(
@@ -135,4 +276,5 @@ def _check_options(options: dict[str, Any], ours: dict[str, Any]) -> None:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"engine.options.{name}: trl.GRPOConfig has no such field{hint}")
+            raise ConfigError(f"engine.options.{name}: trl.{kind.__name__} has no such field{hint}")
+    return {**ours, **options}

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,23 @@ from transformers.trainer_utils import set_seed
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.engines.observer import TrainingObserver
+from rlsr.engines.stopping import stop_reason
 from rlsr.engines.trl.callbacks import StepRecorder
+from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
+from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
+from rlsr.engines.trl.preference import PreferenceTrainer
+from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
-from rlsr.engines.trl.settings import check_processes, grpo_arguments, make_grpo_config
+from rlsr.engines.trl.settings import check_processes, make_trainer_config, trainer_arguments
+from rlsr.engines.trl.starting_point import (
+    forget_reference,
+    frozen_reference,
+    has_adapters,
+    prepare_weights,
+    settle_copy_of_adapters,
+)
+from rlsr.engines.trl.supervised import SupervisedTrainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.models import Device, Policy, as_chat
 from rlsr.rewards import Reward
@@ -47,6 +60,8 @@ class TrainingJob:
     """Tokens of one forward and backward pass."""
     rows_at_a_time: int | None = None
     """Responses written side by side in a rollout, where memory sets a limit."""
+    measure_heldout: Callable[[Any], float] | None = None
+    """Measures the reward of a policy on prompts that are not trained on, for a stopping rule that asks for it."""
 
 
 def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Policy:
@@ -67,11 +82,22 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Poli
     trainer = make_trainer(job, observer)
     check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
     checkpoint = newest_complete_checkpoint(job.run.checkpoints) if resume else None
-    trainer.train(resume_from_checkpoint=checkpoint)
+    if checkpoint is not None and _came_to_its_end(job, checkpoint):
+        trainer._load_from_checkpoint(checkpoint)
+    else:
+        trainer.train(resume_from_checkpoint=checkpoint)
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    forget_reference(model)
     trained = replace(job.policy, model=model.eval(), source=str(job.run.final))
     save_policy(trained, job.run.final)
     return trained
+
+
+def _came_to_its_end(job: TrainingJob, checkpoint: str) -> bool:
+    """Say whether a rule had ended training at a checkpoint; the trainer would take one more step to find out."""
+    step = _step_of(Path(checkpoint))
+    rows = [row for row in job.run.read_metrics() if row["step"] <= step]
+    return stop_reason(rows, job.config) is not None
 
 
 def newest_complete_checkpoint(directory: Path) -> str | None:
@@ -89,7 +115,11 @@ def newest_complete_checkpoint(directory: Path) -> str | None:
     found = [path for path in directory.glob("checkpoint-*") if _is_complete(path)]
     if not found:
         return None
-    return str(max(found, key=lambda path: int(path.name.removeprefix("checkpoint-"))))
+    return str(max(found, key=_step_of))
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-"))
 
 
 def _is_complete(checkpoint: Path) -> bool:
@@ -115,7 +145,7 @@ def save_policy(policy: Policy, directory: Path) -> None:
     policy.model.generation_config = neutral
 
 
-def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
+def make_trainer(job: TrainingJob, observer: TrainingObserver) -> HostOverrides:
     """Put the trainer of a job together, ready to train.
 
     Args:
@@ -126,34 +156,27 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
         The trainer.
     """
     config, policy = job.config, job.policy
-    arguments = make_grpo_config(
-        grpo_arguments(
-            config,
-            output_dir=str(job.run.checkpoints),
-            device=job.device,
-            num_steps=job.num_steps,
-        )
-    )
     # New adapters start from random numbers.
     set_seed(config.seed)
-    model = policy.model if config.model.lora is None else _with_adapters(config, policy.model)
-    reward_function = RewardFunction(job.reward, job.records)
-    recorder = StepRecorder(job.run, reward_function, observer, config.training.sample_groups)
-    trainer = RlsrTrainer(
-        config=config,
-        max_tokens=job.tokens_per_pass,
-        rows_at_a_time=job.rows_at_a_time,
-        model=model,
-        args=arguments,
-        reward_funcs=[reward_function],
-        train_dataset=as_dataset(job.records),
-        processing_class=policy.tokenizer,
-        callbacks=[recorder],
-    )
+    recorder = StepRecorder(job.run, config, observer, job.measure_heldout)
+    parts: dict[str, Any] = {
+        "config": config,
+        "max_tokens": job.tokens_per_pass,
+        "model": prepare_weights(config, policy.model),
+        "args": make_trainer_config(
+            config,
+            trainer_arguments(
+                config,
+                output_dir=str(job.run.checkpoints),
+                device=job.device,
+                num_steps=job.num_steps,
+            ),
+        ),
+        "processing_class": policy.tokenizer,
+        "callbacks": [recorder],
+    }
+    trainer = _TRAINERS.get(config.method.type, _supervised_trainer)(job, parts)
     recorder.trainer = trainer
-    if config.model.lora is not None and "ref" in model.peft_config:
-        # TRL's copy of the new adapters would be saved with them; our reference is the policy without adapters.
-        model.delete_adapter("ref")
     if policy.model.dtype == torch.bfloat16:
         # Not the optimiser itself: a resumed run gets its adapters' weights, as new tensors, before it makes it.
         trainer.optimizer_cls_and_kwargs = (
@@ -163,6 +186,52 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> RlsrTrainer:
     # It prints every number of every step; the recorder and the observer have them.
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _rlsr_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
+    trainer = RlsrTrainer(
+        reward_function=RewardFunction(job.reward, job.records),
+        rows_at_a_time=job.rows_at_a_time,
+        train_dataset=as_dataset(job.records),
+        **parts,
+    )
+    settle_copy_of_adapters(trainer.model)
+    return trainer
+
+
+def _supervised_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
+    limit = job.config.method.max_response_tokens
+    assert limit is not None, "resolved by the plan"
+    tokenizer = job.policy.tokenizer
+    return SupervisedTrainer(
+        reference=frozen_reference(job.config, parts["model"]),
+        train_dataset=as_reference_dataset(job.records, tokenizer, max_response_tokens=limit),
+        data_collator=PromptResponseCollator(tokenizer.pad_token_id),
+        **parts,
+    )
+
+
+def _preference_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
+    limit = job.config.method.max_response_tokens
+    assert limit is not None, "resolved by the plan"
+    tokenizer = job.policy.tokenizer
+    model = parts["model"]
+    trainer = PreferenceTrainer(
+        # Where adapters are trained, TRL makes the copy of those that were trained before.
+        ref_model=None if has_adapters(model) else frozen_reference(job.config, model),
+        train_dataset=as_pair_dataset(job.records, tokenizer, max_response_tokens=limit),
+        data_collator=PairCollator(tokenizer.pad_token_id),
+        **parts,
+    )
+    settle_copy_of_adapters(trainer.model)
+    return trainer
+
+
+_TRAINERS: dict[str, Callable[[TrainingJob, dict[str, Any]], HostOverrides]] = {
+    "rlsr": _rlsr_trainer,
+    "dpo": _preference_trainer,
+}
+"""Who makes the trainer of a method that is not supervised."""
 
 
 def as_dataset(records: Sequence[PromptRecord]) -> Dataset:
@@ -179,23 +248,4 @@ def as_dataset(records: Sequence[PromptRecord]) -> Dataset:
             {"prompt": as_chat(record.messages), RECORD_COLUMN: row}
             for row, record in enumerate(records)
         ]
-    )
-
-
-def _with_adapters(config: RunConfig, model: Any) -> Any:
-    from peft import LoraConfig, get_peft_model
-
-    lora = config.model.lora
-    assert lora is not None, "only called with adapters"
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
-        # In the type of the other weights, so that nothing is cast in every layer; the optimiser has float32 copies.
-        autocast_adapter_dtype=False,
     )

@@ -2,47 +2,37 @@
 
 Each override has a contract test in tests/invariant/test_trl_contracts.py that fails when TRL changes under it:
 
-- ``_get_train_sampler``: an order of prompts that a resumed run continues exactly;
 - ``_generate``: takes the time;
 - ``_generate_single_turn``: rollouts by groups;
 - ``_calculate_rewards``: keeps the scores, takes the time;
 - ``_generate_and_score_completions``: advantages with a floor, a subset of each group, groups without signal left out,
   the reference policy asked about the rest alone;
 - ``_get_per_token_logps_and_entropies``: passes by groups, or the plain way on a CPU;
-- ``compute_loss``: a rollout's update in passes of like size without needless padding;
-- ``_load_from_checkpoint``: adapters keep the type that they are trained in;
-- ``create_scheduler``: a learning rate that is never 0;
-- ``create_model_card``: ours is written once, at the end.
+- ``compute_loss``: a rollout's update in passes of like size without needless padding.
+
+What all trainers share is in ``rlsr.engines.trl.host``.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from trl import GRPOTrainer
 
+from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
+from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import read_responses, take_rows
-from rlsr.engines.trl.passes import (
-    micro_batches,
-    score_responses,
-    takes_groups,
-    whole_groups,
-)
+from rlsr.engines.trl.passes import micro_batches, score_responses, whole_groups
 from rlsr.engines.trl.reference import put_rows, reference_policy, rows_with_tokens
-from rlsr.engines.trl.sampler import PromptSampler
-from rlsr.engines.trl.schedule import rate_factor
-from rlsr.forward.attention import attention_by_plan
+from rlsr.engines.trl.rollout import RewardFunction, sample_rows
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
 from rlsr.methods import GroupAdvantages, group_advantages, max_variance_subset
 
-Result = TypeVar("Result")
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -62,14 +52,14 @@ SAMPLING_OPTIONS = (
 """Options of TRL that choose or change its own way to generate; with one of them the rollout is TRL's."""
 
 
-class RlsrTrainer(GRPOTrainer):
+class RlsrTrainer(HostOverrides, GRPOTrainer):
     """TRL's GRPO with the advantages of ``rlsr.methods``.
 
     Args:
-        config: The resolved config.
-        max_tokens: Tokens of one forward and backward pass.
+        config: The resolved config, of the method rlsr.
+        reward_function: Scores rollouts.
         rows_at_a_time: Responses written side by side in a rollout; None is all.
-        **kwargs: As for ``trl.GRPOTrainer``.
+        **kwargs: As for ``HostOverrides`` and ``trl.GRPOTrainer``.
     """
 
     # Set by the trainers that this one extends.
@@ -77,33 +67,58 @@ class RlsrTrainer(GRPOTrainer):
     current_gradient_accumulation_steps: int
 
     def __init__(
-        self, *, config: RunConfig, max_tokens: int, rows_at_a_time: int | None, **kwargs: Any
+        self,
+        *,
+        config: RunConfig,
+        reward_function: RewardFunction,
+        rows_at_a_time: int | None,
+        **kwargs: Any,
     ) -> None:
+        assert isinstance(config.method, RlsrMethod), "this trainer is of one method"
         self._method = config.method
-        self._training = config.training
-        self._max_tokens = max_tokens
+        self._reward_function = reward_function
         self._rows_at_a_time = rows_at_a_time
         self._scores: torch.Tensor | None = None
         self.group_advantages: GroupAdvantages | None = None
-        self.phase_seconds: dict[str, float] = {}
-        super().__init__(**kwargs)
-        groups_fit = takes_groups(config.engine, self.model)
-        self._rollout_by_groups = groups_fit and not samples_otherwise(self.args)
+        super().__init__(config=config, reward_funcs=[reward_function], **kwargs)
+        self._rollout_by_groups = self.by_groups and not samples_otherwise(self.args)
         # An entropy bonus and the loss of a mixture of experts need TRL's own pass.
-        self.by_groups = groups_fit and not (self._entropy_bonus_enabled or self.aux_loss_enabled)
+        if self._entropy_bonus_enabled or self.aux_loss_enabled:
+            self.by_groups = False
 
-    def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
-        return PromptSampler(
-            len(self.train_dataset if dataset is None else dataset),
-            prompts_per_step=self._training.prompts_per_step,
-            num_generations=self.num_generations,
-            num_steps=self.args.max_steps,
-            repeats=self.num_iterations * self.args.steps_per_generation,
-            seed=self.args.seed,
+    @property
+    def rows_per_prompt(self) -> int:
+        """How often a prompt stands in the trainer's batch: once for each of its responses."""
+        return int(self.num_generations)
+
+    @property
+    def batches_per_step(self) -> int:
+        """How often TRL asks for the batch of a step; it generates at the first and reuses the others."""
+        return int(self.num_iterations * self.args.steps_per_generation)
+
+    @property
+    def num_step_tokens(self) -> int:
+        """Tokens that were sampled for the last step."""
+        return sum(self._reward_function.last.num_tokens)
+
+    def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
+        """List responses of the last rollout for a file that people read.
+
+        Args:
+            num_groups: How many prompts to list.
+
+        Returns:
+            One JSON-ready row a response.
+        """
+        if num_groups == 0:
+            return []
+        assert self.group_advantages is not None, "a step begins with a rollout"
+        return sample_rows(
+            self._reward_function.last, self.group_advantages, self.num_generations, num_groups
         )
 
     def _generate(self, prompts: list[Any]) -> Any:
-        return self._timed("generate", lambda: super(RlsrTrainer, self)._generate(prompts))
+        return self.timed("generate", lambda: super(RlsrTrainer, self)._generate(prompts))
 
     def _generate_single_turn(
         self,
@@ -131,7 +146,7 @@ class RlsrTrainer(GRPOTrainer):
         return [response for group in groups for response in group], None
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        self._scores = self._timed(
+        self._scores = self.timed(
             "reward", lambda: super(RlsrTrainer, self)._calculate_rewards(*args, **kwargs)
         )
         return self._scores
@@ -150,7 +165,7 @@ class RlsrTrainer(GRPOTrainer):
         self._use_advantages(output, self.group_advantages, selected)
         self._log_advantages(self.group_advantages, selected, self._compare(rewards).group_std)
         if self.beta:
-            output["ref_per_token_logps"] = self._timed(
+            output["ref_per_token_logps"] = self.timed(
                 "reference", lambda: self._reference_log_probs(output)
             )
         return output
@@ -276,36 +291,29 @@ class RlsrTrainer(GRPOTrainer):
         mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
         rows = read_responses(ids, mask, inputs["completion_ids"].size(1))
         parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
-        if not parts:
-            # Nothing is left to learn: the gradient is 0, and the weights move by momentum alone.
-            for weight in model.parameters():
-                if weight.requires_grad:
-                    weight.grad = torch.zeros_like(weight)
         metrics = self._metrics["train"]
         logged = {name: len(metrics[name]) for name in PASS_METRICS}
-        total = torch.zeros((), device=ids.device)
-        # Gradient checkpointing runs layers again in the backward pass.
-        with (
-            attention_by_plan(model) if self.by_groups else nullcontext(),
-            self._passes_of_a_step(len(parts)),
-        ):
-            for part in parts:
-                # TRL adapts an adaptive entropy bonus where gradients are complete.
-                self.accelerator.sync_gradients = part is parts[-1]
-                loss = super().compute_loss(model, take_rows(inputs, part), return_outputs)
-                if self.loss_type == "grpo":
-                    # A mean over the responses of the pass; its weight is their share of those of a process.
-                    num_responses = int(inputs[NUM_RESPONSES]) / self.accelerator.num_processes
-                    loss = loss * (len(parts) * len(part) / num_responses)
-                self.accelerator.backward(loss)
-                total += loss.detach()
+        self.num_trained_tokens = sum(rows.response_lengths)
+
+        def loss_of(part: list[int]) -> torch.Tensor:
+            loss: torch.Tensor = super(RlsrTrainer, self).compute_loss(
+                model, take_rows(inputs, part), return_outputs
+            )
+            if self.loss_type == "grpo":
+                # A mean over the responses of the pass; its weight is their share of those of a process.
+                num_responses = int(inputs[NUM_RESPONSES]) / self.accelerator.num_processes
+                loss = loss * (len(parts) * len(part) / num_responses)
+            return loss
+
+        with self._passes_of_a_step(len(parts)):
+            total = self.backward_by_parts(model, parts, loss_of, ids.device)
         lengths = rows.response_lengths
         weights = [float(sum(lengths[row] for row in part)) for part in parts]
         for name in PASS_METRICS:
             values = metrics[name][logged[name] :]
             if len(values) == len(weights) > 0:
                 metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
-        return total.requires_grad_()
+        return total
 
     @contextmanager
     def _passes_of_a_step(self, number: int) -> Iterator[None]:
@@ -316,43 +324,6 @@ class RlsrTrainer(GRPOTrainer):
             yield
         finally:
             self.current_gradient_accumulation_steps, self.args.steps_per_generation = before
-
-    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        types = {name: weight.dtype for name, weight in self.model.named_parameters()}
-        super()._load_from_checkpoint(*args, **kwargs)
-        # PEFT makes adapters float32 when it loads them.
-        for name, weight in self.model.named_parameters():
-            weight.data = weight.data.to(types[name])
-
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Make the schedule of ``rlsr.engines.trl.schedule``.
-
-        Args:
-            num_training_steps: Steps of the run.
-            optimizer: Whose learning rate it sets; None is the trainer's own.
-
-        Returns:
-            The scheduler.
-        """
-        factor = partial(
-            rate_factor,
-            warmup_steps=self._training.warmup_steps,
-            num_steps=num_training_steps,
-            schedule=self._training.lr_schedule,
-        )
-        if getattr(self, "lr_scheduler", None) is None:
-            chosen = self.optimizer if optimizer is None else optimizer
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, factor)
-        return self.lr_scheduler
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write no card with every checkpoint; the run's own is written with the final model."""
-
-    def _timed(self, phase: str, function: Callable[[], Result]) -> Result:
-        started = time.perf_counter()
-        result = function()
-        self.phase_seconds[phase] = time.perf_counter() - started
-        return result
 
 
 def samples_otherwise(arguments: Any) -> bool:
@@ -366,18 +337,3 @@ def samples_otherwise(arguments: Any) -> bool:
     """
     chosen = any(getattr(arguments, option) for option in SAMPLING_OPTIONS)
     return chosen or arguments.repetition_penalty != 1.0
-
-
-def take_phase_seconds(trainer: RlsrTrainer, names: Sequence[str]) -> dict[str, float]:
-    """Read and clear the times of the last rollout.
-
-    Args:
-        trainer: The trainer.
-        names: Phases to read.
-
-    Returns:
-        Seconds by phase; 0 where a phase did not happen.
-    """
-    seconds = {name: trainer.phase_seconds.get(name, 0.0) for name in names}
-    trainer.phase_seconds = {}
-    return seconds

@@ -1,0 +1,127 @@
+"""``rlsr compare``: recipes side by side, after the same budget, on the same held-out prompts."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.comparison_table import amount_in_words, comparison_table, sentences
+from rlsr.config.experiment import load_experiment
+from rlsr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rlsr.config.training import TrainingConfig
+    from rlsr.evaluation.comparison_result import Comparison
+    from rlsr.pipeline.compare import ComparisonPlan
+
+
+def compare(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EXPERIMENT.yaml [KEY=VALUE]...",
+            help="The experiment, and settings such as budget.amount=60 or recipes.sft.training.learning_rate=1e-5.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The directory of the comparison, runs/NAME-DATE-TIME if not given; one that was interrupted goes on."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check everything and show what would be run; run nothing."),
+    ] = False,
+) -> None:
+    """Train recipes with the same budget and compare them on held-out prompts, with intervals over prompts and seeds."""
+    files, overrides = split_arguments(arguments)
+    if len(files) != 1:
+        raise ConfigError(
+            f"one experiment is compared at a time, got {len(files)} files; settings that recipes share go into its base"
+        )
+    experiment = load_experiment(files[0], overrides)
+    path = out or _default_path(files[0])
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    quieten_libraries()
+    from rlsr.pipeline.compare import plan_comparison, run_comparison
+
+    plan = plan_comparison(experiment)
+    _show_plan(console, plan)
+    if dry_run:
+        console.print("nothing was run or written")
+        return
+    console.print(f"directory: {path}\n", markup=False)
+    try:
+        comparison = run_comparison(plan, path, lambda line: console.print(line, markup=False))
+    except KeyboardInterrupt:
+        console.print(
+            f"\ninterrupted; `rlsr compare {' '.join(arguments)} --out {path}` goes on where it was",
+            markup=False,
+        )
+        raise typer.Exit(code=130) from None
+    _show(console, comparison, path)
+
+
+def _default_path(file: Path) -> Path:
+    return Path("runs") / f"{file.stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+
+def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
+    experiment = plan.experiment
+    budget, seeds = experiment.budget, experiment.seeds
+    trained = [recipe for recipe in plan.recipes if not recipe.is_untrained]
+    console.print(
+        f"{len(trained)} trained recipes x {len(seeds)} seeds, {plan.num_train} training and {plan.num_heldout} held-out "
+        f"prompts, {amount_in_words(budget.by, budget.amount)} for each run",
+        markup=False,
+    )
+    for recipe in plan.recipes:
+        settings = [
+            f"{stage.method.type} (learning rate {stage.training.learning_rate:g}, {_ending(stage.training)})"
+            for stage in recipe.stages
+        ]
+        what = "the policy before training" if recipe.is_untrained else ", then ".join(settings)
+        mark = "  (baseline)" if recipe.name == experiment.baseline_name else ""
+        console.print(f"  {recipe.name}: {what}{mark}", markup=False)
+    names = [
+        f"{metric.name} (in the reward)" if metric.in_reward else metric.name
+        for metric in plan.metrics
+    ]
+    console.print(f"  measured by {', '.join(names)}", markup=False)
+    if budget.by == "wall_clock":
+        hours = len(trained) * len(seeds) * budget.amount / 3600
+        console.print(
+            f"  {hours:.2g} hours of training steps in all; loading and the evaluations come on top",
+            markup=False,
+        )
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}", markup=False, style="yellow")
+
+
+def _ending(training: "TrainingConfig") -> str:
+    limits = [
+        amount_in_words(by, amount)
+        for by, amount in (
+            ("wall_clock", training.max_seconds),
+            ("tokens", training.max_tokens),
+        )
+        if amount is not None
+    ]
+    assert training.steps is not None, "resolved by the plan"
+    return limits[0] if limits else amount_in_words("steps", training.steps)
+
+
+def _show(console: Console, comparison: "Comparison", path: Path) -> None:
+    console.print()
+    console.print(comparison_table(comparison))
+    for sentence in sentences(comparison):
+        console.print(sentence, markup=False)
+    for note in comparison.notes:
+        console.print(f"note: {note}", markup=False, style="yellow")
+    console.print(f"\n{path / 'compare.json'}", markup=False)

@@ -1,0 +1,153 @@
+"""The table and the sentences of a comparison."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from rlsr.evaluation.labels import digits, label
+
+if TYPE_CHECKING:
+    from rlsr.evaluation import Estimate
+    from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison
+    from rlsr.evaluation.shared_metrics import SharedMetric
+
+MOST_METRICS = 3
+"""Columns of means; ``compare.json`` has all."""
+
+_ORDER = ("independent_similarity", "chrf", "bleu", "logic", "reward", "similarity")
+"""What shows most first, among the metrics that no reward has seen and then among the others."""
+
+
+def comparison_table(comparison: "Comparison") -> Table:
+    """Lay out a comparison, one row a recipe.
+
+    Args:
+        comparison: What was found.
+
+    Returns:
+        A table for the terminal.
+    """
+    metrics = main_metrics(comparison.metrics)
+    seeds = f"{len(comparison.seeds)} seed{'s' if len(comparison.seeds) > 1 else ''}"
+    table = Table(
+        title=(
+            f"{comparison.num_prompts} held-out prompts, {seeds}, after "
+            f"{amount_in_words(comparison.budget.by, comparison.budget.amount)} of training; "
+            f"means with {100 * comparison.confidence:g}% intervals"
+        ),
+        title_justify="left",
+        caption="* the reward has it, so that training on the reward was training on it"
+        if any(metric.in_reward for metric in metrics)
+        else None,
+        caption_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("recipe", no_wrap=True)
+    for metric in metrics:
+        table.add_column(_heading(metric), justify="right")
+    for title in ("steps", "seconds", "GB"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for recipe in comparison.recipes:
+        table.add_row(
+            recipe.name,
+            *(_mean(recipe.metrics[metric.name].mean, digits(metric.name)) for metric in metrics),
+            *_costs(recipe),
+        )
+    return table
+
+
+def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
+    """Choose the metrics that a narrow table has room for.
+
+    Args:
+        metrics: All that recipes are compared by.
+
+    Returns:
+        At most ``MOST_METRICS``, those that no reward has seen first.
+    """
+    known = [metric for metric in metrics if metric.name in _ORDER]
+    known.sort(key=lambda metric: (metric.in_reward, _ORDER.index(metric.name)))
+    return known[:MOST_METRICS]
+
+
+def sentences(comparison: "Comparison") -> list[str]:
+    """Say in words what the differences to the baseline show.
+
+    Args:
+        comparison: What was found.
+
+    Returns:
+        A line that says how to read the others, then one a recipe.
+    """
+    level, together = (
+        f"{100 * confidence:.4g}%"
+        for confidence in (comparison.adjusted_confidence, comparison.confidence)
+    )
+    corrected = (
+        f", so that the {comparison.num_comparisons} comparisons of a metric hold together at {together}"
+        if comparison.num_comparisons > 1
+        else ""
+    )
+    return [
+        f"against {comparison.baseline}, paired by prompt, {level} intervals{corrected}:",
+        *(
+            f"- {_sentence(comparison, recipe)}"
+            for recipe in comparison.recipes
+            if recipe.name != comparison.baseline
+        ),
+    ]
+
+
+def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
+    parts = []
+    for metric in main_metrics(comparison.metrics):
+        found = recipe.metrics[metric.name]
+        assert found.difference is not None, "only the baseline has none"
+        difference = _difference(found.difference, digits(metric.name))
+        parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
+    # By one scorer; the file has all.
+    wins = [
+        f"by {label(name)} it wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%}"
+        for name, shares in list(recipe.wins.items())[:1]
+    ]
+    return f"{recipe.name}: {'; '.join([', '.join(parts), *wins])}"
+
+
+def amount_in_words(by: str, amount: float) -> str:
+    """Write a budget.
+
+    Args:
+        by: ``wall_clock``, ``tokens`` or ``steps``.
+        amount: How much of it.
+
+    Returns:
+        For example ``120 s``.
+    """
+    if by == "wall_clock":
+        return f"{amount:g} s"
+    return f"{amount:,.0f} {'response tokens' if by == 'tokens' else by}"
+
+
+def _heading(metric: "SharedMetric") -> str:
+    return f"{label(metric.name)} *" if metric.in_reward else label(metric.name)
+
+
+def _mean(estimate: "Estimate", decimals: int) -> str:
+    return (
+        f"{estimate.mean:.{decimals}f} [{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
+    )
+
+
+def _difference(estimate: "Estimate", decimals: int) -> str:
+    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
+    return f"{estimate.mean:+.{decimals}f} {interval}"
+
+
+def _costs(recipe: "ComparedRecipe") -> list[str]:
+    """Write what a recipe took; nothing for the policy before training."""
+    if not recipe.methods:
+        return ["-", "-", "-"]
+    memory = "-" if recipe.peak_memory_gb is None else f"{recipe.peak_memory_gb:.1f}"
+    return [f"{recipe.num_steps:.0f}", f"{recipe.seconds:.0f}", memory]

@@ -1,0 +1,132 @@
+"""``rlsr evaluate``: how good is a policy on the held-out prompts, as it is?"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.progress import LiveObserver, PlainObserver
+from rlsr.config import RunConfig, load_config
+from rlsr.errors import ConfigError
+from rlsr.evaluation.labels import digits, label
+from rlsr.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from rlsr.pipeline.evaluate import MetricMean
+
+
+def evaluate(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            help="The config of a run, of which the training is left out, and settings such as evaluation.batch_size=8.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The policy: the final/ directory of a run, a model id, or builtin:smollm2-135m."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The run directory; runs/NAME-evaluation-DATE-TIME if not given."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the interrupted evaluation in --out.")
+    ] = False,
+) -> None:
+    """Measure a policy on the held-out prompts without training it."""
+    files, overrides = split_arguments(arguments or [])
+    overrides = [
+        # As JSON texts, which are YAML too: a file may be named like a number or a table.
+        *([f"data={json.dumps(data)}"] if data else []),
+        *([f"model={json.dumps(model)}"] if model else []),
+        *overrides,
+    ]
+    config = _choose_config(files, overrides, out, resume=resume)
+    path = out or _default_path(files, config)
+    if not resume:
+        RunDirectory.check_free(path)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    quieten_libraries()
+    from rlsr.pipeline import plan_run
+    from rlsr.pipeline.evaluate import evaluate_run, require_evaluation
+
+    plan = plan_run(config)
+    require_evaluation(plan)
+    console.print(
+        f"{config.model.name} on {len(plan.dataset.heldout)} held-out prompts of {config.data.path}, on {plan.device}",
+        markup=False,
+    )
+    watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
+    with watcher as observer:
+        summary = evaluate_run(plan, path, resume=resume, observer=observer)
+    console.print()
+    console.print(means_table(summary.metrics, config.evaluation.confidence))
+    console.print(f"held-out responses: {path / 'evaluation' / 'after.jsonl'}", markup=False)
+
+
+def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
+    """Lay out held-out metrics of one policy.
+
+    Args:
+        metrics: Not empty.
+        confidence: Level of the intervals.
+
+    Returns:
+        A table for the terminal.
+    """
+    table = Table(
+        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("metric")
+    table.add_column("mean", justify="right", no_wrap=True)
+    table.add_column("interval", justify="right", no_wrap=True)
+    for metric in metrics:
+        found, decimals = metric.after, digits(metric.name)
+        table.add_row(
+            f"{label(metric.name)} (in the reward)" if metric.in_reward else label(metric.name),
+            f"{found.mean:.{decimals}f}",
+            f"[{found.low:.{decimals}f}, {found.high:.{decimals}f}]",
+        )
+    return table
+
+
+def _choose_config(
+    files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
+) -> RunConfig:
+    """Load the config; a resumed evaluation without one takes its own."""
+    if resume:
+        if out is None:
+            raise ConfigError(
+                "--resume: needs the directory of the interrupted evaluation; give it with --out DIR"
+            )
+        if not files and not overrides:
+            return RunDirectory.open(out).read_config()
+    elif not files and not overrides:
+        raise ConfigError(
+            "nothing to evaluate: give the config of a run, or --data FILE, and --model DIR for a trained policy"
+        )
+    return load_config(files, overrides)
+
+
+def _default_path(files: list[Path], config: RunConfig) -> Path:
+    name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
+    return Path("runs") / f"{name}-evaluation-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

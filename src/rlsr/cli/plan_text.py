@@ -1,0 +1,153 @@
+"""What a run or stages would do, in words and as the resolved config."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.console import Console
+
+from rlsr.config import RunConfig
+from rlsr.config.differences import differing_keys
+from rlsr.config.method import RlsrMethod
+
+if TYPE_CHECKING:
+    from rlsr.engines.estimate import Estimate
+    from rlsr.pipeline import RunPlan
+
+METHOD_NAMES = {
+    "rlsr": "RLSR",
+    "sft": "SFT",
+    "dft": "DFT",
+    "iw_sft": "importance-weighted SFT",
+    "pear": "PEAR",
+    "dpo": "DPO",
+}
+"""As papers write them."""
+
+
+def show_head(console: Console, plan: "RunPlan") -> None:
+    """Say in a sentence what will be done, and what may surprise.
+
+    Args:
+        console: Where to.
+        plan: Of a run or a stage.
+    """
+    config, dataset = plan.config, plan.dataset
+    console.print(
+        f"{METHOD_NAMES[config.method.type]} trains {_weights(config)} of {config.model.name} on {config.data.path}: "
+        f"{len(dataset.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
+        f"{plan.device}",
+        markup=False,
+    )
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}", markup=False, style="yellow")
+
+
+def show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+    """Show what a run would do and what it would cost.
+
+    Args:
+        console: Where to.
+        plan: Of the run.
+        estimate: Of its cost.
+    """
+    console.print("# resolved config", style="bold")
+    _show_yaml(console, plan.config.model_dump(mode="json"))
+    console.print("# what it would do", style="bold")
+    _show_work(console, plan, estimate)
+    console.print("nothing was trained or written")
+
+
+def show_stages(
+    console: Console, plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "Estimate"]
+) -> None:
+    """Show what stages would do and what they would cost.
+
+    Args:
+        console: Where to.
+        plans: Of every stage, by name.
+        estimates: The same of their cost.
+    """
+    shown: tuple[str, dict[str, Any]] | None = None
+    for name, plan in plans.items():
+        settings = plan.config.model_dump(mode="json")
+        if shown is None:
+            shown = name, settings
+            console.print(f"# resolved config of stage {name}", style="bold")
+            _show_yaml(console, settings)
+        else:
+            console.print(
+                f"# stage {name}: as {shown[0]}, but for the model, which is what the stage before leaves, and",
+                style="bold",
+            )
+            _show_yaml(console, _differences(shown[1], settings))
+    for name, plan in plans.items():
+        console.print(f"# what stage {name} would do", style="bold")
+        _show_work(console, plan, estimates[name])
+    minutes = sum(estimate.total_minutes for estimate in estimates.values())
+    console.print(f"all stages: {minutes:.3g} minutes")
+    console.print("nothing was trained or written")
+
+
+def _weights(config: RunConfig) -> str:
+    lora = config.model.lora
+    return "all weights" if lora is None else f"LoRA adapters (rank {lora.rank})"
+
+
+def _work(config: RunConfig, num_steps: int) -> str:
+    """Say how many steps of what; a budget decides before the number of steps does."""
+    training = config.training
+    batch = _batch(config)
+    budgets = []
+    if training.max_seconds is not None:
+        budgets.append(f"{training.max_seconds:g} s of training are spent")
+    if training.max_tokens is not None:
+        budgets.append(f"{training.max_tokens:,} response tokens are learnt from")
+    if budgets:
+        return f"steps of {batch} until {' or '.join(budgets)} (at most {num_steps:,} steps)"
+    return f"{num_steps:,} steps of {batch}"
+
+
+def _batch(config: RunConfig) -> str:
+    method, prompts = config.method, config.training.prompts_per_step
+    if isinstance(method, RlsrMethod):
+        subset = method.update_subset
+        learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
+        return f"{prompts} x {method.num_generations} responses{learnt}"
+    return f"{prompts} {'references' if method.is_supervised else 'pairs of responses'}"
+
+
+def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+    show_head(console, plan)
+    for name, lengths in (("prompts", plan.prompt_lengths), ("references", plan.reference_lengths)):
+        console.print(
+            f"{name}: median {lengths.median:g}, 95th percentile {lengths.p95:g}, longest {lengths.maximum} tokens"
+        )
+    console.print(
+        f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
+        f"{estimate.total_minutes:.3g} minutes in all"
+    )
+    console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
+    if plan.memory.rows_at_a_time is not None:
+        console.print(f"rollouts of {plan.memory.rows_at_a_time:,} responses at a time")
+
+
+def _show_yaml(console: Console, settings: dict[str, Any]) -> None:
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    console.print(text, markup=False)
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """List the settings that are other ones, by their dotted names."""
+    found = {}
+    for key in differing_keys(old, new):
+        value: Any = new
+        for part in key.split("."):
+            value = value.get(part, _GONE) if isinstance(value, Mapping) else _GONE
+        if value is not _GONE:
+            found[key] = value
+    return found
+
+
+_GONE = object()
+"""A setting that the other method does not have."""

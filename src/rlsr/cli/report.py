@@ -1,0 +1,57 @@
+"""``rlsr report``: runs, pipelines or a comparison as one page."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlsr.errors import RunError
+
+FILE_NAME = "report.html"
+"""Of a report inside the directory that it is on; rlsr writes no other file of this name, so that it is replaced."""
+
+
+def report(
+    directories: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIRECTORY...",
+            help="Runs and pipelines, side by side, or one comparison.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help=f"Where to; DIRECTORY/{FILE_NAME} if not given. Needed for several directories.",
+        ),
+    ] = None,
+) -> None:
+    """Write what runs did, and how their answers compare, as one page that opens without a network."""
+    file = _choose_file(directories, out)
+    # Late: it takes a while to import, and a wrong argument should be answered at once.
+    from rlsr.report import write_report
+
+    for notice in write_report(file, directories):
+        print(f"warning: {notice}", file=sys.stderr)
+    print(f"report: {file} ({file.stat().st_size / 1e6:.1f} MB)")
+
+
+def _choose_file(directories: list[Path], out: Path | None) -> Path:
+    if out is None:
+        if len(directories) > 1:
+            raise RunError(
+                f"--out: {len(directories)} directories have no common place for their report; name one with --out FILE.html"
+            )
+        return directories[0] / FILE_NAME
+    if out.exists():
+        raise RunError(
+            f"{out}: exists already, and nothing is overwritten; name another with --out"
+        )
+    if not out.parent.is_dir():
+        raise RunError(
+            f"{out}: the directory {out.parent} does not exist; make it, or name another with --out"
+        )
+    return out

@@ -1,0 +1,25 @@
+"""Which settings differ between two configs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List the settings in which two nested tables differ.
+
+    Args:
+        old: One table.
+        new: The other.
+        prefix: Put before every name.
+
+    Returns:
+        Dotted names, sorted within each table.
+    """
+    keys: list[str] = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            keys += differing_keys(before, after, f"{prefix}{key}.")
+        elif before != after:
+            keys.append(prefix + key)
+    return keys

@@ -1,0 +1,205 @@
+"""Layers of settings over one another: the files from left to right, then the overrides.
+
+Two traps of tagged unions are handled here: pydantic wants the tag even where it is the default, and keys of the old
+type must not linger when a later layer changes the type.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rlsr.config.embedding import default_embedding_type
+from rlsr.config.unions import UNIONS, type_of
+from rlsr.errors import ConfigError
+
+Table = dict[str, Any]
+
+SHORTHANDS = {
+    "model": "name",
+    "data": "path",
+    "embedding": "model",
+    "reward": "type",
+    "method": "type",
+}
+"""Tables that may be written as one string, and the key that the string stands for."""
+
+
+def merge_layers(files: Sequence[Table], overrides: Sequence[Table]) -> Table:
+    """Lay tables over one another.
+
+    Args:
+        files: Later ones win.
+        overrides: They win over the files. What a stage says is laid over what is said for all stages, whatever the order.
+
+    Returns:
+        The settings of all, written out; ``stages`` is a list of tables where there is one.
+
+    Raises:
+        ConfigError: Stages are not written as such, or an override changes nothing since every stage has its own.
+    """
+    merged: Table = {}
+    layers = [*map(expand, files), *sorted(map(expand, overrides), key=_rank)]
+    for layer in layers:
+        _require_effect(merged.get("stages"), layer)
+        merged = _lay(merged, layer)
+    return merged
+
+
+def expand(table: Table) -> Table:
+    """Write out what has a short form: a table as one string, an encoder by its name alone, stages by their methods.
+
+    Args:
+        table: As written.
+
+    Returns:
+        A new table without short forms.
+
+    Raises:
+        ConfigError: A list of methods stands where stages are named, too.
+    """
+    expanded = {
+        key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
+        for key, value in table.items()
+    }
+    embedding = expanded.get("embedding")
+    if isinstance(embedding, dict) and "model" in embedding and "type" not in embedding:
+        expanded["embedding"] = {"type": default_embedding_type(embedding["model"]), **embedding}
+    if isinstance(expanded.get("method"), list):
+        if "stages" in expanded:
+            raise ConfigError("method: a list of methods is short for stages; keep one of the two")
+        expanded["stages"] = [{"method": method} for method in expanded.pop("method")]
+    stages = expanded.get("stages")
+    if isinstance(stages, list):
+        expanded["stages"] = [_expand_stage(place, stage) for place, stage in enumerate(stages)]
+    elif isinstance(stages, Mapping):
+        expanded["stages"] = {place: _expand_stage(place, stage) for place, stage in stages.items()}
+    return expanded
+
+
+def merge(old: Table, new: Table) -> Table:
+    """Lay one table over another; a table whose type changes starts anew.
+
+    Args:
+        old: The lower one.
+        new: The upper one.
+
+    Returns:
+        A new table.
+    """
+    merged = dict(old)
+    for key, value in new.items():
+        before = merged.get(key)
+        if (
+            isinstance(before, dict)
+            and isinstance(value, dict)
+            and not _changes_type(before, value)
+        ):
+            merged[key] = merge(before, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def with_type_tags(table: Table) -> Table:
+    """Give every table of several types that names none its default type.
+
+    Args:
+        table: Settings of one run.
+
+    Returns:
+        A new table.
+    """
+    tagged = dict(table)
+    for key in UNIONS:
+        union = table.get(key)
+        if isinstance(union, dict):
+            tagged[key] = {"type": type_of(key, union), **union}
+    return tagged
+
+
+def _expand_stage(place: object, stage: Any) -> Any:
+    if not isinstance(stage, dict):
+        return stage
+    if "stages" in stage or isinstance(stage.get("method"), list):
+        raise ConfigError(f"stages.{place}: a stage has one method and no stages of its own")
+    return expand(stage)
+
+
+def _changes_type(before: Table, after: Table) -> bool:
+    return "type" in after and "type" in before and before["type"] != after["type"]
+
+
+def _rank(override: Table) -> int:
+    """Order overrides: which stages there are, then what holds for all, then what holds for one."""
+    if "stages" not in override:
+        return 1
+    return 2 if isinstance(override["stages"], Mapping) else 0
+
+
+def _lay(merged: Table, layer: Table) -> Table:
+    rest = {key: value for key, value in layer.items() if key != "stages"}
+    laid = merge(merged, rest)
+    if "stages" not in layer:
+        return laid
+    stages = layer["stages"]
+    if stages is None:
+        laid.pop("stages", None)
+    elif isinstance(stages, Mapping):
+        laid["stages"] = _lay_stages(merged.get("stages"), stages)
+    elif isinstance(stages, list) and stages:
+        laid["stages"] = stages
+    else:
+        raise ConfigError(
+            f"stages: must be a list of tables, one a stage, as in [{{method: sft}}, {{method: rlsr}}], got {stages!r}"
+        )
+    return laid
+
+
+def _lay_stages(old: Sequence[Any] | None, new: Mapping[Any, Any]) -> list[Any]:
+    """Lay settings over the stages that are named by their place."""
+    if old is None:
+        raise ConfigError(
+            f"stages.{next(iter(new), 0)}: the config has no stages; name them, as in method=[sft,rlsr]"
+        )
+    stages = list(old)
+    for name, stage in new.items():
+        if not str(name).isdecimal() or int(name) >= len(stages):
+            raise ConfigError(
+                f"stages.{name}: stages are counted from 0, and there are {len(stages)}, so it must be "
+                f"{' or '.join(map(str, range(len(stages))))}"
+            )
+        place = int(name)
+        both_are_tables = isinstance(stages[place], dict) and isinstance(stage, dict)
+        stages[place] = merge(stages[place], stage) if both_are_tables else stage
+    return stages
+
+
+def _require_effect(stages: Any, layer: Table) -> None:
+    """Refuse a setting for all stages where the stages of an earlier layer all have their own."""
+    if not stages or _rank(layer) != 1:
+        return
+    for key in _leaves(layer):
+        if all(_has(stage, key) for stage in stages):
+            name = ".".join(map(str, key))
+            raise ConfigError(
+                f"{name}: every stage has its own, so this would change nothing; name the stage, as in stages.0.{name}, "
+                "or take the stages away with stages=null"
+            )
+
+
+def _leaves(table: Table, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*place, key))
+        else:
+            yield (*place, key)
+
+
+def _has(table: Any, key: tuple[Any, ...]) -> bool:
+    """Say whether a table has a setting of its own, or none where the setting would be."""
+    for part in key:
+        if not isinstance(table, dict):
+            return True
+        if part not in table:
+            return False
+        table = table[part]
+    return True

@@ -1,0 +1,106 @@
+"""What is said of a setting that breaks a rule: where, the rule, what was got, and the way out."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from rlsr.config.run import RunConfig
+from rlsr.config.unions import UNIONS
+
+_RENAMED = {
+    "training.micro_batch": "training.tokens_per_pass counts the tokens of a pass instead, and null chooses them"
+}
+"""Settings of earlier versions, and what to do now."""
+
+
+def describe(detail: ErrorDetails) -> str:
+    """Say in one line what is wrong with a setting.
+
+    Args:
+        detail: What pydantic found.
+
+    Returns:
+        Where, what the rule is, what was got and the way out.
+    """
+    place = [str(part) for part in detail["loc"]]
+    tag = None
+    if place and place[0] in UNIONS:
+        # A union puts its tag into the place; the user never wrote it there.
+        tag = place.pop(1) if len(place) > 1 else None
+    key = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: {_unknown_setting(place, tag)}"
+    if detail["type"] == "value_error":
+        message = detail["msg"].removeprefix("Value error, ")
+        return f"{key}: {message}" if key else message
+    if detail["type"] == "union_tag_invalid":
+        return f"{key}.type: {_unknown_type(key, detail['ctx']['tag'])}"
+    if detail["type"] == "missing":
+        return f"{key}: is missing"
+    rule = detail["msg"]
+    rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
+    return f"{key}: {rule}, got {detail['input']!r}"
+
+
+def _unknown_type(key: str, type_: str) -> str:
+    known = list(UNIONS[key].tables)
+    close = difflib.get_close_matches(type_, known, n=1)
+    rule = f"must be {', '.join(map(repr, known))}, got {type_!r}"
+    return f"{rule}; did you mean {close[0]}?" if close else rule
+
+
+def _unknown_setting(place: Sequence[str], tag: str | None) -> str:
+    """Say whose setting it is, or which one is spelt like it."""
+    *table, name = place
+    owners = UNIONS[table[0]].owners(name) if len(table) == 1 and table[0] in UNIONS else []
+    if owners:
+        return _setting_of_others(table[0], tag, owners)
+    renamed = _RENAMED.get(".".join(place))
+    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tag)}"
+
+
+def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
+    if key == "embedding":
+        return (
+            "a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
+            "name one as well, as in embedding.model=builtin:minilm"
+        )
+    names = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
+    return (
+        f"a setting of the {key}{'s' if len(owners) > 1 else ''} {names}, and the {key} is {tag}; "
+        f"name it as well, as in {key}.type={owners[0]}"
+    )
+
+
+def _similar_key(place: Sequence[str], tag: str | None) -> str:
+    *table, name = place
+    names = _keys_at(table, tag)
+    others = _keys_of_all_types(table)
+    # The table's own settings first: another type's would only be the next mistake.
+    close = [*_close(name, names), *_close(name, others)]
+    if close:
+        return f"; did you mean {'.'.join([*table, close[0]])}?"
+    return f"; the settings here are {', '.join(names)}" if names else ""
+
+
+def _close(name: str, names: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+
+
+def _keys_of_all_types(place: Sequence[str]) -> list[str]:
+    if len(place) != 1 or place[0] not in UNIONS:
+        return []
+    union = UNIONS[place[0]]
+    return sorted(set().union(*map(union.settings, union.tables)))
+
+
+def _keys_at(place: Sequence[str], tag: str | None) -> list[str]:
+    """List the settings of the table at a place, by walking the defaults."""
+    table: Any = RunConfig().model_dump()
+    if tag is not None and place and tag in UNIONS[place[0]].tables:
+        table[place[0]] = UNIONS[place[0]].tables[tag]().model_dump()
+    for part in place:
+        table = table.get(part) if isinstance(table, Mapping) else None
+    return sorted(table) if isinstance(table, Mapping) else []

@@ -1,0 +1,32 @@
+"""Methods that learn from pairs of a better and a worse response."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlsr.config.method_base import MethodTable
+
+
+class DpoMethod(MethodTable):
+    """Direct preference optimisation (arXiv 2305.18290): the reference against a worse response."""
+
+    type: Literal["dpo"] = "dpo"
+    beta: float = Field(default=0.1, gt=0)
+    """Strength of the pull towards the policy before training."""
+    rejected: Literal["auto", "data", "worst_sample"] = "auto"
+    """The worse response: ``data`` takes the rows' ``rejected``; ``worst_sample`` the lowest rewarded of responses that the
+    policy samples before training; ``auto`` is ``data`` where every row has one, else ``worst_sample``."""
+    num_generations: int = Field(default=4, ge=1)
+    """Responses that are sampled for each prompt to find the worst; without effect on ``data``."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Sampling temperature; without effect on ``data``."""
+
+    @property
+    def responses_per_prompt(self) -> int:
+        """The better and the worse response."""
+        return 2
+
+    @property
+    def needs_reference(self) -> bool:
+        """The loss compares with the policy before training."""
+        return True

@@ -1,0 +1,85 @@
+"""Methods that learn from the references alone: SFT and losses that weigh its tokens."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from rlsr.config.method_base import MethodTable
+
+
+class ReferenceMethod(MethodTable):
+    """A method that learns from the references alone."""
+
+    @property
+    def is_supervised(self) -> bool:
+        """Always."""
+        return True
+
+
+class SftMethod(ReferenceMethod):
+    """Supervised fine-tuning: every token of the reference counts the same; the prompt's do not count."""
+
+    type: Literal["sft"] = "sft"
+
+
+class DftMethod(ReferenceMethod):
+    """Dynamic fine-tuning (arXiv 2508.05629): a token counts as much as the policy believes in it."""
+
+    type: Literal["dft"] = "dft"
+
+
+class IwSftMethod(ReferenceMethod):
+    """Importance-weighted SFT (arXiv 2507.12856): a reference counts as much as the policy has come to prefer it."""
+
+    type: Literal["iw_sft"] = "iw_sft"
+    level: Literal["sequence", "token"] = "sequence"
+    """``sequence``: one weight a reference, from the mean log-ratio of its tokens; ``token``: one a token."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Factor of the mean log-ratio; without effect on ``token``."""
+    max_weight: float = Field(default=16.0, gt=0)
+    """Upper bound of the weight of a reference; without effect on ``token``."""
+    token_weights: tuple[float, float] = (0.2, 1.8)
+    """Bounds of the weight of a token; without effect on ``sequence``."""
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        low, high = self.token_weights
+        if not 0 <= low <= high:
+            raise ValueError(f"token_weights must be 0 <= low <= high, got {low:g} and {high:g}")
+        return self
+
+    @property
+    def needs_reference(self) -> bool:
+        """The weights are ratios to the policy before training."""
+        return True
+
+
+class PearMethod(ReferenceMethod):
+    """PEAR (arXiv 2602.01058): a token counts as much as the policy agrees with what follows it in the reference."""
+
+    type: Literal["pear"] = "pear"
+    level: Literal["suffix", "block", "sequence"] = "suffix"
+    """What shares a weight: ``suffix``: each token has its own, from all tokens behind it; ``block``: the tokens of a block,
+    from all blocks behind it; ``sequence``: the whole reference."""
+    block_size: int = Field(default=4, ge=1)
+    """Tokens of a block; without effect on the other levels."""
+    discount: float = Field(default=0.999, gt=0, le=1)
+    """Factor of the weight for every token (or block) that lies between this one and the end; without effect on
+    ``sequence``."""
+    log_ratio: tuple[float, float] = (-0.08, 0.3)
+    """Bounds of the log-ratio of one token to the policy before training."""
+    log_weight: tuple[float, float] = (-10.0, 5.0)
+    """Bounds of the logarithm of a weight."""
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        for name in ("log_ratio", "log_weight"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"{name} must be low <= high, got {low:g} and {high:g}")
+        return self
+
+    @property
+    def needs_reference(self) -> bool:
+        """The weights are ratios to the policy before training."""
+        return True

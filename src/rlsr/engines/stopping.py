@@ -1,0 +1,115 @@
+"""When training ends before its last step: budgets of time and tokens, and where a supervised stage has had enough.
+
+All rules read the rows of ``metrics.jsonl``, so that a resumed run stops where an uninterrupted one would have.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rlsr.config.pipeline import HeldoutRewardStop, SftStop
+from rlsr.config.run import RunConfig
+from rlsr.config.training import TrainingConfig
+
+Rows = Sequence[Mapping[str, Any]]
+
+HELDOUT_REWARD = "stop/heldout_reward"
+"""Column of the reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
+
+
+def stop_reason(rows: Rows, config: RunConfig) -> str | None:
+    """Decide whether training has come to its end.
+
+    Args:
+        rows: Of all steps so far, the last one's being the last.
+        config: The resolved config.
+
+    Returns:
+        Why, in words; None where it goes on.
+    """
+    if not rows:
+        return None
+    training, stop = config.training, config.pipeline.sft_stop
+    if training.max_seconds is not None and seconds_spent(rows) >= training.max_seconds:
+        return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
+    if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
+        return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
+    if config.method.is_supervised:
+        return _enough_supervision(rows, stop)
+    return None
+
+
+def seconds_spent(rows: Rows) -> float:
+    """Add up the time of steps.
+
+    Args:
+        rows: Of ``metrics.jsonl``.
+
+    Returns:
+        Seconds of all steps and of the measurements between them.
+    """
+    return float(sum(row["time/step"] + (row.get("time/heldout") or 0.0) for row in rows))
+
+
+def tokens_trained(rows: Rows) -> int:
+    """Add up what updates have learnt from.
+
+    Args:
+        rows: Of ``metrics.jsonl``.
+
+    Returns:
+        Response tokens.
+    """
+    return int(sum(row["tokens/trained"] for row in rows))
+
+
+def share_of_budget(rows: Rows, training: TrainingConfig) -> float | None:
+    """Say how much of the budget is used.
+
+    Args:
+        rows: Of ``metrics.jsonl``.
+        training: With its budgets.
+
+    Returns:
+        The largest share, above 1 where the last step went over; None without a budget.
+    """
+    shares = []
+    if training.max_seconds is not None:
+        shares.append(seconds_spent(rows) / training.max_seconds)
+    if training.max_tokens is not None:
+        shares.append(tokens_trained(rows) / training.max_tokens)
+    return max(shares, default=None)
+
+
+def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
+    """Say whether the held-out reward is due after a step.
+
+    Args:
+        step: Counted from 1.
+        config: The resolved config.
+
+    Returns:
+        The rule that asks for it; None where it is not due.
+    """
+    rule = config.pipeline.sft_stop.heldout_reward
+    if rule is None or not config.method.is_supervised or step % rule.every_steps:
+        return None
+    return rule
+
+
+def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
+    losses = [row["optim/nll"] for row in rows[-stop.loss_window :]]
+    if stop.loss is not None and len(losses) == stop.loss_window:
+        mean = statistics.fmean(losses)
+        if mean <= stop.loss:
+            return f"pipeline.sft_stop.loss: the mean of the last {len(losses)} steps is {mean:.4g}, no more than {stop.loss:g}"
+    if stop.heldout_reward is None:
+        return None
+    measured = [row[HELDOUT_REWARD] for row in rows if row.get(HELDOUT_REWARD) is not None]
+    patience = stop.heldout_reward.patience
+    if len(measured) <= patience or max(measured[-patience:]) > max(measured[:-patience]):
+        return None
+    return (
+        f"pipeline.sft_stop.heldout_reward: {measured[-1]:.4g}, and no higher than {max(measured[:-patience]):.4g} "
+        f"in the last {patience} measurements"
+    )

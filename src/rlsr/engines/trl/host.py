@@ -1,0 +1,175 @@
+"""What every trainer of ours does otherwise than transformers' and TRL's, whichever of them it extends.
+
+Each override has a contract test in tests/invariant/test_trl_contracts.py:
+
+- ``_get_train_sampler``: an order of prompts that a resumed run continues exactly;
+- ``_load_from_checkpoint``: adapters keep the type that they are trained in;
+- ``create_scheduler``: a learning rate that is never 0;
+- ``create_model_card``: ours is written once, at the end.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from transformers import Trainer
+
+from rlsr.config.run import RunConfig
+from rlsr.engines.trl.passes import takes_groups
+from rlsr.engines.trl.sampler import PromptSampler
+from rlsr.engines.trl.schedule import rate_factor
+from rlsr.forward.attention import attention_by_plan
+
+Result = TypeVar("Result")
+
+
+class HostOverrides(Trainer):
+    """Stands before one of TRL's trainers in the bases of ours.
+
+    Args:
+        config: The resolved config.
+        max_tokens: Tokens of one forward and backward pass.
+        **kwargs: As for the trainer of TRL.
+    """
+
+    def __init__(self, *, config: RunConfig, max_tokens: int, **kwargs: Any) -> None:
+        self._training = config.training
+        self._max_tokens = max_tokens
+        self.phase_seconds: dict[str, float] = {}
+        self.num_trained_tokens = 0
+        super().__init__(**kwargs)
+        self.by_groups = takes_groups(config.engine, self.model)
+
+    @property
+    def rows_per_prompt(self) -> int:
+        """How often a prompt stands in the trainer's batch."""
+        return 1
+
+    @property
+    def batches_per_step(self) -> int:
+        """How often the trainer asks for the batch of a step."""
+        return 1
+
+    @property
+    def num_step_tokens(self) -> int:
+        """Response tokens of the last step, whether the update learnt from them or not."""
+        return self.num_trained_tokens
+
+    def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
+        """List responses of the last step for a file that people read.
+
+        Args:
+            num_groups: How many prompts to list.
+
+        Returns:
+            One JSON-ready row a response; none where the method samples nothing.
+        """
+        return []
+
+    def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
+        return PromptSampler(
+            len(self.train_dataset if dataset is None else dataset),
+            prompts_per_step=self._training.prompts_per_step,
+            num_generations=self.rows_per_prompt,
+            num_steps=self.args.max_steps,
+            repeats=self.batches_per_step,
+            seed=self.args.seed,
+        )
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        types = {name: weight.dtype for name, weight in self.model.named_parameters()}
+        super()._load_from_checkpoint(*args, **kwargs)
+        # PEFT makes adapters float32 when it loads them.
+        for name, weight in self.model.named_parameters():
+            weight.data = weight.data.to(types[name])
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Make the schedule of ``rlsr.engines.trl.schedule``.
+
+        Args:
+            num_training_steps: Steps of the run.
+            optimizer: Whose learning rate it sets; None is the trainer's own.
+
+        Returns:
+            The scheduler.
+        """
+        factor = partial(
+            rate_factor,
+            warmup_steps=self._training.warmup_steps,
+            num_steps=num_training_steps,
+            schedule=self._training.lr_schedule,
+        )
+        if getattr(self, "lr_scheduler", None) is None:
+            chosen = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, factor)
+        return self.lr_scheduler
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write no card with every checkpoint; the run's own is written with the final model."""
+
+    def backward_by_parts(
+        self,
+        model: Any,
+        parts: Sequence[list[int]],
+        loss_of: Callable[[list[int]], torch.Tensor],
+        device: torch.device,
+    ) -> torch.Tensor:
+        """Add up the gradient of a loss that is a sum over parts of a batch, part by part.
+
+        Args:
+            model: The policy.
+            parts: Numbers of the rows of each part; none leaves a gradient of 0.
+            loss_of: The share of the loss of some rows.
+            device: Where the sum is.
+
+        Returns:
+            The loss's value. It has no way back to the weights, so that the trainer's own backward pass adds nothing.
+        """
+        if not parts:
+            # Nothing is left to learn: the gradient is 0, and the weights move by momentum alone.
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.grad = torch.zeros_like(weight)
+        total = torch.zeros((), device=device)
+        # Gradient checkpointing runs layers again in the backward pass.
+        with attention_by_plan(model) if self.by_groups else nullcontext():
+            for part in parts:
+                # TRL adapts an adaptive entropy bonus where gradients are complete.
+                self.accelerator.sync_gradients = part is parts[-1]
+                loss = loss_of(part)
+                self.accelerator.backward(loss)
+                total += loss.detach()
+        return total.requires_grad_()
+
+    def timed(self, phase: str, function: Callable[[], Result]) -> Result:
+        """Take the time of a phase of the step.
+
+        Args:
+            phase: Its name in ``metrics.jsonl``, after ``time/``.
+            function: What is timed.
+
+        Returns:
+            What the function returned.
+        """
+        started = time.perf_counter()
+        result = function()
+        self.phase_seconds[phase] = time.perf_counter() - started
+        return result
+
+
+def take_phase_seconds(trainer: HostOverrides, names: Sequence[str]) -> dict[str, float]:
+    """Read and clear the times of the last step.
+
+    Args:
+        trainer: The trainer.
+        names: Phases to read.
+
+    Returns:
+        Seconds by phase; 0 where a phase did not happen.
+    """
+    seconds = {name: trainer.phase_seconds.get(name, 0.0) for name in names}
+    trainer.phase_seconds = {}
+    return seconds

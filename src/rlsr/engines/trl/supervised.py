@@ -1,0 +1,105 @@
+"""SFT and its better losses on TRL's SFTTrainer: the same passes as the update of RLSR, other weights of the tokens.
+
+Each override has a contract test in tests/invariant/test_supervised.py:
+
+- ``compute_loss``: completion only, weighted by ``rlsr.methods.token_weights``, in passes without padding.
+
+What all trainers share is in ``rlsr.engines.trl.host``.
+"""
+
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from rlsr.config.method import SupervisedMethod
+from rlsr.config.run import RunConfig
+from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.padded import read_responses
+from rlsr.engines.trl.passes import micro_batches, score_responses
+from rlsr.engines.trl.reference import reference_policy
+from rlsr.methods.token_weights import ReferenceTokens, token_weights
+
+
+class SupervisedTrainer(HostOverrides, SFTTrainer):
+    """TRL's supervised trainer with a weight for every token of the reference.
+
+    Args:
+        config: The resolved config, of a supervised method.
+        reference: The policy before training, where the method needs it and it is a model of its own.
+        **kwargs: As for ``HostOverrides`` and ``trl.SFTTrainer``.
+    """
+
+    def __init__(self, *, config: RunConfig, reference: Any | None, **kwargs: Any) -> None:
+        assert isinstance(config.method, SupervisedMethod), (
+            "this trainer is of the supervised methods"
+        )
+        self._method = config.method
+        self._reference = reference
+        super().__init__(config=config, **kwargs)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> torch.Tensor:
+        """Compute the loss of a step's references and its gradient, pass by pass.
+
+        Args:
+            model: The policy.
+            inputs: Tables of ``PromptResponseCollator``.
+            return_outputs: As in TRL, not supported.
+            num_items_in_batch: Not used; the tokens are counted here.
+
+        Returns:
+            The mean over all tokens of weight times negative log-likelihood, without a way back to the weights.
+        """
+        rows = read_responses(
+            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
+            torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1),
+            inputs["completion_ids"].size(1),
+        )
+        lengths = rows.response_lengths
+        self.num_trained_tokens = num_tokens = sum(lengths)
+        metrics: dict[str, float] = {"optim/nll": 0.0, "optim/mean_weight": 0.0}
+
+        def loss_of(part: list[int]) -> torch.Tensor:
+            options: dict[str, Any] = {
+                "by_groups": self.by_groups,
+                "max_tokens": self._max_tokens,
+                "num_columns": max(lengths[row] for row in part),
+                "temperature": 1.0,
+                "with_entropy": False,
+            }
+            before = self._log_probs_before(rows.take(part), options)
+            log_probs = score_responses(model, rows.take(part), **options).log_probs
+            tokens = ReferenceTokens(
+                log_probs=log_probs.detach(),
+                before=before,
+                is_token=_is_token([lengths[row] for row in part], log_probs),
+            )
+            weights = token_weights(self._method, tokens) * tokens.is_token
+            metrics["optim/nll"] -= float((tokens.log_probs * tokens.is_token).sum()) / num_tokens
+            metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
+            return -(weights * log_probs).sum() / num_tokens
+
+        parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)
+        for name, value in metrics.items():
+            self._metrics["train"][name].append(value)
+        return total
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def _log_probs_before(self, rows: Any, options: dict[str, Any]) -> torch.Tensor | None:
+        if not self._method.needs_reference:
+            return None
+        policy = self.accelerator.unwrap_model(self.model)
+        with reference_policy(policy, self._reference) as reference:
+            return score_responses(reference, rows, **options).log_probs
+
+
+def _is_token(lengths: list[int], table: torch.Tensor) -> torch.Tensor:
+    places = torch.arange(table.shape[1], device=table.device)
+    return places[None] < torch.tensor(lengths, device=table.device)[:, None]

@@ -1,0 +1,232 @@
+"""The worse answers of preference training: those of the data, or the worst of the policy's own samples."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from rlsr.config import RunConfig
+from rlsr.config.preference import DpoMethod
+from rlsr.data import PromptRecord
+from rlsr.errors import DataError
+from rlsr.models import Policy
+from rlsr.rewards import Reward, RewardBatch
+from rlsr.rewards.protocol import Scores
+from rlsr.runs import RunDirectory
+from rlsr.runs.directory import write_json_lines
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+NOTHING_SCORED = "none of their responses could be scored"
+EMPTY = "their worst response is empty"
+SAME = "their worst response is the reference"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What preference training learns from."""
+
+    records: tuple[PromptRecord, ...]
+    """The training prompts, each with a rejected answer."""
+    warnings: tuple[str, ...]
+    """What was left out."""
+
+
+def rejected_source(
+    method: DpoMethod, records: Sequence[PromptRecord]
+) -> Literal["data", "worst_sample"]:
+    """Decide where the worse answers come from.
+
+    Args:
+        method: Its ``rejected`` may be ``auto``.
+        records: The training prompts.
+
+    Returns:
+        ``data`` or ``worst_sample``.
+
+    Raises:
+        DataError: The config says ``data``, and rows have no rejected answer.
+    """
+    missing = [record for record in records if record.rejected is None]
+    if method.rejected == "auto":
+        return "worst_sample" if missing else "data"
+    if method.rejected == "data" and missing:
+        raise DataError(
+            f"method.rejected: data asks for a `rejected` answer in every training row, but {len(missing)} of "
+            f"{len(records)} have none, the first one is {missing[0].location}; add them, or use "
+            "method.rejected=worst_sample"
+        )
+    return method.rejected
+
+
+def make_pairs(
+    config: RunConfig,
+    records: Sequence[PromptRecord],
+    *,
+    policy: Policy,
+    reward: Reward,
+    run: RunDirectory,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Pairs:
+    """Give every prompt that training will use a worse answer.
+
+    Samples are written to the run before they are used, and a resumed run takes those: another draw would be another run.
+
+    Args:
+        config: The resolved config, of a preference method.
+        records: The training prompts.
+        policy: Samples answers where the data have none; the policy before training.
+        reward: Tells which of them is the worst.
+        run: Where they are kept.
+        on_progress: Told how many prompts are answered, of how many.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        DataError: Rows have no rejected answer though the config asks for it, or no prompt has a worse answer.
+    """
+    assert isinstance(config.method, DpoMethod), "other methods need no pairs"
+    if rejected_source(config.method, records) == "data":
+        return Pairs(tuple(records), ())
+    rows: Sequence[Row] | None = run.read_preferences()
+    if rows is None:
+        used = used_records(config, records)
+        rows = _sample(config, used, policy, reward, on_progress)
+        write_json_lines(run.preferences_file, rows)
+    return _from_rows(rows, records)
+
+
+def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[PromptRecord]:
+    """Find the prompts that the steps of a run come to.
+
+    Args:
+        config: The resolved config.
+        records: The training prompts.
+
+    Returns:
+        Those, in the order of the data.
+    """
+    from rlsr.engines.trl.sampler import PromptSampler
+
+    training = config.training
+    assert training.steps is not None, "resolved by the plan"
+    if training.steps * training.prompts_per_step >= len(records):
+        return list(records)
+    order = PromptSampler(
+        len(records),
+        prompts_per_step=training.prompts_per_step,
+        num_generations=1,
+        num_steps=training.steps,
+        repeats=1,
+        seed=config.seed,
+    )
+    return [records[row] for row in sorted(order)]
+
+
+def _sample(
+    config: RunConfig,
+    records: Sequence[PromptRecord],
+    policy: Policy,
+    reward: Reward,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[Row]:
+    import torch
+
+    from rlsr.models.generate import generate_responses
+
+    method = config.method
+    assert isinstance(method, DpoMethod), "checked by the caller"
+    assert method.max_response_tokens is not None, "resolved by the plan"
+    torch.manual_seed(config.seed)
+    groups = generate_responses(
+        policy,
+        [record.messages for record in records],
+        num_generations=method.num_generations,
+        max_response_tokens=method.max_response_tokens,
+        batch_size=config.evaluation.batch_size,
+        temperature=method.temperature,
+        on_progress=on_progress,
+    )
+    texts = [[response.text for response in group] for group in groups]
+    scores = reward.score(
+        RewardBatch(
+            prompts=[record.prompt for record in records for _ in range(method.num_generations)],
+            responses=[text for group in texts for text in group],
+            references=[
+                record.reference for record in records for _ in range(method.num_generations)
+            ],
+        )
+    ).scores.reshape(len(records), method.num_generations)
+    return [
+        preference_row(record, group, of_group)
+        for record, group, of_group in zip(records, texts, scores, strict=True)
+    ]
+
+
+def preference_row(record: PromptRecord, responses: Sequence[str], scores: Scores) -> Row:
+    """Pair a reference with the worst of some responses.
+
+    Args:
+        record: The prompt with its reference.
+        responses: At least one.
+        scores: Of the responses; NaN is unscored, and never the worst.
+
+    Returns:
+        A JSON-ready row; ``rejected`` is None, and ``left_out`` says why, where there is no worse answer.
+    """
+    scored = scores[~np.isnan(scores)]
+    worst = int(np.nanargmin(scores)) if scored.size else None
+    left_out = _why_left_out(record, None if worst is None else responses[worst])
+    return {
+        "id": record.id,
+        "prompt": record.prompt,
+        "chosen": record.reference,
+        "rejected": None if worst is None or left_out else responses[worst],
+        "score": None if worst is None else float(scores[worst]),
+        "scores": {
+            "num": len(scores),
+            "num_unscored": len(scores) - len(scored),
+            "lowest": float(scored.min()) if scored.size else None,
+            "mean": float(scored.mean()) if scored.size else None,
+            "highest": float(scored.max()) if scored.size else None,
+        },
+        "left_out": left_out,
+    }
+
+
+def _why_left_out(record: PromptRecord, worst: str | None) -> str | None:
+    if worst is None:
+        return NOTHING_SCORED
+    if not worst.strip():
+        return EMPTY
+    return SAME if worst.strip() == record.reference.strip() else None
+
+
+def _from_rows(rows: Sequence[Row], records: Sequence[PromptRecord]) -> Pairs:
+    """Put the answers of ``preferences.jsonl`` back to their records, and say what has none."""
+    by_id = {record.id: record for record in records}
+    pairs = tuple(
+        replace(by_id[row["id"]], rejected=row["rejected"])
+        for row in rows
+        if row["rejected"] is not None
+    )
+    reasons = Counter(row["left_out"] for row in rows if row["rejected"] is None)
+    if not reasons:
+        return Pairs(pairs, ())
+    listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+    if not pairs:
+        raise DataError(
+            f"method.rejected: none of the {len(rows)} prompts got a worse answer from the policy: {listed}; raise "
+            "method.num_generations, or give rows with a `rejected` answer"
+        )
+    warning = (
+        f"{reasons.total()} of {len(rows)} prompts have no worse answer and are left out: {listed}"
+    )
+    logger.warning("%s", warning)
+    return Pairs(pairs, (warning,))

@@ -1,0 +1,144 @@
+"""What stages of training have done: a comparison before and after for each, and one from the first to the last."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlsr.config import RunConfig
+from rlsr.config.differences import differing_keys
+from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation.statistics import bootstrap_mean, paired_difference
+from rlsr.runs import RunDirectory
+from rlsr.runs.pipeline_directory import PipelineDirectory
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What one stage has done."""
+
+    name: str
+    """As its directory is named."""
+    changes: tuple[MetricChange, ...]
+    """Held-out metrics before and after the stage; empty without an evaluation."""
+    num_steps: int
+    """Optimiser steps that were taken."""
+    stopped: str | None
+    """Why training ended before its last step, where a rule ended it."""
+    warnings: tuple[str, ...]
+    """What the numbers of the run say that a person should know."""
+    was_skipped: bool
+    """Whether an earlier session had completed it."""
+
+
+@dataclass(frozen=True)
+class StagesSummary:
+    """What all stages have done."""
+
+    path: Path
+    """The pipeline's directory."""
+    stages: tuple[StageSummary, ...]
+    """In their order."""
+    changes: tuple[MetricChange, ...]
+    """Held-out metrics before the first stage and after the last; empty where they were not measured in the same way."""
+    seconds: float
+    """Wall-clock of this session."""
+
+
+def summarise_stages(
+    pipeline: PipelineDirectory, *, skipped: Sequence[str], seconds: float
+) -> StagesSummary:
+    """Put together what stages have done.
+
+    Args:
+        pipeline: Complete.
+        skipped: The stages that an earlier session had completed.
+        seconds: Wall-clock of this session.
+
+    Returns:
+        The summary.
+    """
+    stages = tuple(_summarise(run, run.path.name in skipped) for run in pipeline.stages)
+    changes = _changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)
+    return StagesSummary(pipeline.path, stages, changes, seconds)
+
+
+def measured_alike(one: RunConfig, other: RunConfig) -> bool:
+    """Say whether two runs put the same questions to their policies and score the answers in the same way.
+
+    Args:
+        one: The resolved config of a run.
+        other: That of another.
+
+    Returns:
+        True if an answer of the same policy would be the same with the same scores; whether the data has changed is not
+        looked at.
+    """
+    return not differing_keys(_measurement(one), _measurement(other))
+
+
+def _measurement(config: RunConfig) -> dict[str, Any]:
+    table = config.model_dump(include={"data", "embedding", "reward", "evaluation", "device"})
+    lengths = config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"})
+    return {**table, **lengths, "dtype": config.model.dtype}
+
+
+def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
+    manifest = run.read_manifest()
+    return StageSummary(
+        name=run.path.name,
+        changes=tuple(map(_read_change, manifest["heldout"])),
+        num_steps=manifest["num_steps"],
+        stopped=manifest.get("stopped"),
+        warnings=tuple(manifest["warnings"]),
+        was_skipped=was_skipped,
+    )
+
+
+def _read_change(change: Mapping[str, Any]) -> MetricChange:
+    estimates = {
+        name: Estimate(**{key: _number(value) for key, value in change[name].items()})
+        for name in ("before", "after", "difference")
+    }
+    return MetricChange(name=change["name"], in_reward=change["in_reward"], **estimates)
+
+
+def _changes_over_all(
+    first: RunDirectory, last: RunDirectory, of_last: Sequence[MetricChange]
+) -> tuple[MetricChange, ...]:
+    before, after = first.read_evaluation("before"), last.read_evaluation("after")
+    config = last.read_config()
+    if not before or not after or not measured_alike(first.read_config(), config):
+        return ()
+    if [row["id"] for row in before] != [row["id"] for row in after]:
+        return ()
+    options: dict[str, Any] = {
+        "confidence": config.evaluation.confidence,
+        "num_resamples": config.evaluation.num_resamples,
+    }
+    changes = []
+    for change in of_last:
+        was, became = _scores(before, change.name), _scores(after, change.name)
+        changes.append(
+            MetricChange(
+                name=change.name,
+                before=bootstrap_mean(was, **options),
+                after=bootstrap_mean(became, **options),
+                difference=paired_difference(was, became, **options),
+                in_reward=change.in_reward,
+            )
+        )
+    return tuple(changes)
+
+
+def _scores(rows: Rows, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([_number(row["scores"][name]) for row in rows], dtype=np.float64)
+
+
+def _number(value: Any) -> Any:
+    """Read a number as JSON has it: null is what was not scored."""
+    return float("nan") if value is None else value

@@ -1,0 +1,168 @@
+"""Runs and comparisons as one HTML page that opens from disk: nothing on it comes from a network."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import rlsr
+from rlsr.report.browser_data import Browser, browser_data
+from rlsr.report.compare_table import duration, report_table
+from rlsr.report.line_charts import DASHES
+from rlsr.report.page import render_page
+from rlsr.report.report_data import Recipe, ReportData, read_report_data
+from rlsr.report.result_charts import PHASES, difference_figures, time_figure
+from rlsr.report.results import Results, results_of
+from rlsr.report.run_charts import (
+    Figure,
+    distribution_figures,
+    optimisation_figures,
+    part_figures,
+    reward_figures,
+)
+from rlsr.report.run_comparison import compare_policies
+from rlsr.report.run_series import Series, step_series
+from rlsr.report.text_file import write_text
+
+_BUDGETS = {
+    "tokens": lambda amount: f"{amount:,.0f} response tokens",
+    "steps": lambda amount: f"{amount:,.0f} steps",
+    "wall_clock": duration,
+}
+
+
+def write_report(file: Path, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Write a report on runs, pipelines or one comparison as one self-contained HTML page.
+
+    Args:
+        file: Where to; its directory exists; an older file is replaced.
+        paths: Directories of runs and pipelines, or of one comparison; not empty.
+
+    Returns:
+        What is missing or does not fit together, a sentence each; the page says it on top.
+
+    Raises:
+        MissingPackageError: A library that the page needs is not installed.
+        RunError: A directory is none of these or is damaged, or the file cannot be written there.
+    """
+    data = read_report_data(paths)
+    write_text(file, report_page(data))
+    return data.notices
+
+
+def report_page(data: ReportData) -> str:
+    """Compose the page of a report.
+
+    Args:
+        data: All that it shows.
+
+    Returns:
+        HTML. Every text of the user is escaped, and the page's content policy lets no script run but its own.
+
+    Raises:
+        MissingPackageError: A library that the page needs is not installed.
+    """
+    return render_page(
+        "report.html.j2",
+        _content(data),
+        styles=["page.css", "report.css"],
+        scripts=["browser.js", "report.js"],
+        filters={"pretty": _pretty},
+        purpose="write a report's page",
+    )
+
+
+def _content(data: ReportData) -> dict[str, Any]:
+    results = results_of(data.comparison) if data.comparison else compare_policies(data.policies)
+    trained = [recipe for recipe in data.recipes if _has_steps(recipe)]
+    names = [recipe.name for recipe in trained]
+    series = step_series(trained)
+    groups = {
+        "differences": difference_figures(results) if results else [],
+        "reward": reward_figures(series, names),
+        "parts": part_figures(series, names),
+        "distribution": distribution_figures(series, names),
+        "optimisation": optimisation_figures(series, names),
+        "time": [figure for figure in [time_figure(trained)] if figure],
+    }
+    browser = browser_data(data.policies, results) if results else None
+    return {
+        "data": data,
+        "version": rlsr.__version__,
+        "results": results,
+        "table": report_table(results) if results else None,
+        "budget": _budget(results),
+        "origin": _origin(data),
+        "figures": groups,
+        "charts": _chart_data(groups, series),
+        "trained": names,
+        "dashes": [" ".join(map(str, dash)) if dash[1] else "" for dash in DASHES],
+        "phases": PHASES,
+        "steps_per_point": series.steps_per_point,
+        "several_seeds": any(len(recipe.runs) > 1 for recipe in trained),
+        "browser": browser,
+        "browser_words": _browser_words(browser),
+    }
+
+
+def _has_steps(recipe: Recipe) -> bool:
+    return any(stage.steps for run in recipe.runs.values() for stage in run.stages)
+
+
+def _chart_data(groups: dict[str, list[Figure]], series: Series) -> dict[str, Any]:
+    figures = [figure for group in groups.values() for figure in group]
+    drawn = {column for figure in figures for column in figure.columns}
+    kept = [
+        place for place, column in enumerate(series.columns) if "/" not in column or column in drawn
+    ]
+    return {
+        "columns": [series.columns[place] for place in kept],
+        "rows": [[row[place] for place in kept] for row in series.rows],
+        "figures": [
+            {
+                "id": figure.id,
+                "chart": figure.chart,
+                "columns": figure.columns,
+                "follows": figure.follows_choice,
+            }
+            for figure in figures
+        ],
+    }
+
+
+def _budget(results: Results | None) -> str | None:
+    """Say what each recipe was given."""
+    if results is None or results.budget is None:
+        return None
+    return _BUDGETS[results.budget.by](results.budget.amount)
+
+
+def _origin(data: ReportData) -> dict[str, Any]:
+    """Say where a comparison comes from; a run says it in its provenance."""
+    comparison = data.comparison
+    if comparison is None:
+        return {}
+    facts = {"compared": comparison.created, "commit": comparison.commit, **comparison.machine}
+    return {
+        name: value
+        for name, value in facts.items()
+        if value is not None and not isinstance(value, dict)
+    }
+
+
+def _browser_words(browser: Browser | None) -> str:
+    """Say what the browser does not show."""
+    if browser is None:
+        return ""
+    found = []
+    if browser.num_left_out:
+        found.append(
+            f"Only the first {browser.num_prompts} prompts are here: the other {browser.num_left_out} would make the page too large."
+        )
+    if browser.num_cut:
+        found.append(f"Texts end after {browser.limit:,} characters.")
+    return " ".join([*found, "The runs' evaluation files have everything."]) if found else ""
+
+
+def _pretty(table: Any) -> str:
+    return json.dumps(table, indent=2, ensure_ascii=False)

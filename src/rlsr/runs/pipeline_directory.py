@@ -1,0 +1,116 @@
+"""The directory of a pipeline: ``pipeline.json`` with the settings of its stages, and a run directory for each."""
+
+from pathlib import Path
+
+from rlsr.config import StagedConfig
+from rlsr.errors import ConfigError, RunError
+from rlsr.runs.directory import RunDirectory, read_json, require_free, write_json
+
+FILE = "pipeline.json"
+
+
+class PipelineDirectory:
+    """Stages of training on disk.
+
+    Args:
+        path: The directory; made by ``create``, expected by ``open``.
+        staged: The config of every stage.
+    """
+
+    def __init__(self, path: Path, staged: StagedConfig) -> None:
+        self.path = path
+        self.staged = staged
+
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Say whether stages were begun somewhere.
+
+        Args:
+            path: Any place.
+
+        Returns:
+            True if a pipeline stands there.
+        """
+        return (path / FILE).is_file()
+
+    @classmethod
+    def create(cls, path: Path, staged: StagedConfig) -> "PipelineDirectory":
+        """Make the directory of a new pipeline and write the settings of its stages.
+
+        Args:
+            path: A directory that does not exist or is empty.
+            staged: The config of every stage.
+
+        Returns:
+            The pipeline.
+
+        Raises:
+            RunError: The place is taken or cannot be written.
+        """
+        check_free(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(path / FILE, staged.dump())
+        except OSError as error:
+            raise RunError(f"{path}: the pipeline's directory cannot be made: {error}") from error
+        return cls(path, staged)
+
+    @classmethod
+    def open(cls, path: Path) -> "PipelineDirectory":
+        """Open the directory of a pipeline that was begun before.
+
+        Args:
+            path: A directory with a ``pipeline.json``.
+
+        Returns:
+            The pipeline, with the settings that it was begun with.
+
+        Raises:
+            RunError: There is no pipeline at this place, or its settings are damaged.
+        """
+        if (path / "config.json").is_file():
+            raise RunError(
+                f"{path}: one run was begun here, and not stages; resume it without stages (`rlsr train --resume --out DIR` "
+                "alone takes its own config), or start the stages in another directory"
+            )
+        if not cls.is_one(path):
+            raise RunError(
+                f"{path}: no stages were begun here (there is no {FILE}); start them without --resume"
+            )
+        try:
+            staged = StagedConfig.from_dump(read_json(path / FILE))
+        except ConfigError as error:
+            raise RunError(
+                f"{path / FILE}: not settings that this version knows: {error}"
+            ) from error
+        return cls(path, staged)
+
+    @property
+    def stages(self) -> tuple[RunDirectory, ...]:
+        """The runs of the stages in their order, begun or not."""
+        return tuple(RunDirectory(self.path / name) for name in self.staged.names)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every stage reached its end."""
+        return all(run.is_complete for run in self.stages)
+
+    def discard_if_unused(self) -> None:
+        """Take away what ``create`` has made where no stage got as far as a directory of its own."""
+        if [file.name for file in self.path.iterdir()] == [FILE]:
+            (self.path / FILE).unlink()
+            self.path.rmdir()
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place where something stands already; nothing is ever overwritten.
+
+    Args:
+        path: The directory that new stages would take.
+
+    Raises:
+        RunError: The place is taken.
+    """
+    require_free(
+        path, "new stages need", "name another with --out, or continue these stages with --resume"
+    )

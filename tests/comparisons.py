@@ -1,0 +1,115 @@
+"""A planned comparison and finished runs of it, made without a model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlsr.config.experiment import experiment_from_table
+from rlsr.config.recipe import resolve_recipes
+from rlsr.evaluation.shared_metrics import shared_metrics
+from rlsr.pipeline.cells import Cell
+from rlsr.pipeline.compare import ComparisonPlan
+from rlsr.runs import RunDirectory
+from rlsr.runs.directory import write_json_lines
+from rlsr.runs.pipeline_directory import PipelineDirectory
+
+PROMPTS = 12
+METRICS = ("reward", "similarity", "chrf", "bleu", "length_ratio", "repetition", "cut")
+LEVELS = {"base": 0.3, "sft": 0.5, "rlsr": 0.3, "sft+rlsr": 0.2}
+"""Where the scores of a recipe lie."""
+
+
+def make_plan(**changes: Any) -> ComparisonPlan:
+    """Plan three trained recipes with two seeds, each for ten steps."""
+    table: dict[str, Any] = {
+        "base": {
+            "method": {"max_response_tokens": 8},
+            "evaluation": {"independent_embedding": None, "num_resamples": 500},
+            "reward": {"similarity": {"variant": "cosine"}},
+        },
+        "recipes": {
+            "base": {},
+            "sft": {"method": "sft"},
+            "rlsr": {"method": "rlsr"},
+            "sft+rlsr": {"method": ["sft", "rlsr"]},
+        },
+        "seeds": [0, 1],
+        "budget": {"by": "steps", "amount": 10},
+        **changes,
+    }
+    experiment = experiment_from_table(table)
+    recipes = resolve_recipes(experiment)
+    configs = [stage for recipe in recipes for stage in recipe.stages]
+    return ComparisonPlan(
+        experiment=experiment,
+        recipes=recipes,
+        metrics=shared_metrics(configs),
+        num_train=24,
+        num_heldout=PROMPTS,
+        data_sha256="ab12",
+        warnings=("something may surprise",),
+    )
+
+
+def scores(recipe: str, seed: int) -> list[float]:
+    """Make the scores of a run: those of the baseline, moved to the recipe's level, and a little noise of its own."""
+    prompts = np.random.default_rng(7).normal(0, 0.2, PROMPTS)
+    noise = np.random.default_rng(seed + 100).normal(0, 0.01, PROMPTS)
+    own = 0 if recipe == "base" else noise
+    return (prompts + own + LEVELS.get(recipe, 0.3)).tolist()
+
+
+def answers(values: list[float], ids: list[str] | None = None) -> list[dict[str, Any]]:
+    ids = ids or [f"prompt-{place}" for place in range(len(values))]
+    return [
+        {
+            "id": id_,
+            "category": None,
+            "prompt": "?",
+            "reference": "!",
+            "response": "a",
+            "scores": {
+                name: 100 * value if name in {"chrf", "bleu"} else value for name in METRICS
+            },
+        }
+        for id_, value in zip(ids, values, strict=True)
+    ]
+
+
+def finish(cell: Cell, *, ids: list[str] | None = None) -> None:
+    """Write what the process of a cell would have written."""
+    values = scores(cell.recipe, cell.seed)
+    if len(cell.stages) > 1:
+        if not cell.has_begun:
+            from rlsr.config import stages_from_table
+
+            PipelineDirectory.create(cell.path, stages_from_table(cell.table))
+        runs = list(zip(cell.runs, cell.stages, strict=True))
+    else:
+        runs = [(cell.runs[0], cell.stages[0])]
+    for run, config in runs:
+        if not (run.path / "config.json").is_file():
+            RunDirectory.create(run.path, config)
+        (run.checkpoints / "checkpoint-5").mkdir()
+        run.write_provenance({"processor": "abacus", "accelerator": None, "data_sha256": "ab12"})
+        if not cell.is_untrained:
+            before = run.evaluation / "before.jsonl"
+            if not before.is_file():
+                write_json_lines(before, answers(scores("base", 0)))
+            for step in range(1, 10 // len(runs) + 1):
+                run.append_metrics(
+                    {
+                        "step": step,
+                        "time/step": 2.0,
+                        "tokens/trained": 50,
+                        "memory/peak_gb": 1.0 + cell.seed,
+                    }
+                )
+        write_json_lines(run.evaluation / "after.jsonl", answers(values, ids))
+        run.write_manifest({"num_steps": 0})
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

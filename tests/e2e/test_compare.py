@@ -1,0 +1,290 @@
+"""``rlsr compare`` and ``rlsr evaluate`` on a tiny policy: recipes, stages, resuming, refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rlsr.evaluation.comparison_result import read_comparison
+from rlsr.runs import RunDirectory
+from tiny import Cli
+
+
+@pytest.fixture
+def experiment(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> Path:
+    """The policy before training, one method, and stages, with two seeds and four steps each."""
+    base = {
+        "model": {"name": str(tiny_model), "dtype": "float32", "lora": None},
+        "data": str(tiny_data),
+        "embedding": "builtin:wordllama",
+        "evaluation": {"independent_embedding": None, "num_resamples": 200},
+        "method": {"num_generations": 4},
+        "training": {
+            "prompts_per_step": 2,
+            "tokens_per_pass": 150,
+            "learning_rate": 0.01,
+            "warmup_steps": 0,
+            "save_every": 1,
+        },
+    }
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(base), encoding="utf-8")
+    table = {
+        "base": "base.yaml",
+        "recipes": {
+            "base": {},
+            "sft": {"method": "sft"},
+            "sft+rlsr": {"method": ["sft", "rlsr"]},
+        },
+        "seeds": [0, 1],
+        "budget": {"by": "steps", "amount": 4},
+    }
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump(table, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_recipes_are_compared_over_an_interruption_and_a_failure(
+    cli: Cli, experiment: Path, tmp_path: Path, private_cache: Path
+) -> None:
+    path = tmp_path / "out"
+    dry = cli("compare", experiment, "--out", path, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    for part in ("2 trained recipes x 2 seeds", "sft+rlsr: sft (learning rate 0.01, 2 steps), then rlsr", "(baseline)"):  # fmt: skip
+        assert part in dry.stdout
+    assert not path.exists()
+
+    code, said = _interrupt_at("[sft, seed 0] step 1/4", experiment, path, private_cache)
+    assert code == 130, said
+    assert "goes on where it was" in said
+    assert "Traceback" not in said
+    assert (path / "runs" / "base" / "seed-0" / "manifest.json").is_file()
+    assert not (path / "runs" / "sft" / "seed-0" / "manifest.json").exists()
+
+    in_the_way = path / "runs" / "sft" / "seed-1" / "mine.txt"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("mine", encoding="utf-8")
+    failed = cli("compare", experiment, "--out", path)
+    assert failed.returncode == 2, failed.stdout + failed.stderr
+    assert "Traceback" not in failed.stderr
+    for part in ("1 of 5 runs", "sft, seed 1: exit code 2", "logs", "same command"):
+        assert part in failed.stderr
+    assert not (path / "compare.json").exists()
+    assert in_the_way.read_text(encoding="utf-8") == "mine"
+    finished = (path / "runs" / "sft" / "seed-0" / "manifest.json").stat().st_mtime_ns
+
+    in_the_way.unlink()
+    result = cli("compare", experiment, "--out", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (path / "runs" / "sft" / "seed-0" / "manifest.json").stat().st_mtime_ns == finished
+    for part in ("4 held-out prompts, 2 seeds, after 4 steps", "- sft+rlsr:", "against base", "[sft, seed 1] step 4/4"):  # fmt: skip
+        assert part in result.stdout
+    _check_numbers(path)
+    _check_directories(path)
+
+    again = cli("compare", experiment, "--out", path)
+    assert again.returncode == 0
+    assert "the comparison is complete; nothing was run" in again.stdout
+    other = cli("compare", experiment, "budget.amount=6", "--out", path)
+    assert other.returncode == 2
+    for part in ("another comparison", "budget.amount", "recipes.sft.stages.0.training.steps"):
+        assert part in other.stderr
+
+
+def _interrupt_at(line: str, experiment: Path, path: Path, cache: Path) -> tuple[int, str]:
+    """Press Ctrl-C as a terminal does: all processes of the group are told."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rlsr.cli.main", "compare", str(experiment), "--out", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = []
+    with process:
+        for text in process.stdout:
+            said.append(text)
+            if line in text:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        said.append(process.stdout.read())
+    return process.returncode, "".join(said)
+
+
+def _check_numbers(path: Path) -> None:
+    found = read_comparison(path / "compare.json")
+    assert [(recipe.name, recipe.methods) for recipe in found.recipes] == [
+        ("base", ()),
+        ("sft", ("sft",)),
+        ("sft+rlsr", ("sft", "rlsr")),
+    ]
+    assert (found.num_prompts, found.num_comparisons) == (4, 2)
+    for recipe in found.recipes[1:]:
+        assert [run.num_steps for run in recipe.runs] == [4, 4]
+        assert recipe.seconds > 0
+        assert recipe.tokens is not None
+        assert recipe.tokens > 0
+        assert recipe.peak_memory_gb is not None
+    sft = found.recipe("sft").runs
+    rows = [RunDirectory(path / run.path).read_evaluation("after") for run in sft]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    chrf = [row["scores"]["chrf"] for run in rows for row in run or ()]
+    assert found.recipe("sft").metrics["chrf"].mean.mean == pytest.approx(sum(chrf) / 8)
+    assert rows[0] != rows[1], "another seed is another run"
+
+
+def _check_directories(path: Path) -> None:
+    """The answers before training were generated once; checkpoints are gone, models are there."""
+    untrained = RunDirectory(path / "runs" / "base" / "seed-0")
+    assert untrained.read_manifest()["num_steps"] == 0
+    assert untrained.read_evaluation("before") is None
+    before = untrained.read_evaluation("after")
+    for place in ("sft/seed-0", "sft/seed-1", "sft+rlsr/seed-0/1-sft", "sft+rlsr/seed-1/1-sft"):
+        run = RunDirectory(path / "runs" / place)
+        assert run.read_evaluation("before") == before
+        assert "evaluation_before" not in run.read_manifest()["seconds"]
+        assert not run.checkpoints.exists()
+        assert (run.final / "model.safetensors").is_file()
+    assert {file.name for file in (path / "configs").iterdir()} == {
+        f"{name}.yaml"
+        for name in (
+            "base.seed-0",
+            "sft.seed-0",
+            "sft.seed-1",
+            "sft+rlsr.seed-0",
+            "sft+rlsr.seed-1",
+        )
+    }
+    stages = read(path / "runs" / "sft+rlsr" / "seed-1" / "pipeline.json")["stages"]
+    assert [stage["name"] for stage in stages] == ["1-sft", "2-rlsr"]
+    assert [stage["config"]["training"]["steps"] for stage in stages] == [2, 2]
+    assert {stage["config"]["seed"] for stage in stages} == {1}
+
+
+def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
+    cli: Cli, experiment: Path, tmp_path: Path
+) -> None:
+    table = yaml.safe_load(experiment.read_text(encoding="utf-8"))
+    table["recipes"] = {"sft": {"method": "sft"}, "rlsr": {"method": "rlsr"}}
+    for budget in ({"by": "tokens", "amount": 200}, {"by": "wall_clock", "amount": 0.5}):
+        experiment.write_text(
+            yaml.safe_dump({**table, "budget": budget, "seeds": [3]}), encoding="utf-8"
+        )
+        path = tmp_path / str(budget["by"])
+        result = cli("compare", experiment, "--out", path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "seeds were not varied" in result.stdout
+        found = read_comparison(path / "compare.json")
+        assert found.baseline == "rlsr"
+        for recipe in found.recipes:
+            (run,) = recipe.runs
+            metrics = RunDirectory(path / run.path).read_metrics()
+            assert run.num_steps == len(metrics)
+            spent = [
+                row["tokens/trained"] if budget["by"] == "tokens" else row["time/step"]
+                for row in metrics
+            ]
+            assert sum(spent) >= float(budget["amount"])
+            assert sum(spent[:-1]) < float(budget["amount"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["recipes.sft.method=stf"], ["recipes.sft", "'stf'", "did you mean sft?"]),
+        (["recipes.sft.trainig={}"], ["recipes.sft", "trainig"]),
+        (["recipes.sft.data.seed=4"], ["recipes.sft", "data.seed", "put them into base"]),
+        (["recipes.sft.model.name=no/such"], ["recipes.sft", "no/such", "cannot be loaded"]),
+        (["recipes.sft.engine.options.beta=1"], ["recipes.sft", "engine.options.beta"]),
+        (["base.data=no.jsonl"], ["no.jsonl"]),
+        (["base.evaluation.enabled=false"], ["evaluation.enabled"]),
+        (["base.method.max_prompt_tokens=3"], ["prompt too long"]),
+        (["budget.by=hours"], ["budget.by"]),
+        (["baseline=dpo"], ["baseline", "'dpo'"]),
+        (["another.yaml"], ["one experiment"]),
+    ],
+    ids=str,
+)
+def test_mistakes_show_before_anything_runs(
+    cli: Cli, experiment: Path, tmp_path: Path, overrides: list[str], parts: list[str]
+) -> None:
+    path = tmp_path / "out"
+    result = cli("compare", experiment, *overrides, "--out", path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+    assert not path.exists()
+
+
+def test_without_held_out_rows_nothing_is_compared(
+    cli: Cli, experiment: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in tiny_data.read_text(encoding="utf-8").splitlines()]
+    data = tmp_path / "all.jsonl"
+    text = "".join(json.dumps({**row, "split": "train"}) + "\n" for row in rows)
+    data.write_text(text, encoding="utf-8")
+    for command in (
+        ["compare", experiment, f"base.data={data}"],
+        ["evaluate", experiment.parent / "base.yaml", "--data", data],
+    ):
+        result = cli(*command, "--out", tmp_path / "out")
+        assert result.returncode == 2, result.stdout
+        assert "no row is held out" in result.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_measures_a_policy_as_train_does(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    trained = RunDirectory(tmp_path / "trained")
+    assert cli("train", *tiny_settings, "--out", trained.path).returncode == 0
+    for name, model in (("before", None), ("after", trained.final)):
+        own = RunDirectory(tmp_path / name)
+        chosen = [] if model is None else ["--model", model]
+        result = cli("evaluate", *tiny_settings, *chosen, "--out", own.path)
+        assert result.returncode == 0, result.stderr
+        assert "chrF" in result.stdout
+        assert "4 held-out prompts" in result.stdout
+        assert own.read_evaluation("after") == trained.read_evaluation(name)
+        assert own.read_evaluation("before") is None
+        assert own.read_metrics() == []
+        manifest = own.read_manifest()
+        assert manifest["num_steps"] == 0
+        assert set(manifest) == set(trained.read_manifest())
+        means = {metric["name"]: metric["after"] for metric in manifest["heldout"]}
+        expected = {change["name"]: change[name] for change in trained.read_manifest()["heldout"]}
+        assert means == expected
+
+
+def test_an_interrupted_evaluation_goes_on(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    own = RunDirectory(tmp_path / "own")
+    assert cli("evaluate", *tiny_settings, "--out", own.path).returncode == 0
+    taken = cli("evaluate", *tiny_settings, "--out", own.path)
+    assert taken.returncode == 2
+    assert "does not exist or is empty" in taken.stderr
+    complete = cli("evaluate", "--resume", "--out", own.path)
+    assert complete.returncode == 2
+    assert "nothing to resume" in complete.stderr
+    manifest = own.read_manifest()
+    (own.path / "manifest.json").unlink()
+    result = cli("evaluate", "--resume", "--out", own.path)
+    assert result.returncode == 0, result.stderr
+    assert own.read_manifest()["heldout"] == manifest["heldout"]
+    nothing = cli("evaluate")
+    assert nothing.returncode == 2
+    assert "nothing to evaluate" in nothing.stderr

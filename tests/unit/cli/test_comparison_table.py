@@ -1,0 +1,105 @@
+"""The terminal's view of a comparison."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from comparisons import finish, make_plan
+from rlsr.cli.comparison_table import amount_in_words, comparison_table, main_metrics, sentences
+from rlsr.evaluation.comparison_result import Comparison
+from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.pipeline.cells import Cell, Say
+from rlsr.pipeline.compare import run_comparison
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    def execute(cell: Cell, say: Say) -> int:
+        finish(cell)
+        return 0
+
+    path: Path = tmp_path_factory.mktemp("comparison")
+    return run_comparison(make_plan(), path, lambda line: None, execute=execute)
+
+
+def show(comparison: Comparison, width: int = 120) -> str:
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(comparison_table(comparison))
+    return capture.get()
+
+
+def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Comparison) -> None:
+    text = show(comparison)
+    for part in (
+        "12 held-out prompts",
+        "2 seeds",
+        "after 10 steps",
+        "95% intervals",
+        "chrF",
+        "BLEU",
+    ):
+        assert part in text
+    rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    base, sft = rows["base"], rows["sft"]
+    mean = comparison.recipe("sft").metrics["chrf"].mean
+    assert f"{mean.mean:.1f} [{mean.low:.1f}, {mean.high:.1f}]" in sft
+    assert sft.split()[-3:] == ["10", "20", "2.0"]
+    assert base.split()[-3:] == ["-", "-", "-"]
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+def test_what_the_reward_has_is_marked_and_comes_last(comparison: Comparison) -> None:
+    assert [metric.name for metric in main_metrics(comparison.metrics)] == [
+        "chrf",
+        "bleu",
+        "reward",
+    ]
+    assert "the reward has it" in show(comparison)
+    unseen = tuple(metric for metric in comparison.metrics if not metric.in_reward)
+    assert "the reward has it" not in show(replace(comparison, metrics=unseen))
+
+
+def test_an_independent_encoder_is_shown_first() -> None:
+    metrics = [
+        SharedMetric(name, in_reward, "higher")
+        for name, in_reward in [("reward", True), ("chrf", True), ("bleu", False), ("independent_similarity", False), ("cut", False)]
+    ]  # fmt: skip
+    names = [metric.name for metric in main_metrics(metrics)]
+    assert names == ["independent_similarity", "bleu", "chrf"]
+
+
+def test_a_sentence_a_recipe_says_what_its_differences_show(comparison: Comparison) -> None:
+    head, *lines = sentences(comparison)
+    assert head == (
+        "against base, paired by prompt, 98.33% intervals, so that the 3 comparisons of a metric hold together at 95%:"
+    )
+    assert [line.split(":")[0] for line in lines] == ["- sft", "- rlsr", "- sft+rlsr"]
+    assert lines[0].startswith("- sft: chrF higher (+20.3 [")
+    assert "no difference shown" in lines[1]
+    assert lines[2].startswith("- sft+rlsr: chrF lower (-10.")
+    assert lines[0].endswith("by chrF it wins 100%, ties 0%, loses 0%")
+
+
+def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None:
+    alone = replace(
+        comparison,
+        recipes=comparison.recipes[:2],
+        num_comparisons=1,
+        adjusted_confidence=comparison.confidence,
+    )
+    assert sentences(alone)[0] == "against base, paired by prompt, 95% intervals:"
+
+
+@pytest.mark.parametrize(
+    ("by", "amount", "expected"),
+    [
+        ("wall_clock", 120.0, "120 s"),
+        ("tokens", 5000, "5,000 response tokens"),
+        ("steps", 30, "30 steps"),
+    ],
+)
+def test_a_budget_in_words(by: str, amount: float, expected: str) -> None:
+    assert amount_in_words(by, amount) == expected

@@ -1,0 +1,116 @@
+"""``compare.json`` as a typed value."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlsr.errors import RunError
+from rlsr.evaluation import Estimate
+from rlsr.evaluation.comparison import MetricComparison, WinShares
+from rlsr.evaluation.comparison_result import (
+    ComparedRecipe,
+    ComparedRun,
+    Comparison,
+    ComparisonBudget,
+    read_comparison,
+    write_comparison,
+)
+from rlsr.evaluation.shared_metrics import SharedMetric
+
+NAN = float("nan")
+
+
+def make(**changes: Any) -> Comparison:
+    base = ComparedRecipe(
+        name="base",
+        methods=(),
+        runs=(ComparedRun(0, "runs/base/seed-0", 0, 0.0, 0, None),),
+        metrics={"chrf": MetricComparison(Estimate(3.0, 2.0, 4.0, 8), None, "baseline")},
+        wins={},
+        seconds=0.0,
+        tokens=0.0,
+        num_steps=0.0,
+        peak_memory_gb=None,
+    )
+    own = ComparedRecipe(
+        name="sft+rlsr",
+        methods=("sft", "rlsr"),
+        runs=(ComparedRun(0, "runs/sft+rlsr/seed-0", 30, 120.3, 51234, 5.1),),
+        metrics={
+            "chrf": MetricComparison(
+                Estimate(NAN, NAN, NAN, 0), Estimate(0.5, NAN, NAN, 1), "no difference shown"
+            )
+        },
+        wins={"chrf": WinShares(NAN, NAN, NAN, 1.0)},
+        seconds=120.3,
+        tokens=None,
+        num_steps=30.0,
+        peak_memory_gb=5.1,
+    )
+    table: dict[str, Any] = {
+        "version": 1,
+        "rlsr": "0.1.0",
+        "created": "2026-01-01T00:00:00+00:00",
+        "commit": None,
+        "machine": {"cores": 2},
+        "experiment": {"seeds": [0]},
+        "budget": ComparisonBudget("wall_clock", 120),
+        "baseline": "base",
+        "seeds": (0,),
+        "num_prompts": 8,
+        "confidence": 0.95,
+        "adjusted_confidence": 0.95,
+        "num_comparisons": 1,
+        "metrics": (SharedMetric("chrf", False, "higher"), SharedMetric("own", False, None)),
+        "recipes": (base, own),
+        "notes": ("one seed",),
+    }
+    return Comparison(**{**table, **changes})
+
+
+def test_it_reads_back_what_it_wrote_with_nan_for_what_is_unscored(tmp_path: Path) -> None:
+    file = tmp_path / "compare.json"
+    write_comparison(file, make())
+    found = read_comparison(file)
+    own = found.recipe("sft+rlsr")
+    assert np.isnan([own.metrics["chrf"].mean.mean, own.wins["chrf"].tie]).all()
+    assert own.metrics["chrf"].difference is not None
+    assert own.metrics["chrf"].difference.mean == 0.5
+    assert own.tokens is None
+    assert found.recipe("base") == make().recipe("base")
+    assert found.metrics == make().metrics
+    second = tmp_path / "again.json"
+    write_comparison(second, found)
+    assert json.loads(second.read_bytes()) == json.loads(file.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.update(version=2), "expected version 1"),
+        (lambda table: table.pop("version"), "expected version 1"),
+        (lambda table: table.pop("baseline"), "damaged: baseline"),
+        (lambda table: table["recipes"][1].pop("metrics"), "damaged: KeyError"),
+        (lambda table: table.update(recipes=[3]), "damaged"),
+        (
+            lambda table: table["recipes"][1]["metrics"]["chrf"].update(verdict="best"),
+            "damaged: recipes.1.metrics.chrf.verdict",
+        ),
+    ],
+)
+def test_a_damaged_file_is_refused(change: Any, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "compare.json"
+    write_comparison(file, make())
+    table = json.loads(file.read_text(encoding="utf-8"))
+    change(table)
+    file.write_text(json.dumps(table), encoding="utf-8")
+    with pytest.raises(RunError, match=message):
+        read_comparison(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"compare\.json"):
+        read_comparison(tmp_path / "compare.json")

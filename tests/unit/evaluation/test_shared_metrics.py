@@ -1,0 +1,89 @@
+"""Which metrics mean the same for every recipe, and which a reward has seen."""
+
+from typing import Any
+
+import pytest
+
+from rlsr.config import RunConfig, config_from_table
+from rlsr.evaluation import HeldoutEvaluation
+from rlsr.evaluation.labels import BETTER, LABELS
+from rlsr.evaluation.shared_metrics import in_reward, metric_scorers, shared_metrics
+
+NO_ENCODER = {"evaluation": {"independent_embedding": None}}
+
+
+def config(**table: Any) -> RunConfig:
+    return config_from_table(table)
+
+
+def names(*configs: RunConfig) -> list[str]:
+    return [metric.name for metric in shared_metrics(configs)]
+
+
+ALL = ["reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition", "cut"]  # fmt: skip
+
+
+def test_equal_configs_share_all_metrics_in_the_order_of_an_evaluation() -> None:
+    assert names(config(), config(method="sft")) == ALL
+    assert names(config(**NO_ENCODER)) == [name for name in ALL if name != "independent_similarity"]
+    assert set(ALL) | {"logic"} == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("table", "missing"),
+    [
+        ({"method": "rlsr", "training": {"learning_rate": 1.0}, "model": "other"}, set()),
+        ({"reward": {"repetition": {"enabled": False}}}, set()),
+        ({"reward": {"empty_score": 0.0}}, set()),
+        ({"reward": {"repetition": {"min_characters": 5}}}, {"repetition"}),
+        ({"reward": {"similarity": {"variant": "cosine"}}}, {"reward"}),
+        ({"reward": {"text": "prompt_and_response"}}, {"reward", "similarity"}),
+        ({"embedding": "builtin:minilm"}, {"reward", "similarity", "independent_similarity"}),
+        ({"reward": "logic"}, {"reward", "similarity"}),
+        (NO_ENCODER, {"independent_similarity"}),
+    ],
+    ids=str,
+)
+def test_what_is_scored_otherwise_is_not_shared(table: dict[str, Any], missing: set[str]) -> None:
+    assert names(config(), config(**table)) == [name for name in ALL if name not in missing]
+
+
+def test_without_an_evaluation_nothing_is_shared() -> None:
+    off = config(evaluation={"enabled": False})
+    assert metric_scorers(off) == {}
+    assert names(off, off) == []
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [
+        {},
+        {"similarity": {"variant": "cosine"}},
+        {"repetition": {"enabled": False}},
+        {"type": "logic"},
+        {"type": "logic", "bleu_share": 0.0},
+    ],
+    ids=str,
+)
+def test_the_reward_has_what_the_evaluation_of_a_run_says(reward: dict[str, Any]) -> None:
+    own = config(reward=reward)
+    evaluation = HeldoutEvaluation(
+        [],
+        reward=None,  # type: ignore[arg-type] # scores nothing here
+        independent=None,
+        config=own.evaluation,
+        reward_config=own.reward,
+        max_response_tokens=1,
+    )
+    for name in LABELS:
+        assert in_reward(name, own) == evaluation._in_reward(name)
+
+
+def test_one_reward_that_has_a_metric_is_enough() -> None:
+    cosine = config(reward={"similarity": {"variant": "cosine"}})
+    found = {metric.name: metric for metric in shared_metrics([cosine, config()])}
+    assert found["chrf"].in_reward
+    assert not found["bleu"].in_reward
+    alone = {metric.name: metric for metric in shared_metrics([cosine, cosine])}
+    assert not alone["chrf"].in_reward
+    assert all(metric.better == BETTER[name] for name, metric in alone.items())

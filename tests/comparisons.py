@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rlsr.config import stages_from_table
 from rlsr.config.experiment import experiment_from_table
 from rlsr.config.recipe import resolve_recipes
 from rlsr.evaluation.shared_metrics import shared_metrics
@@ -58,7 +59,8 @@ def scores(recipe: str, seed: int) -> list[float]:
     prompts = np.random.default_rng(7).normal(0, 0.2, PROMPTS)
     noise = np.random.default_rng(seed + 100).normal(0, 0.01, PROMPTS)
     own = 0 if recipe == "base" else noise
-    return (prompts + own + LEVELS.get(recipe, 0.3)).tolist()
+    values: list[float] = (prompts + own + LEVELS.get(recipe, 0.3)).tolist()
+    return values
 
 
 def answers(values: list[float], ids: list[str] | None = None) -> list[dict[str, Any]]:
@@ -83,8 +85,6 @@ def finish(cell: Cell, *, ids: list[str] | None = None) -> None:
     values = scores(cell.recipe, cell.seed)
     if len(cell.stages) > 1:
         if not cell.has_begun:
-            from rlsr.config import stages_from_table
-
             PipelineDirectory.create(cell.path, stages_from_table(cell.table))
         runs = list(zip(cell.runs, cell.stages, strict=True))
     else:

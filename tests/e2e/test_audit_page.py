@@ -1,74 +1,42 @@
 """The page of an audit in a browser, opened from disk."""
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
 from audit_sample import ATTACKS, sample_audit, with_texts
+from headless_browser import Open, console, headless, needs_browser, open_page, screen, script
 from rlsr.report import write_audit_page
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 NASTY = (
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 2</script>",
     "<img src=x onerror='window.hacked = 3'>",
     "</style><svg onload='window.hacked = 4'>",
 )
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-)  # fmt: skip
-
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None,
-    reason="no chromium or google-chrome with its chromedriver on the PATH",
-)
-
-Open = Callable[[Path], Chrome]
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """A headless browser with nothing in its profile."""
-    options = ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # With its path given, selenium does not look for a driver on the network.
-    driver = Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+    with headless(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture
 def show(browser: Chrome) -> Open:
     """Open a page and wait until its charts are drawn; what it says on the console fails the test."""
-
     screen(browser, width=1200, scheme="light")
 
     def show(file: Path) -> Chrome:
-        console(browser)
-        browser.get(file.as_uri())
-        end = time.monotonic() + 60
-        while time.monotonic() < end and not script(
-            browser, "document.documentElement.dataset.ready"
-        ):
-            time.sleep(0.05)
-        assert console(browser) == []
-        assert script(browser, "document.documentElement.dataset.ready") == "yes"
-        return browser
+        return open_page(browser, file)
 
     return show
 
@@ -77,23 +45,6 @@ def show(browser: Chrome) -> Open:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the sample."""
     return write_audit_page(tmp_path_factory.mktemp("page") / "audit.html", sample_audit())
-
-
-def console(browser: Chrome) -> list[str]:
-    """What the page said on its console since it was last asked, as warnings or errors."""
-    entries: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
-    return [entry["message"] for entry in entries]
-
-
-def script(browser: Chrome, expression: str) -> Any:
-    return browser.execute_script(f"return {expression}")
-
-
-def screen(browser: Chrome, *, width: int, scheme: str) -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def shown(browser: Chrome) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from rlsr.config.experiment import load_experiment
+from rlsr.errors import RlsrError
 from rlsr.evaluation.comparison_result import read_comparison
 from rlsr.runs import RunDirectory
 from tiny import Cli
@@ -178,11 +180,10 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
 ) -> None:
     table = yaml.safe_load(experiment.read_text(encoding="utf-8"))
     table["recipes"] = {"sft": {"method": "sft"}, "rlsr": {"method": "rlsr"}}
-    for budget in ({"by": "tokens", "amount": 200}, {"by": "wall_clock", "amount": 0.5}):
-        experiment.write_text(
-            yaml.safe_dump({**table, "budget": budget, "seeds": [3]}), encoding="utf-8"
-        )
-        path = tmp_path / str(budget["by"])
+    for by, amount in (("tokens", 200.0), ("wall_clock", 0.5)):
+        table |= {"budget": {"by": by, "amount": amount}, "seeds": [3]}
+        experiment.write_text(yaml.safe_dump(table), encoding="utf-8")
+        path = tmp_path / by
         result = cli("compare", experiment, "--out", path)
         assert result.returncode == 0, result.stdout + result.stderr
         assert "seeds were not varied" in result.stdout
@@ -193,11 +194,10 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
             metrics = RunDirectory(path / run.path).read_metrics()
             assert run.num_steps == len(metrics)
             spent = [
-                row["tokens/trained"] if budget["by"] == "tokens" else row["time/step"]
-                for row in metrics
+                row["tokens/trained"] if by == "tokens" else row["time/step"] for row in metrics
             ]
-            assert sum(spent) >= float(budget["amount"])
-            assert sum(spent[:-1]) < float(budget["amount"])
+            assert sum(spent) >= amount
+            assert sum(spent[:-1]) < amount
 
 
 @pytest.mark.parametrize(
@@ -213,32 +213,46 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
         (["base.method.max_prompt_tokens=3"], ["prompt too long"]),
         (["budget.by=hours"], ["budget.by"]),
         (["baseline=dpo"], ["baseline", "'dpo'"]),
-        (["another.yaml"], ["one experiment"]),
     ],
     ids=str,
 )
 def test_mistakes_show_before_anything_runs(
-    cli: Cli, experiment: Path, tmp_path: Path, overrides: list[str], parts: list[str]
+    experiment: Path, overrides: list[str], parts: list[str]
 ) -> None:
-    path = tmp_path / "out"
-    result = cli("compare", experiment, *overrides, "--out", path)
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
+    from rlsr.pipeline.compare import plan_comparison
+
+    with pytest.raises(RlsrError) as caught:
+        plan_comparison(load_experiment(experiment, overrides))
     for part in parts:
+        assert part in str(caught.value)
+
+
+def test_a_mistake_ends_with_one_message_and_nothing_written(
+    cli: Cli, experiment: Path, tmp_path: Path
+) -> None:
+    for mistake, part in (
+        ("recipes.sft.trainig={}", "trainig"),
+        ("another.yaml", "one experiment"),
+    ):
+        result = cli("compare", experiment, mistake, "--out", tmp_path / "out")
+        assert result.returncode == 2, result.stdout + result.stderr
         assert part in result.stderr
-    assert not path.exists()
+        assert "Traceback" not in result.stderr
+        assert not (tmp_path / "out").exists()
 
 
-def test_without_held_out_rows_nothing_is_compared(
+def test_without_held_out_rows_nothing_is_measured(
     cli: Cli, experiment: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     rows = [json.loads(line) for line in tiny_data.read_text(encoding="utf-8").splitlines()]
     data = tmp_path / "all.jsonl"
-    text = "".join(json.dumps({**row, "split": "train"}) + "\n" for row in rows)
+    text = "".join(
+        json.dumps({key: row[key] for key in ("prompt", "response")}) + "\n" for row in rows
+    )
     data.write_text(text, encoding="utf-8")
     for command in (
-        ["compare", experiment, f"base.data={data}"],
-        ["evaluate", experiment.parent / "base.yaml", "--data", data],
+        ["compare", experiment, f"base.data.path={data}", "base.data.heldout=0"],
+        ["evaluate", experiment.parent / "base.yaml", "--data", data, "data.heldout=0"],
     ):
         result = cli(*command, "--out", tmp_path / "out")
         assert result.returncode == 2, result.stdout
@@ -247,14 +261,14 @@ def test_without_held_out_rows_nothing_is_compared(
 
 
 def test_evaluate_measures_a_policy_as_train_does(
-    cli: Cli, tiny_settings: list[str], tmp_path: Path
+    cli: Cli, tiny_settings: list[str], tiny_model: Path, tmp_path: Path
 ) -> None:
     trained = RunDirectory(tmp_path / "trained")
     assert cli("train", *tiny_settings, "--out", trained.path).returncode == 0
-    for name, model in (("before", None), ("after", trained.final)):
+    others = [setting for setting in tiny_settings if not setting.startswith("model.name=")]
+    for name, model in (("before", tiny_model), ("after", trained.final)):
         own = RunDirectory(tmp_path / name)
-        chosen = [] if model is None else ["--model", model]
-        result = cli("evaluate", *tiny_settings, *chosen, "--out", own.path)
+        result = cli("evaluate", *others, "--model", model, "--out", own.path)
         assert result.returncode == 0, result.stderr
         assert "chrF" in result.stdout
         assert "4 held-out prompts" in result.stdout

@@ -1,5 +1,6 @@
 """The table and the sentences of a comparison."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,10 @@ def comparison_table(comparison: "Comparison") -> Table:
     for recipe in comparison.recipes:
         table.add_row(
             recipe.name,
-            *(_mean(recipe.metrics[metric.name].mean, digits(metric.name)) for metric in metrics),
+            *(
+                mean_with_interval(recipe.metrics[metric.name].mean, digits(metric.name))
+                for metric in metrics
+            ),
             *_costs(recipe),
         )
     return table
@@ -134,15 +138,27 @@ def _heading(metric: "SharedMetric") -> str:
     return f"{label(metric.name)} *" if metric.in_reward else label(metric.name)
 
 
-def _mean(estimate: "Estimate", decimals: int) -> str:
-    return (
-        f"{estimate.mean:.{decimals}f} [{estimate.low:.{decimals}f}, {estimate.high:.{decimals}f}]"
-    )
-
-
 def _difference(estimate: "Estimate", decimals: int) -> str:
-    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
-    return f"{estimate.mean:+.{decimals}f} {interval}"
+    return mean_with_interval(estimate, decimals, sign="+")
+
+
+def mean_with_interval(estimate: "Estimate", decimals: int, *, sign: str = "") -> str:
+    """Write an estimate.
+
+    Args:
+        estimate: Its interval may be missing, where there are too few prompts for one.
+        decimals: Digits behind the point.
+        sign: ``+`` writes the sign of positive numbers, too.
+
+    Returns:
+        For example ``0.512 [0.489, 0.535]``.
+    """
+    if math.isnan(estimate.mean):
+        return "not scored"
+    mean, low, high = (
+        f"{value:{sign}.{decimals}f}" for value in (estimate.mean, estimate.low, estimate.high)
+    )
+    return f"{mean} (no interval)" if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
 
 
 def _costs(recipe: "ComparedRecipe") -> list[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.comparison_table import mean_with_interval
 from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.config import RunConfig, load_config
 from rlsr.errors import ConfigError
@@ -98,13 +99,10 @@ def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
     )
     table.add_column("metric")
     table.add_column("mean", justify="right", no_wrap=True)
-    table.add_column("interval", justify="right", no_wrap=True)
     for metric in metrics:
-        found, decimals = metric.after, digits(metric.name)
         table.add_row(
             f"{label(metric.name)} (in the reward)" if metric.in_reward else label(metric.name),
-            f"{found.mean:.{decimals}f}",
-            f"[{found.low:.{decimals}f}, {found.high:.{decimals}f}]",
+            mean_with_interval(metric.after, digits(metric.name)),
         )
     return table
 

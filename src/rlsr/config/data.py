@@ -45,6 +45,8 @@ class DataConfig(ConfigTable):
     """A separate file of held-out rows; None holds out rows of ``path``."""
     heldout: float = Field(default=0.1, ge=0)
     """Rows of ``path`` to hold out: a share below 1, or a count; rows marked with a ``split`` of their own win."""
+    use_marks: bool = True
+    """False ignores what rows say about their own ``split``, for example to hold out more than are marked."""
     max_heldout: int = Field(default=128, ge=1)
     """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation."""
     limit: int | None = Field(default=None, ge=1)

@@ -74,6 +74,8 @@ def _check_settings(config: DataConfig) -> None:
 
 def _read_entries(config: DataConfig) -> tuple[list[Entry], LayoutName]:
     entries, layout = _read_source(config, config.path, config.limit)
+    if not config.use_marks:
+        entries = [_without_mark(entry) for entry in entries]
     if config.heldout_path:
         heldout, _ = _read_source(config, config.heldout_path, None)
         entries += [_mark_heldout(entry) for entry in heldout]
@@ -87,6 +89,10 @@ def _read_source(
     layout = resolve_layout(rows, layout=config.layout, columns=config.columns, source=path)
     entries = [row if isinstance(row, Problem) else to_entry(row, layout) for row in rows]
     return entries, layout.name
+
+
+def _without_mark(entry: Entry) -> Entry:
+    return entry if isinstance(entry, Problem) else replace(entry, mark=None)
 
 
 def _mark_heldout(entry: Entry) -> Entry:
@@ -129,7 +135,7 @@ def _divide(
         )
     if num_marked and config.heldout != DataConfig.model_fields["heldout"].default:
         logger.warning(
-            "data.heldout=%g has no effect: %d rows are marked as held out",
+            "data.heldout=%g has no effect: %d rows are marked as held out; data.use_marks=false ignores that",
             config.heldout,
             num_marked,
         )

@@ -5,6 +5,16 @@
 
 from rlsr.pipeline.plan import RunPlan, TokenLengths, estimate_run, plan_run
 from rlsr.pipeline.run import train_run
+from rlsr.pipeline.stages import plan_stages, train_stages
 from rlsr.pipeline.summary import RunSummary
 
-__all__ = ["RunPlan", "RunSummary", "TokenLengths", "estimate_run", "plan_run", "train_run"]
+__all__ = [
+    "RunPlan",
+    "RunSummary",
+    "TokenLengths",
+    "estimate_run",
+    "plan_run",
+    "plan_stages",
+    "train_run",
+    "train_stages",
+]

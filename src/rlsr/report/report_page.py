@@ -11,7 +11,7 @@ from rlsr.report.compare_table import duration, report_table
 from rlsr.report.line_charts import DASHES
 from rlsr.report.page import render_page
 from rlsr.report.report_data import Recipe, ReportData, read_report_data
-from rlsr.report.result_charts import PHASES, difference_figures, time_figure
+from rlsr.report.result_charts import difference_figures, phases_of, time_figure
 from rlsr.report.results import Results, results_of
 from rlsr.report.run_charts import (
     Figure,
@@ -97,9 +97,10 @@ def _content(data: ReportData) -> dict[str, Any]:
         "charts": _chart_data(groups, series),
         "trained": names,
         "dashes": [" ".join(map(str, dash)) if dash[1] else "" for dash in DASHES],
-        "phases": PHASES,
+        "phases": phases_of(trained),
         "steps_per_point": series.steps_per_point,
         "several_seeds": any(len(recipe.runs) > 1 for recipe in trained),
+        "has_pipelines": any(run.is_pipeline for r in trained for run in r.runs.values()),
         "browser": browser,
         "browser_words": _browser_words(browser),
     }

@@ -48,6 +48,22 @@ def difference_figures(results: Results) -> list[Figure]:
     return found
 
 
+def phases_of(recipes: Sequence[Recipe]) -> dict[str, str]:
+    """List the phases that took time.
+
+    Args:
+        recipes: What was trained.
+
+    Returns:
+        The variable of the page's style with its colour, by phase.
+    """
+    return {
+        phase: f"var(--phase-{index})"
+        for index, phase in enumerate(PHASES)
+        if any(_seconds(run, phase) > 0 for recipe in recipes for run in recipe.runs.values())
+    }
+
+
 def time_figure(recipes: Sequence[Recipe]) -> Figure | None:
     """Draw where the time of training went.
 

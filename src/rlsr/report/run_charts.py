@@ -158,9 +158,9 @@ def _method_figures(name: str, series: Series, recipes: Sequence[str]) -> list[F
         with_seeds = series.has_seeds(name, method=method)
         drawn = line_chart(name, recipes, transform=only, with_seeds=with_seeds)
         words = f"{title} of {method}" if len(methods) > 1 else title
-        found.append(
-            Figure(f"{_id(name)}-{place}", words, caption, drawn, (name,), follows_choice=True)
-        )
+        note = "" if name == "optim/loss" and len(methods) == 1 else caption
+        figure_id = f"{_id(name)}-{place}"
+        found.append(Figure(figure_id, words, note, drawn, (name,), follows_choice=True))
     return found
 
 

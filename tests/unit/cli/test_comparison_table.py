@@ -1,5 +1,6 @@
 """The terminal's view of a comparison."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import pytest
 from rich.console import Console
 
 from comparisons import finish, make_plan
-from rlsr.cli.comparison_table import amount_in_words, comparison_table, main_metrics, sentences
+from rlsr.cli.comparison_table import (
+    amount_in_words,
+    comparison_table,
+    main_metrics,
+    mean_with_interval,
+    sentences,
+)
+from rlsr.evaluation import Estimate
 from rlsr.evaluation.comparison_result import Comparison
 from rlsr.evaluation.shared_metrics import SharedMetric
 from rlsr.pipeline.cells import Cell, Say
@@ -91,6 +99,19 @@ def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None
         adjusted_confidence=comparison.confidence,
     )
     assert sentences(alone)[0] == "against base, paired by prompt, 95% intervals:"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "sign", "expected"),
+    [
+        (Estimate(0.5, 0.25, 0.75, 9), "", "0.50 [0.25, 0.75]"),
+        (Estimate(0.5, -0.25, 0.75, 9), "+", "+0.50 [-0.25, +0.75]"),
+        (Estimate(0.5, math.nan, math.nan, 1), "", "0.50 (no interval)"),
+        (Estimate(math.nan, math.nan, math.nan, 0), "+", "not scored"),
+    ],
+)
+def test_an_estimate_in_words(estimate: Estimate, sign: str, expected: str) -> None:
+    assert mean_with_interval(estimate, 2, sign=sign) == expected
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,20 @@ def test_a_setting_without_effect_is_said(path: Path, caplog: pytest.LogCaptureF
     rows = [*good(3), {"prompt": "P", "response": "A", "split": "test"}]
     with caplog.at_level(logging.WARNING):
         load_dataset(DataConfig(path=write(path, rows), heldout=2))
-    assert caplog.messages == ["data.heldout=2 has no effect: 1 rows are marked as held out"]
+    assert caplog.messages == ["data.heldout=2 has no effect: 1 rows are marked as held out; data.use_marks=false ignores that"]
+
+
+def test_marks_can_be_ignored(path: Path) -> None:
+    rows = [*good(3), {"prompt": "P", "response": "A", "split": "test"}]
+    config = DataConfig(path=write(path, rows), heldout=2, use_marks=False)
+    chosen = {
+        record.id
+        for seed in range(20)
+        for record in load_dataset(config.model_copy(update={"seed": seed})).heldout
+    }
+    assert len(load_dataset(config).heldout) == 2
+    assert len(chosen) == 4, "every row may be held out"
+    assert len(load_dataset(DataConfig(heldout=128, use_marks=False)).heldout) == 128
 
 
 def test_a_file_has_no_splits(path: Path) -> None:

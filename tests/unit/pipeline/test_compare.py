@@ -56,7 +56,8 @@ ORDER = [
 
 
 def test_the_untrained_policy_runs_once_and_seeds_in_rounds(tmp_path: Path) -> None:
-    runner, lines = Runner(), []
+    runner = Runner()
+    lines: list[str] = []
     run_comparison(make_plan(), tmp_path / "out", lines.append, execute=runner)
     assert runner.started == ORDER
     assert "[1/7] base" in lines

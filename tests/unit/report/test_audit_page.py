@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 import rlsr
 from audit_sample import ATTACKS, attack_check, sample_audit, with_texts
+from html_page import Page
 from rlsr.audit.result import Audit, Verdict
 from rlsr.errors import MissingPackageError, RunError
 from rlsr.report import page as module
@@ -24,56 +24,12 @@ from rlsr.report import write_audit_page
 from rlsr.report.audit_page import audit_page
 
 NAN = float("nan")
-VOID = {"meta", "input", "br"}
 NASTY = (
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 2</script>",
     '"><img src=x onerror="window.hacked = 3">&lt;b&gt; {{ 7 * 7 }} {% raw %}',
     "</style></title><!-- <svg onload='window.hacked = 4'> ]]> \u2028 \\u003c",
 )
-
-
-class Page(HTMLParser):
-    """A page taken apart: its scripts, and the text of every element with the classes and ids around it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.scripts: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self._open: list[tuple[str, str, list[str]]] = []
-        self._texts: list[tuple[str, str]] = []
-        self.feed(html)
-        self.close()
-        assert not self._open, self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = dict(attrs)
-        self.tags.append((tag, names))
-        if tag not in VOID:
-            self._open.append((tag, names.get("id") or names.get("class") or tag, []))
-
-    def handle_endtag(self, tag: str) -> None:
-        opened, name, parts = self._open.pop()
-        assert opened == tag, f"<{opened}> closed by </{tag}>"
-        text = "".join(parts)
-        if tag == "script":
-            self.scripts.append(text)
-            return
-        self._texts.append((name, text))
-        if self._open:
-            self._open[-1][2].append(text)
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self._open[-1][2].append(data)
-
-    def all(self, name: str) -> list[str]:
-        """Texts of the elements with this id, class or, where they have neither, tag."""
-        return [text for found, text in self._texts if found == name]
-
-    def one(self, name: str) -> str:
-        (text,) = self.all(name)
-        return " ".join(text.split())
 
 
 def page_of(audit: Audit) -> Page:

@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from rlsr.config.run import RunConfig
+from rlsr.errors import ConfigError
 
 REFERENCE = "ref"
 """TRL's name of a frozen copy of adapters that are trained on."""
@@ -21,8 +22,10 @@ def prepare_weights(config: RunConfig, model: Any) -> Any:
         into its weights.
     """
     if config.model.lora is None:
-        return model.merge_and_unload() if has_adapters(model) else model
+        # PEFT leaves the weights frozen.
+        return model.merge_and_unload().requires_grad_(True) if has_adapters(model) else model
     if has_adapters(model):
+        _check_rank(config.model.lora.rank, model)
         model.set_adapter(model.active_adapter)
         return model
     from peft import LoraConfig, get_peft_model
@@ -40,6 +43,15 @@ def prepare_weights(config: RunConfig, model: Any) -> Any:
         # In the type of the other weights, so that nothing is cast in every layer; the optimiser has float32 copies.
         autocast_adapter_dtype=False,
     )
+
+
+def _check_rank(rank: int, model: Any) -> None:
+    own = model.peft_config[model.active_adapter].r
+    if own != rank:
+        raise ConfigError(
+            f"model.lora.rank: the policy starts from adapters of rank {own}, and goes on training them, got {rank}; "
+            f"set it to {own}, or train all weights (model.lora=null)"
+        )
 
 
 def has_adapters(model: Any) -> bool:

@@ -11,7 +11,7 @@ from rlsr.config.experiment import experiment_from_table
 from rlsr.config.recipe import resolve_recipes
 from rlsr.evaluation.shared_metrics import shared_metrics
 from rlsr.pipeline.cells import Cell
-from rlsr.pipeline.compare import ComparisonPlan
+from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory

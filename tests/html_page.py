@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "input", "br", "line"}
+VOID = {"meta", "input", "br"}
 
 
 class Page(HTMLParser):

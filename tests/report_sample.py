@@ -192,7 +192,7 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
             name=name,
             methods=methods,
             runs=tuple(
-                ComparedRun(seed, f"runs/{name}/seed-{seed}", num_steps, 60.0, 1e4, 4.2)
+                ComparedRun(seed, f"runs/{name}/seed-{seed}", num_steps, 60.0, 10_000, 4.2)
                 for seed in (seeds if methods else seeds[:1])
             ),
             metrics={metric: found[metric][name] for metric in METRICS},

@@ -219,7 +219,7 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
 def test_mistakes_show_before_anything_runs(
     experiment: Path, overrides: list[str], parts: list[str]
 ) -> None:
-    from rlsr.pipeline.compare import plan_comparison
+    from rlsr.pipeline.compare_plan import plan_comparison
 
     with pytest.raises(RlsrError) as caught:
         plan_comparison(load_experiment(experiment, overrides))

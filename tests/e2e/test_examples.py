@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from rlsr.config import load_config
+from rlsr.config.experiment import load_experiment
+from rlsr.config.recipe import check_agreement, resolve_recipes
 from tiny import Cli
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +20,10 @@ COMMANDS = sorted(set(re.findall(r"^(rlsr .+?)(?:\s+#.*)?$", README, flags=re.MU
     "path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name
 )
 def test_every_example_config_loads(path: Path) -> None:
-    load_config([path])
+    if path.name == "compare.yaml":
+        check_agreement(resolve_recipes(load_experiment(path)))
+    else:
+        load_config([path])
 
 
 def test_the_readme_shows_commands() -> None:
@@ -44,6 +49,8 @@ def test_every_readme_command_is_understood(
     if words[0] == "train":
         if "--resume" in words:
             pytest.skip("needs an interrupted run; tests/invariant/test_resume.py has one")
+        words.append("--dry-run")
+    if words[0] == "compare":
         words.append("--dry-run")
     words = [str(ROOT / word) if word.startswith("examples/") else word for word in words]
     result = cli(*words, cwd=tmp_path)

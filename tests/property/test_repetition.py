@@ -1,5 +1,7 @@
 """The repetition rule is exact for any text, any threshold and any hash."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from rlsr.config.reward import RepetitionConfig
 from rlsr.rewards import repetition
 from rlsr.rewards.repetition import (
     breaks_repetition_rule,
+    repeated_spans,
     repeats_longer_than,
     shares_longer_than,
 )
@@ -103,3 +106,42 @@ def test_a_passage_counts_when_it_is_longer_than_both_bounds(
     assert expected == breaks_repetition_rule(
         rule, prompt=prompt, response=response, reference="r" * reference_length
     )
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    texts | few,
+    texts | few,
+    st.integers(1, 8),
+    st.sampled_from(["response", "prompt_and_response"]),
+)
+def test_the_places_are_those_of_the_longest_passage_that_breaks_the_rule(
+    response: str, prompt: str, shortest: int, between: str
+) -> None:
+    rule = RepetitionConfig.model_validate(
+        {"min_characters": shortest, "min_reference_share": 0, "between": between}
+    )
+    spans = repeated_spans(rule, prompt=prompt, response=response, reference="")
+    broken = breaks_repetition_rule(rule, prompt=prompt, response=response, reference="")
+    assert bool(spans) == broken
+    # An independent search: every passage, the longest first.
+    passages = {
+        response[i:j] for i in range(len(response)) for j in range(i + 1, len(response) + 1)
+    }
+
+    def counts(passage: str) -> bool:
+        if between == "prompt_and_response":
+            return passage in prompt
+        return response.find(passage, response.find(passage) + 1) >= 0
+
+    longest = max((len(p) for p in passages if counts(p)), default=0)
+    covered = {
+        place
+        for passage in passages
+        if broken and len(passage) == longest and counts(passage)
+        for start in range(len(response))
+        if response.startswith(passage, start)
+        for place in range(start, start + longest)
+    }
+    assert covered == {place for start, end in spans for place in range(start, end)}
+    assert all(one[1] < other[0] for one, other in pairwise(spans))

@@ -1,5 +1,6 @@
 """``rlsr compare``: recipes side by side, after the same budget, on the same held-out prompts."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from rlsr.errors import ConfigError
 if TYPE_CHECKING:
     from rlsr.config.training import TrainingConfig
     from rlsr.evaluation.comparison_result import Comparison
-    from rlsr.pipeline.compare import ComparisonPlan
+    from rlsr.pipeline.compare_plan import ComparisonPlan
 
 
 def compare(
@@ -49,7 +50,8 @@ def compare(
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     quieten_libraries()
-    from rlsr.pipeline.compare import plan_comparison, run_comparison
+    from rlsr.pipeline.compare import run_comparison
+    from rlsr.pipeline.compare_plan import plan_comparison
 
     plan = plan_comparison(experiment)
     _show_plan(console, plan)
@@ -61,7 +63,7 @@ def compare(
         comparison = run_comparison(plan, path, lambda line: console.print(line, markup=False))
     except KeyboardInterrupt:
         console.print(
-            f"\ninterrupted; `rlsr compare {' '.join(arguments)} --out {path}` goes on where it was",
+            f"\ninterrupted; `{shlex.join(['rlsr', 'compare', *arguments, '--out', str(path)])}` goes on where it was",
             markup=False,
         )
         raise typer.Exit(code=130) from None
@@ -77,7 +79,7 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
     budget, seeds = experiment.budget, experiment.seeds
     trained = [recipe for recipe in plan.recipes if not recipe.is_untrained]
     console.print(
-        f"{len(trained)} trained recipes x {len(seeds)} seeds, {plan.num_train} training and {plan.num_heldout} held-out "
+        f"{len(trained)} trained recipes x {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {plan.num_train} training and {plan.num_heldout} held-out "
         f"prompts, {amount_in_words(budget.by, budget.amount)} for each run",
         markup=False,
     )
@@ -95,9 +97,9 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
     ]
     console.print(f"  measured by {', '.join(names)}", markup=False)
     if budget.by == "wall_clock":
-        hours = len(trained) * len(seeds) * budget.amount / 3600
+        minutes = len(trained) * len(seeds) * budget.amount / 60
         console.print(
-            f"  {hours:.2g} hours of training steps in all; loading and the evaluations come on top",
+            f"  {minutes:,.3g} minutes of training steps in all; loading and the evaluations come on top",
             markup=False,
         )
     for warning in plan.warnings:

@@ -113,7 +113,7 @@ def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
         parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
     # By one scorer; the file has all.
     wins = [
-        f"by {label(name)} it wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%}"
+        f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({label(name)})"
         for name, shares in list(recipe.wins.items())[:1]
     ]
     return f"{recipe.name}: {'; '.join([', '.join(parts), *wins])}"

@@ -16,7 +16,7 @@ def report(
     directories: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DIRECTORY...",
+            metavar="DIRECTORY",
             help="Runs and pipelines, side by side, or one comparison.",
             show_default=False,
         ),

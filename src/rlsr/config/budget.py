@@ -16,6 +16,22 @@ UNBOUNDED_EPOCHS = 1e6
 _LIMITS = ("epochs", "steps", "max_seconds", "max_tokens")
 
 
+def without_effect(base: Table) -> list[str]:
+    """Name the limits of the shared settings, whose place the budget takes.
+
+    Args:
+        base: The shared settings of an experiment.
+
+    Returns:
+        One sentence a limit.
+    """
+    return [
+        f"base: training.{key}={value:g} is without effect, since the budget decides how long a recipe trains"
+        for key, value in _training(base).items()
+        if key in _LIMITS and value is not None
+    ]
+
+
 def own_limits(own: Table, stage: Table, budget: BudgetConfig) -> Table:
     """Find the limits that a recipe itself sets, which may end it before the budget does.
 

@@ -40,7 +40,8 @@ class ExperimentConfig(ConfigTable):
     """Recipes that are compared on the same held-out prompts after the same budget."""
 
     base: Table = Field(default_factory=dict)
-    """Settings that all recipes share, or the file that has them, seen from the experiment's file."""
+    """Settings that all recipes share; in a file also the name of a config, seen from that file, or a list of names and
+    tables, later ones winning."""
     recipes: dict[str, Table] = Field(min_length=2)
     """Settings over ``base`` by name. An empty recipe is the policy before training; a recipe whose ``method`` is a list is a
     pipeline, whose stages share the budget equally or as its ``budget_share`` says."""
@@ -131,8 +132,8 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> ExperimentConf
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once.
     """
     table = read_yaml(file)
-    if isinstance(table.get("base"), str):
-        table["base"] = read_yaml(file.parent / table["base"])
+    if "base" in table:
+        table["base"] = _read_base(table["base"], file)
     for layer in map(parse_override, overrides):
         table = _lay(table, layer)
     return experiment_from_table(table)
@@ -155,6 +156,20 @@ def experiment_from_table(table: Table) -> ExperimentConfig:
     except ValidationError as error:
         lines = [_describe(detail) for detail in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from error
+
+
+def _read_base(base: Any, file: Path) -> Table:
+    """Read the configs that ``base`` names and lay what it says over one another."""
+    layers = base if isinstance(base, list) else [base or {}]
+    for layer in layers:
+        if not isinstance(layer, str | dict):
+            raise ConfigError(
+                f"base: must be settings, the name of a config file, or a list of these, got {layer!r}"
+            )
+    tables = [
+        read_yaml(file.parent / layer) if isinstance(layer, str) else layer for layer in layers
+    ]
+    return merge_layers(tables, [])
 
 
 def _lay(table: Table, override: Table) -> Table:

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rlsr
 from rlsr.config.experiment import BudgetConfig
@@ -26,10 +26,8 @@ from rlsr.evaluation.comparison_result import (
     ComparisonBudget,
 )
 from rlsr.pipeline.cells import Cell
+from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import collect_provenance
-
-if TYPE_CHECKING:
-    from rlsr.pipeline.compare import ComparisonPlan
 
 Row = Mapping[str, Any]
 
@@ -48,7 +46,7 @@ _MACHINE = (
 )
 
 
-def collect(plan: "ComparisonPlan", cells: Sequence[Cell]) -> Comparison:
+def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
     """Read the scores of all runs and compare the recipes.
 
     Args:

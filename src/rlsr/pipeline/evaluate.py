@@ -1,5 +1,6 @@
 """Evaluate a policy as it is: the held-out measurement of a run, without training."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from rlsr.evaluation import Estimate, HeldoutScores, bootstrap_mean
 from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.models import load_policy
 from rlsr.pipeline.plan import RunPlan
-from rlsr.pipeline.run import _evaluate, _facts, _make_evaluation, _open_for_resume
+from rlsr.pipeline.run import _facts, _make_evaluation, _open_for_resume
 from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.runs.directory import write_json_lines
 from rlsr.runs.log import log_to
 
 
@@ -98,10 +100,17 @@ def evaluate_run(
     if run is None:
         run = RunDirectory.create(path, config)
     run.write_provenance(collect_provenance(_facts(plan)))
-    seconds: dict[str, float] = {}
+    assert evaluation is not None, "what measures nothing is refused above"
+    observer.on_stage("evaluating")
+    started = time.perf_counter()
     with log_to(run.log_file):
-        scored = _evaluate(evaluation, policy, run, "after", observer, seconds, reuse=resume)
-    assert scored is not None, "what measures nothing is refused above"
+        kept = run.read_evaluation("after") if resume else None
+        if kept is None:
+            scored = evaluation.run(policy, observer.on_progress)
+            write_json_lines(run.evaluation / "after.jsonl", evaluation.rows(scored))
+        else:
+            scored = evaluation.from_rows(kept)
+    seconds = {"evaluation_after": time.perf_counter() - started}
     summary = EvaluationSummary(path, _means(plan, scored), seconds)
     run.write_manifest(_manifest(plan, summary))
     return summary

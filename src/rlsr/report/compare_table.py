@@ -130,7 +130,7 @@ def _metric_cell(metric: SharedMetric, column: Column) -> Cell:
     if score is None:
         return Cell(NOTHING)
     decimals = digits(metric.name)
-    value = number(score.mean.mean, decimals)
+    value = _plain(score.mean.mean, decimals)
     if score.difference is None:
         return Cell(value, _interval(score.mean, decimals), verdict=score.verdict)
     difference = score.difference
@@ -154,8 +154,12 @@ def _tone(metric: SharedMetric, verdict: str) -> Tone:
 def _interval(estimate: Estimate, decimals: int, *, sign: bool = False) -> str:
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return ""
-    form = _signed if sign else number
+    form = _signed if sign else _plain
     return f"[{form(estimate.low, decimals)}, {form(estimate.high, decimals)}]"
+
+
+def _plain(value: float, decimals: int) -> str:
+    return number(value, decimals).replace("-", "\N{MINUS SIGN}")
 
 
 def _signed(value: float, decimals: int) -> str:

@@ -155,7 +155,14 @@ def _course(field: str) -> Chart:
         "type": "quantitative",
         "title": None,
         "scale": {"zero": False, "nice": False},
-        "axis": {"grid": False, "tickCount": 6, "labelFlush": True},
+        "axis": {
+            "grid": False,
+            "tickCount": 6,
+            "labelFlush": True,
+            "labelExpr": PLAIN_NUMBER,
+            # There is no half step.
+            **({"tickMinStep": 1} if field == "step" else {}),
+        },
     }
 
 

@@ -9,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlsr.errors import RunError
 from rlsr.report.run_data import HeldoutRow, Number, Row, Run, Stage, StepRow
+from rlsr.runs.directory import read_json
+from rlsr.runs.pipeline_directory import FILE, PipelineDirectory
 
 
 def is_run(path: Path) -> bool:
@@ -24,18 +26,6 @@ def is_run(path: Path) -> bool:
     return any((path / file).is_file() for file in files)
 
 
-def is_pipeline(path: Path) -> bool:
-    """Say whether a directory looks like a pipeline.
-
-    Args:
-        path: A directory.
-
-    Returns:
-        True if it has the list of its stages.
-    """
-    return (path / "pipeline.json").is_file()
-
-
 def read_run(path: Path) -> Run:
     """Read a run or a pipeline, complete or not.
 
@@ -48,7 +38,7 @@ def read_run(path: Path) -> Run:
     Raises:
         RunError: It is neither, or one of its files is damaged.
     """
-    if is_pipeline(path):
+    if PipelineDirectory.is_one(path):
         return _read_pipeline(path)
     if not is_run(path):
         raise RunError(
@@ -56,29 +46,6 @@ def read_run(path: Path) -> Run:
             f"experiment.json), got {_what_is_there(path)}; name the directory that rlsr train or rlsr compare made"
         )
     return Run(path, (_read_stage(path),))
-
-
-def read_table(file: Path) -> Row:
-    """Read a file that holds one JSON object.
-
-    Args:
-        file: The file.
-
-    Returns:
-        The object.
-
-    Raises:
-        RunError: It is unreadable, damaged, or holds something else.
-    """
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file}: damaged or unreadable: {error}; {_RESTORE}") from error
-    if not isinstance(table, dict):
-        raise RunError(
-            f"{file}: damaged: expected an object, got {type(table).__name__}; {_RESTORE}"
-        )
-    return table
 
 
 _RESTORE = "restore the file, or leave the directory out of the report"
@@ -91,9 +58,9 @@ def _what_is_there(path: Path) -> str:
 
 
 def _read_pipeline(path: Path) -> Run:
-    file = path / "pipeline.json"
+    file = path / FILE
     try:
-        names = [str(stage["name"]) for stage in read_table(file)["stages"]]
+        names = [str(stage["name"]) for stage in read_json(file)["stages"]]
     except (KeyError, TypeError) as error:
         raise RunError(f"{file}: damaged: expected stages with a name each; {_RESTORE}") from error
     begun = [name for name in names if is_run(path / name)]
@@ -124,7 +91,7 @@ def _read_stage(path: Path) -> Stage:
 
 
 def _read_table_if_there(file: Path) -> Row | None:
-    return read_table(file) if file.is_file() else None
+    return read_json(file) if file.is_file() else None
 
 
 def _read_lines(file: Path, *, may_be_cut_off: bool) -> list[tuple[int, Any]]:

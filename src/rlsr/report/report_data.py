@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rlsr.errors import RunError
 from rlsr.evaluation.comparison_result import Comparison, read_comparison
-from rlsr.report.read_run import is_pipeline, is_run, read_run
+from rlsr.report.read_run import is_run, read_run
 from rlsr.report.run_data import HeldoutRow, Run, Stage
+from rlsr.runs.pipeline_directory import PipelineDirectory
 
 BEFORE = "before training"
 """Name of the policy that the runs began with."""
@@ -209,7 +210,7 @@ def _of_comparison(path: Path) -> ReportData:
     for name, by_seed in places.items():
         runs = {}
         for seed, place in sorted(by_seed.items()):
-            if is_run(place) or is_pipeline(place):
+            if is_run(place) or PipelineDirectory.is_one(place):
                 runs[seed] = read_run(place)
                 notices += _missing(runs[seed])
             else:

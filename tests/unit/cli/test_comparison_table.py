@@ -87,8 +87,8 @@ def test_a_sentence_a_recipe_says_what_its_differences_show(comparison: Comparis
     assert [line.split(":")[0] for line in lines] == ["- sft", "- rlsr", "- sft+rlsr"]
     assert lines[0].startswith("- sft: chrF higher (+20.3 [")
     assert "no difference shown" in lines[1]
-    assert lines[2].startswith("- sft+rlsr: chrF lower (-10.")
-    assert lines[0].endswith("by chrF it wins 100%, ties 0%, loses 0%")
+    assert lines[2].startswith("- sft+rlsr: chrF lower (-9.7 [")
+    assert lines[0].endswith("wins 100%, ties 0%, loses 0% (chrF)")
 
 
 def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from rlsr.config import load_stages
+from rlsr.config.budget import without_effect
 from rlsr.config.experiment import ExperimentConfig, experiment_from_table, load_experiment
 from rlsr.config.recipe import Recipe, check_agreement, join_stages, resolve_recipes
 from rlsr.errors import ConfigError
@@ -59,6 +60,30 @@ def test_a_base_that_is_a_file_is_found_beside_the_experiment(
         for stage in recipe.stages:
             assert stage.data.path == "my.jsonl"
             assert stage.method.max_response_tokens == 40
+
+
+def test_a_base_of_several_layers(file: Path) -> None:
+    table = yaml.safe_load(file.read_text(encoding="utf-8"))
+    table["base"] = ["shared/demo.yaml", {"data": "other.jsonl", "training": {"steps": None}}]
+    file.write_text(yaml.safe_dump(table), encoding="utf-8")
+    found = load_experiment(file, ["base.training.prompts_per_step=3"])
+    for recipe in resolve_recipes(found):
+        assert recipe.stages[0].data.path == "other.jsonl"
+        assert recipe.stages[0].method.max_response_tokens == 40
+        assert recipe.stages[0].training.prompts_per_step == 3
+    assert without_effect(found.base) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "part"),
+    [(3, "got 3"), (["shared/demo.yaml", None], "got None"), ("shared/dem.yaml", "demo.yaml?")],
+)
+def test_a_base_that_is_no_config_is_refused(file: Path, base: object, part: str) -> None:
+    table = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.write_text(yaml.safe_dump({**table, "base": base}), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(file)
+    assert part in str(caught.value)
 
 
 def test_overrides_reach_every_part(file: Path) -> None:
@@ -172,6 +197,13 @@ def test_the_budget_takes_the_place_of_shared_limits(
     stage = resolve({"method": "sft"}, base=base, budget={"by": by, "amount": amount}).stages[0]
     assert {key: getattr(stage.training, key) for key in expected} == expected
     assert by == "steps" or stage.training.epochs >= 1e6
+
+
+def test_shared_limits_without_effect_are_named() -> None:
+    base = {"training": {"steps": 24, "epochs": None, "learning_rate": 1.0}}
+    (note,) = without_effect(base)
+    assert "base: training.steps=24 is without effect" in note
+    assert without_effect({}) == []
 
 
 @pytest.mark.parametrize(

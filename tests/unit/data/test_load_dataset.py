@@ -164,7 +164,9 @@ def test_a_setting_without_effect_is_said(path: Path, caplog: pytest.LogCaptureF
     rows = [*good(3), {"prompt": "P", "response": "A", "split": "test"}]
     with caplog.at_level(logging.WARNING):
         load_dataset(DataConfig(path=write(path, rows), heldout=2))
-    assert caplog.messages == ["data.heldout=2 has no effect: 1 rows are marked as held out; data.use_marks=false ignores that"]
+    assert caplog.messages == [
+        "data.heldout=2 has no effect: 1 rows are marked as held out; data.use_marks=false ignores that"
+    ]
 
 
 def test_marks_can_be_ignored(path: Path) -> None:

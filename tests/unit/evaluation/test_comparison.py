@@ -35,8 +35,8 @@ def plain_interval(scores: Floats, confidence: float, resamples: int = 4000) -> 
     means = [
         drawn_mean(
             scores,
-            list(rng.integers(num_seeds, size=num_seeds)),
-            list(rng.integers(num_prompts, size=num_prompts)),
+            rng.integers(num_seeds, size=(num_seeds,)).tolist(),
+            rng.integers(num_prompts, size=(num_prompts,)).tolist(),
         )
         for _ in range(resamples)
     ]

@@ -11,7 +11,8 @@ from comparisons import answers, finish, make_plan, read_lines, scores
 from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation.comparison_result import Comparison, read_comparison
 from rlsr.pipeline.cells import Cell, Say
-from rlsr.pipeline.compare import ComparisonPlan, open_comparison, run_comparison
+from rlsr.pipeline.compare import open_comparison, run_comparison
+from rlsr.pipeline.compare_plan import ComparisonPlan
 
 
 class Runner:
@@ -191,7 +192,7 @@ def test_a_failed_cell_does_not_stop_the_others_and_the_same_command_goes_on(
     message = str(caught.value)
     assert runner.started == ORDER
     assert "2 of 7 runs" in message
-    for part in ("rlsr, seed 0: exit code 1", "sft, seed 1: exit code -9", "same command", "logs"):
+    for part in ("rlsr, seed 0: exit code 1", "sft, seed 1: exit code -9", "same command", f"--out {path}", "logs"):  # fmt: skip
         assert part in message
     assert not (path / "compare.json").exists()
     again = Runner()

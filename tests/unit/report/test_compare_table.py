@@ -73,11 +73,13 @@ def test_the_colour_says_whether_a_difference_is_good(
 
 
 def test_a_minus_is_a_minus_and_a_missing_number_a_dash() -> None:
-    falling = replace(score("lower", difference=-0.25), mean=Estimate(NAN, NAN, NAN, 0))
+    falling = replace(score("lower", difference=-0.25), mean=Estimate(-0.5, NAN, NAN, 1))
+    unscored = replace(falling, mean=Estimate(NAN, NAN, NAN, 0))
     unknown = Score(Estimate(0.5, NAN, NAN, 1), Estimate(0.25, NAN, NAN, 1), "")
-    columns = (Column("a", "", {"cut": falling}, "base"), Column("b", "", {"cut": unknown}, "base"), Column("c", "", {}, "base"))  # fmt: skip
+    columns = (Column("a", "", {"cut": falling}, "base"), Column("b", "", {"cut": unknown}, "base"), Column("c", "", {}, "base"), Column("d", "", {"cut": unscored}, "base"))  # fmt: skip
     cells = row_of(results({CUT: ""}, columns=columns), "share cut at the maximum length").cells
-    assert cells[0].value == "\N{EN DASH}"
+    assert cells[0].value == "\N{MINUS SIGN}0.500"
+    assert cells[3].value == "\N{EN DASH}"
     assert cells[0].difference == "\N{MINUS SIGN}0.250"
     assert cells[1] == Cell("0.500", "", "+0.250")
     assert cells[2] == Cell("\N{EN DASH}")

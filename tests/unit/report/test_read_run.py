@@ -14,7 +14,7 @@ from report_sample import (
     write_sample_run,
 )
 from rlsr.errors import RunError
-from rlsr.report.read_run import is_pipeline, is_run, read_run
+from rlsr.report.read_run import is_run, read_run
 
 SURROGATE = "half of a pair \ud83d, \u2028 and a null \x00"
 
@@ -37,7 +37,7 @@ def test_a_complete_run_has_steps_answers_and_summary(tmp_path: Path) -> None:
 
 def test_a_pipeline_begins_with_its_first_stage_and_ends_with_its_last(tmp_path: Path) -> None:
     run = read_run(write_sample_pipeline(tmp_path / "pipe"))
-    assert is_pipeline(run.path)
+    assert run.is_pipeline
     assert [stage.name for stage in run.stages] == ["1-sft", "2-rlsr"]
     assert [stage.method for stage in run.stages] == ["sft", "rlsr"]
     assert run.before == run.stages[0].before

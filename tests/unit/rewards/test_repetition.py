@@ -9,6 +9,7 @@ from rlsr.config.reward import RepetitionConfig
 from rlsr.rewards import repetition
 from rlsr.rewards.repetition import (
     breaks_repetition_rule,
+    repeated_spans,
     repeats_longer_than,
     shares_longer_than,
 )
@@ -230,3 +231,40 @@ def test_a_long_response_takes_milliseconds(text: str) -> None:
         repeats_longer_than(text, 100)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("response", "passages"),
+    [
+        ("abcdefgh", []),
+        ("abcdX abcdY", ["abcd", "abcd"]),
+        ("abcd abcd abcd", ["abcd abcd abcd"]),  # occurrences overlap: "abcd abcd" twice
+        ("aaaaaaaa", ["aaaaaaaa"]),
+        ("abcd12abcd34wxyz56wxyz", ["abcd", "abcd", "wxyz", "wxyz"]),
+        ("abcd1abcde2abcde", ["abcde", "abcde"]),
+        ("", []),
+    ],
+)
+def test_the_longest_repeated_passage_is_found_with_its_places(
+    response: str, passages: list[str]
+) -> None:
+    rule = RepetitionConfig(min_characters=3)
+    spans = repeated_spans(rule, prompt="abcd", response=response, reference="r")
+    assert [response[start:end] for start, end in spans] == passages
+
+
+def test_a_passage_of_the_prompt_is_found_in_the_response() -> None:
+    rule = RepetitionConfig(min_characters=3, between="prompt_and_response")
+    response = "You asked: what is a cat? A cat is a cat is a cat."
+    spans = repeated_spans(rule, prompt="what is a cat", response=response, reference="r")
+    assert [response[start:end] for start, end in spans] == ["what is a cat"]
+    assert repeated_spans(rule, prompt="", response=response, reference="r") == ()
+
+
+def test_the_relative_threshold_counts_for_the_places_too() -> None:
+    rule = RepetitionConfig(min_characters=1, min_reference_share=0.5)
+    found = [
+        repeated_spans(rule, prompt="", response="abcd abcd", reference="r" * length)
+        for length in (7, 8)
+    ]
+    assert found == [((0, 4), (5, 9)), ()]

@@ -53,7 +53,6 @@ if (document.getElementById("browser-data")) {
     if (title) block.append(title);
     const words = element("div", "words");
     words.dir = "auto";
-    words.tabIndex = 0;
     const [text, rest] = book.texts[place];
     if (!text.trim()) words.append(element("em", "", text ? "(only white space)" : "(empty)"));
     let done = 0;
@@ -80,7 +79,6 @@ if (document.getElementById("browser-data")) {
 
   function scoreTable(prompt) {
     const box = element("div", "wide");
-    box.tabIndex = 0;
     const table = element("table", "scores");
     const head = table.createTHead().insertRow();
     head.append(element("td"));
@@ -115,6 +113,10 @@ if (document.getElementById("browser-data")) {
     content.append(given, answers, scoreTable(prompt));
     item.box.querySelector(".content")?.remove();
     item.box.append(content);
+    // What scrolls must be reached by keyboard; what does not would only be in the way.
+    for (const words of content.querySelectorAll(".words, .wide")) {
+      if (words.scrollHeight > words.clientHeight || words.scrollWidth > words.clientWidth) words.tabIndex = 0;
+    }
   }
 
   const items = book.prompts.map((prompt, order) => {

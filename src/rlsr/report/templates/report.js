@@ -17,7 +17,10 @@
     const place = document.getElementById(`chart-${figure.id}`);
     const chart = structuredClone(figure.chart);
     if (figure.columns.length) chart.datasets = { steps: rowsFor(figure) };
-    if (figure.follows) chart.encoding.x.field = over;
+    if (figure.follows && over === "seconds") {
+      chart.encoding.x.field = over;
+      delete chart.encoding.x.axis.tickMinStep;
+    }
     if (drawn.has(figure.id)) drawn.get(figure.id).finalize();
     drawn.set(figure.id, await vegaEmbed(place, chart, options));
   }

@@ -1,0 +1,163 @@
+"""The charts of a report: what they are drawn from, and that Vega-Lite can draw them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import vl_convert
+
+from report_sample import QUALITY, heldout_rows, step_rows, write_run, write_sample_comparison
+from rlsr.report.line_charts import STEPS
+from rlsr.report.report_data import Recipe, ReportData, read_report_data
+from rlsr.report.result_charts import difference_figures, phases_of, time_figure
+from rlsr.report.results import Results, results_of
+from rlsr.report.run_charts import (
+    Figure,
+    distribution_figures,
+    optimisation_figures,
+    part_figures,
+    reward_figures,
+)
+from rlsr.report.run_series import Series, step_series
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    """A comparison of five recipes with two seeds."""
+    return read_report_data([write_sample_comparison(tmp_path_factory.mktemp("c") / "compared")])
+
+
+def trained(data: ReportData) -> list[Recipe]:
+    return [recipe for recipe in data.recipes if recipe.name != "base"]
+
+
+def figures_of(data: ReportData) -> tuple[Series, list[Figure]]:
+    recipes = trained(data)
+    series, names = step_series(recipes), [recipe.name for recipe in recipes]
+    makers = (reward_figures, part_figures, distribution_figures, optimisation_figures)
+    return series, [figure for make in makers for figure in make(series, names)]
+
+
+def results(data: ReportData) -> Results:
+    assert data.comparison is not None
+    return results_of(data.comparison)
+
+
+def drawn(figure: Figure, series: Series | None = None) -> str:
+    """The chart as an SVG; a chart that does not follow the grammar raises."""
+    # A container has a width in a browser only.
+    chart = {**figure.chart, "width": 500}
+    if series is not None:
+        rows = [dict(zip(series.columns, row, strict=True)) for row in series.rows]
+        chart["datasets"] = {STEPS: rows}
+    return vl_convert.vegalite_to_svg(chart)
+
+
+def test_every_chart_can_be_drawn_and_has_lines(data: ReportData) -> None:
+    series, figures = figures_of(data)
+    assert len({figure.id for figure in figures}) == len(figures)
+    for figure in figures:
+        svg = drawn(figure, series)
+        assert 'aria-roledescription="line mark"' in svg, figure.title
+        assert "NaN" not in svg, figure.title
+        assert set(figure.columns) <= set(series.columns)
+        assert json.loads(json.dumps(figure.chart, allow_nan=False))
+
+
+def test_there_is_a_chart_for_every_number_that_was_written(data: ReportData) -> None:
+    titles = [figure.title for figure in figures_of(data)[1]]
+    for title in (
+        "Mean reward over steps", "Mean reward over wall-clock seconds", "Similarity", "Cosine", "Overlap", "Numbers",
+        "Spread within a group", "Share penalised for repetition", "rlsr", "sft+rlsr", "Length of responses",
+        "Share cut off", "KL divergence", "Entropy", "Loss of sft", "Loss of dpo", "Loss of rlsr",
+    ):  # fmt: skip
+        assert title in titles
+    assert "mean" not in titles
+    assert "p50" not in titles
+
+
+def test_an_unknown_part_of_the_reward_is_drawn_under_its_own_name(tmp_path: Path) -> None:
+    steps = [
+        {**row, "reward/politeness_score": 0.5, "preference/margin": 1.0} for row in step_rows(3)
+    ]
+    figures = figures_of(read_report_data([write_run(tmp_path / "run", steps=steps)]))[1]
+    titles = [figure.title for figure in figures]
+    assert "politeness score" in titles
+    assert "Preference margin" in titles
+    assert "Loss" in titles, "with one method its name says nothing"
+
+
+def test_a_supervised_run_has_no_charts_of_rewards(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", steps=step_rows(3, method="sft"), method="sft")
+    titles = [figure.title for figure in figures_of(read_report_data([path]))[1]]
+    assert titles == ["Share cut off", "Loss", "Gradient norm"]
+
+
+def test_all_bands_have_one_axis(data: ReportData) -> None:
+    recipes = trained(data)
+    series = step_series(recipes)
+    figures = distribution_figures(series, [recipe.name for recipe in recipes])
+    domains = [figure.chart["layer"][0]["encoding"]["y"]["scale"]["domain"] for figure in figures]
+    assert len(figures) == 2
+    assert domains[0] == domains[1] == [min(series.numbers("reward/p05")), max(series.numbers("reward/p95"))]  # fmt: skip
+
+
+def test_only_charts_over_the_course_of_training_follow_the_choice(data: ReportData) -> None:
+    for figure in figures_of(data)[1]:
+        assert figure.follows_choice == (not figure.title.startswith("Mean reward"))
+        assert figure.chart["encoding"]["x"]["field"] in {"step", "seconds"}
+
+
+def test_colours_are_left_to_the_page(data: ReportData) -> None:
+    series, figures = figures_of(data)
+    for figure in (*figures, *difference_figures(results(data))):
+        svg = drawn(figure, series if figure.columns else None)
+        assert "var(--" in svg
+        assert "#" not in "".join(
+            part.split('"')[0] for part in svg.split('stroke="')[1:] if "url(" not in part
+        )
+
+
+def test_differences_have_their_intervals_and_what_no_reward_has_comes_first(
+    data: ReportData,
+) -> None:
+    figures = difference_figures(results(data))
+    assert figures[0].title == "similarity by an independent encoder"
+    assert figures[0].caption == "Right is better."
+    rows = figures[0].chart["data"]["values"]
+    assert [row["recipe"] for row in rows] == ["sft", "dpo", "rlsr", "sft+rlsr"]
+    for row in rows:
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert row["tone"] == {"higher": "better", "lower": "worse"}.get(row["verdict"], row["verdict"])  # fmt: skip
+    for name in QUALITY:
+        assert (f">{name}</text>" in drawn(figures[0])) == (name != "base")
+    lengths = next(figure for figure in figures if figure.title.startswith("length"))
+    assert {row["tone"] for row in lengths.chart["data"]["values"]} <= {"different", "no difference shown"}  # fmt: skip
+
+
+def test_one_difference_is_left_to_the_table(data: ReportData) -> None:
+    found = results(data)
+    assert difference_figures(replace(found, columns=found.columns[:2])) == []
+
+
+def test_the_time_of_all_phases_is_the_time_of_the_steps(data: ReportData) -> None:
+    figure = time_figure(trained(data))
+    assert figure is not None
+    drawn(figure)
+    rows = figure.chart["data"]["values"]
+    for recipe in trained(data):
+        own = sum(row["seconds"] for row in rows if row["recipe"] == recipe.name)
+        steps = [
+            row.values["time/step"]
+            for run in recipe.runs.values()
+            for stage in run.stages
+            for row in stage.steps
+        ]
+        assert own == pytest.approx(sum(steps) / len(recipe.runs))
+    assert list(phases_of(trained(data))) == ["generate", "reward", "reference", "update", "other"]
+
+
+def test_without_times_there_is_no_chart_of_them(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", after=heldout_rows(0.5, 2), steps=[{"step": 1}])
+    assert time_figure(read_report_data([path]).recipes) is None

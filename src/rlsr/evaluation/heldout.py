@@ -13,6 +13,7 @@ from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
+from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.models import Policy
 from rlsr.rewards import Reward, RewardBatch
@@ -151,16 +152,6 @@ class HeldoutEvaluation:
             return RepetitionConfig()
         return self._reward_config.repetition
 
-    def _in_reward(self, name: str) -> bool:
-        """Say whether the reward has a metric, or what is nearly the same."""
-        if name in {REWARD, REWARD_SIMILARITY, LOGIC}:
-            return True
-        if isinstance(self._reward_config, LogicReward):
-            return name == "bleu" and self._reward_config.bleu_share > 0
-        if name == "chrf":
-            return self._reward_config.similarity.variant == "blend"
-        return name == "repetition" and self._reward_config.repetition.enabled
-
     def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> HeldoutScores:
         """Read back what ``rows`` listed.
 
@@ -202,7 +193,7 @@ class HeldoutEvaluation:
                 before=bootstrap_mean(before.scores[name], **options),
                 after=bootstrap_mean(after.scores[name], **options),
                 difference=paired_difference(before.scores[name], after.scores[name], **options),
-                in_reward=self._in_reward(name),
+                in_reward=in_reward(name, self._reward_config),
             )
             for name in before.scores
         ]

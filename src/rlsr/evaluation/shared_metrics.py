@@ -33,7 +33,9 @@ def shared_metrics(configs: Sequence[RunConfig]) -> tuple[SharedMetric, ...]:
     """
     scorers = [metric_scorers(config) for config in configs]
     return tuple(
-        SharedMetric(name, any(in_reward(name, config) for config in configs), BETTER.get(name))
+        SharedMetric(
+            name, any(in_reward(name, config.reward) for config in configs), BETTER.get(name)
+        )
         for name, scorer in scorers[0].items()
         if all(other.get(name) == scorer for other in scorers)
     )
@@ -65,18 +67,17 @@ def metric_scorers(config: RunConfig) -> dict[str, str]:
     return {name: json.dumps(scorer, sort_keys=True) for name, scorer in scorers.items()}
 
 
-def in_reward(name: str, config: RunConfig) -> bool:
+def in_reward(name: str, reward: RewardConfig) -> bool:
     """Say whether a reward has a metric, or what is nearly the same.
 
     Args:
         name: The metric.
-        config: The config with the reward.
+        reward: What the reward is made of.
 
     Returns:
         True where a policy that is trained on the reward is trained on the metric. The independent encoder is never the
         reward's; a config refuses that.
     """
-    reward = config.reward
     if name in {"reward", "similarity", "logic"}:
         return True
     if isinstance(reward, LogicReward):

@@ -12,8 +12,10 @@ from rlsr.errors import ConfigError, DataError
 from rlsr.evaluation import Estimate, HeldoutScores, bootstrap_mean
 from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.models import load_policy
+from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.plan import RunPlan
-from rlsr.pipeline.run import _facts, _make_evaluation, _open_for_resume
+from rlsr.pipeline.resume import open_for_resume
+from rlsr.pipeline.summary import run_facts
 from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.directory import write_json_lines
@@ -88,7 +90,7 @@ def evaluate_run(
     observer = observer or SilentObserver()
     require_evaluation(plan)
     config = plan.config
-    run = _open_for_resume(path, plan) if resume else None
+    run = open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
@@ -96,10 +98,10 @@ def evaluate_run(
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     references = ReferenceCache(embedder, cache_directory("embeddings"))
-    evaluation = _make_evaluation(plan, make_reward(config.reward, embedder, references))
+    evaluation = make_evaluation(plan, make_reward(config.reward, embedder, references))
     if run is None:
         run = RunDirectory.create(path, config)
-    run.write_provenance(collect_provenance(_facts(plan)))
+    run.write_provenance(collect_provenance(run_facts(plan)))
     assert evaluation is not None, "what measures nothing is refused above"
     observer.on_stage("evaluating")
     started = time.perf_counter()
@@ -124,7 +126,7 @@ def _means(plan: RunPlan, scored: HeldoutScores) -> tuple[MetricMean, ...]:
             after=bootstrap_mean(
                 values, confidence=settings.confidence, num_resamples=settings.num_resamples
             ),
-            in_reward=in_reward(name, plan.config),
+            in_reward=in_reward(name, plan.config.reward),
         )
         for name, values in scored.scores.items()
     )

@@ -96,3 +96,22 @@ def manifest(
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
     }
+
+
+def run_facts(plan: RunPlan) -> dict[str, Any]:
+    """Say what a session runs on, besides what ``collect_provenance`` finds out.
+
+    Args:
+        plan: What was planned.
+
+    Returns:
+        JSON-ready facts.
+    """
+    import torch
+
+    return {
+        "data_sha256": plan.dataset.sha256,
+        "device": plan.device,
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if plan.device == "cuda" else None,
+    }

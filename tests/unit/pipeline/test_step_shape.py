@@ -10,7 +10,7 @@ import pytest
 from rlsr.config import RunConfig
 from rlsr.engines.memory import MemoryPlan
 from rlsr.pipeline.plan import RunPlan
-from rlsr.pipeline.run import _step_shape, _StepShape
+from rlsr.pipeline.resume import StepShape, step_shape
 from rlsr.runs import RunDirectory
 
 
@@ -25,7 +25,7 @@ def plan(tokens: int, rows: int | None = None, *notices: str) -> RunPlan:
 
 
 def shape(run: RunDirectory, now: RunPlan) -> tuple[int, int | None]:
-    found = _step_shape(run, now)
+    found = step_shape(run, now)
     return found.tokens_per_pass, found.rows_at_a_time
 
 
@@ -44,14 +44,14 @@ def test_the_first_session_follows_its_plan(run: RunDirectory) -> None:
     ],
 )
 def test_a_later_session_cuts_as_the_first_did(run: RunDirectory, now: RunPlan) -> None:
-    run.write_provenance(asdict(_StepShape(300, 16)))
+    run.write_provenance(asdict(StepShape(300, 16)))
     assert shape(run, now) == (300, 16)
-    run.write_provenance(asdict(_StepShape(100, None)))
+    run.write_provenance(asdict(StepShape(100, None)))
     assert shape(run, now) == (300, 16), "the first session decides, not the last"
 
 
 def test_what_no_longer_fits_is_cut_anew(run: RunDirectory) -> None:
-    run.write_provenance(asdict(_StepShape(700, None)))
+    run.write_provenance(asdict(StepShape(700, None)))
     assert shape(run, plan(400, 8, "a pass of 789 tokens would need more")) == (400, 8)
 
 

@@ -1,0 +1,79 @@
+"""Going on with a run: only as what it was begun as, and cut into the same passes."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rlsr.config.differences import differing_keys
+from rlsr.errors import ConfigError, RunError
+from rlsr.pipeline.plan import RunPlan
+from rlsr.runs import RunDirectory
+
+
+def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
+    """Open a run that was interrupted.
+
+    Args:
+        path: Its directory.
+        plan: What is to be done now.
+
+    Returns:
+        The run.
+
+    Raises:
+        ConfigError: The plan's config is another than the run's.
+        RunError: There is no run, it is complete, or its data has changed.
+    """
+    run = RunDirectory.open(path)
+    if run.is_complete:
+        raise RunError(f"{path}: the run is complete; there is nothing to resume")
+    differing = differing_keys(run.read_config().model_dump(), plan.config.model_dump())
+    if differing:
+        raise ConfigError(
+            f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "
+            "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
+        )
+    _check_same_data(run, plan)
+    return run
+
+
+def _check_same_data(run: RunDirectory, plan: RunPlan) -> None:
+    """Refuse to go on with other rows than the run was begun with."""
+    sessions = run.read_sessions()
+    if sessions and sessions[0]["data_sha256"] != plan.dataset.sha256:
+        names = [plan.config.data.path, plan.config.data.heldout_path]
+        raise RunError(
+            f"{run.path}: {' or '.join(name for name in names if name)} has changed since the run was begun; "
+            "put the old data back, or start a new run"
+        )
+
+
+@dataclass(frozen=True)
+class StepShape:
+    """How a step is cut to fit into memory."""
+
+    tokens_per_pass: int
+    """Tokens of one forward and backward pass."""
+    rows_at_a_time: int | None
+    """Responses written side by side in a rollout; None is all."""
+
+
+def step_shape(run: RunDirectory, plan: RunPlan) -> StepShape:
+    """Cut steps as the first session of the run did, where that still fits.
+
+    Another cut of the update gives the same numbers but for rounding, and other draws where rollouts are cut; a resumed
+    run shall repeat them to the bit.
+
+    Args:
+        run: The run, new or begun before.
+        plan: With the cut that fits into memory now.
+
+    Returns:
+        The cut to train with.
+    """
+    now = StepShape(plan.memory.tokens_per_pass, plan.memory.rows_at_a_time)
+    sessions = run.read_sessions()
+    if not sessions or "tokens_per_pass" not in sessions[0]:
+        return now
+    first = StepShape(**{name: sessions[0][name] for name in asdict(now)})
+    fits = not plan.memory.notices or first.tokens_per_pass <= now.tokens_per_pass
+    return first if fits else now

@@ -1,6 +1,6 @@
 """Rows of an SFT set whose references are short enough for a comparison on a CPU.
 
-    python benchmarks/short_references.py alpaca.jsonl.gz short.jsonl
+python benchmarks/short_references.py alpaca.jsonl.gz short.jsonl
 """
 
 import argparse

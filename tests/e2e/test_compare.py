@@ -132,6 +132,7 @@ def _check_numbers(path: Path) -> None:
         ("sft+rlsr", ("sft", "rlsr")),
     ]
     assert (found.num_prompts, found.num_comparisons) == (4, 2)
+    assert "| base | sft | sft+rlsr |" in (path / "compare.md").read_text(encoding="utf-8")
     for recipe in found.recipes[1:]:
         assert [run.num_steps for run in recipe.runs] == [4, 4]
         assert recipe.seconds > 0

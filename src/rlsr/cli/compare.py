@@ -12,6 +12,7 @@ from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.cli.comparison_table import amount_in_words, comparison_table, sentences
 from rlsr.config.experiment import load_experiment
 from rlsr.errors import ConfigError
+from rlsr.report.compare_markdown import write_comparison_markdown
 
 if TYPE_CHECKING:
     from rlsr.config.training import TrainingConfig
@@ -67,6 +68,7 @@ def compare(
             markup=False,
         )
         raise typer.Exit(code=130) from None
+    write_comparison_markdown(path / "compare.md", comparison)
     _show(console, comparison, path)
 
 
@@ -126,4 +128,9 @@ def _show(console: Console, comparison: "Comparison", path: Path) -> None:
         console.print(sentence, markup=False)
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False, style="yellow")
-    console.print(f"\n{path / 'compare.json'}", markup=False)
+    console.print(
+        f"\n{path / 'compare.md'} has all metrics, compare.json the same for programs", markup=False
+    )
+    console.print(
+        f"`{shlex.join(['rlsr', 'report', str(path)])}` writes a page of it", markup=False
+    )

@@ -84,7 +84,7 @@ class ReportTable:
 
 
 def report_table(results: Results) -> ReportTable:
-    """Lay out a results.
+    """Lay out what was found.
 
     Args:
         results: What was found.

@@ -5,6 +5,7 @@ python benchmarks/short_references.py alpaca.jsonl.gz short.jsonl
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from rlsr.config.data import DataConfig
@@ -31,7 +32,7 @@ def main() -> None:
     ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     request.target.write_text(text, encoding="utf-8")
-    print(f"{len(kept):,} rows in {request.target}")
+    sys.stdout.write(f"{len(kept):,} rows in {request.target}\n")
 
 
 if __name__ == "__main__":

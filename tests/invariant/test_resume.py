@@ -66,6 +66,42 @@ def test_supervised_runs_resume_exactly(
     assert (broken / "final" / weights).read_bytes() == (whole / "final" / weights).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("label", "kl", "dtype", "lora"),
+    [
+        ("label_loss=nll", "0.1", "bfloat16", "{rank: 4}"),
+        ("label_loss=ratio_clip", "0", "float32", "null"),
+        ("label_loss=one_sided_clip", "0.1", "bfloat16", "null"),
+        ("prefix_ratios=[0, 0.2, 0.5, 1]", "0.1", "bfloat16", "null"),
+    ],
+)
+def test_runs_with_labels_resume_exactly(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, label: str, kl: str, dtype: str, lora: str
+) -> None:
+    settings = [
+        *tiny_settings,
+        "method=sgrpo",
+        f"method.{label}",
+        "method.label_schedule=cosine",
+        f"method.kl_coefficient={kl}",
+        f"model.dtype={dtype}",
+        f"model.lora={lora}",
+        "training.steps=5",
+        "training.keep_checkpoints=9",
+    ]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *settings, "--out", whole)
+    assert result.returncode == 0, result.stderr
+    weights = [row["optim/label_weight"] for row in RunDirectory(whole).read_metrics()]
+    assert weights == sorted(weights, reverse=True)
+    _interrupt_after(2, whole, broken)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert _numbers(broken) == _numbers(whole)
+    name = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
+    assert (broken / "final" / name).read_bytes() == (whole / "final" / name).read_bytes()
+
+
 def test_a_budget_ends_a_resumed_run_where_it_ends_the_whole_one(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What holds for any config and any order of its settings."""
 
 import json
+from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from rlsr.config import StagedConfig, config_from_table, load_config, load_stage
 from rlsr.config.data import ColumnNames, DataConfig, Layout
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
-from rlsr.config.method import AdvantageConfig, RlsrMethod
+from rlsr.config.method import AdvantageConfig, RlsrMethod, SgrpoMethod
 from rlsr.config.model import LoraConfig, ModelConfig
 from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
@@ -107,22 +108,32 @@ lengths = {
     "max_prompt_tokens": counts,
     "max_response_tokens": st.none() | st.integers(min_value=1, max_value=32768),
 }
-rlsr_methods = st.builds(
-    RlsrMethod,
+grpo_settings: dict[str, st.SearchStrategy[Any]] = {
     **lengths,
-    num_generations=st.integers(min_value=2, max_value=10**6),
-    update_subset=st.none() | st.just(2),
-    kl_coefficient=not_negative,
-    temperature=positive,
-    top_p=st.floats(min_value=0, max_value=1, exclude_min=True),
-    loss_average=st.sampled_from(["token", "sequence"]),
-    clip=inside_one,
-    advantage=st.builds(
+    "num_generations": st.integers(min_value=2, max_value=10**6),
+    "update_subset": st.none() | st.just(2),
+    "kl_coefficient": not_negative,
+    "temperature": positive,
+    "top_p": st.floats(min_value=0, max_value=1, exclude_min=True),
+    "loss_average": st.sampled_from(["token", "sequence"]),
+    "clip": inside_one,
+    "advantage": st.builds(
         AdvantageConfig,
         scale=st.sampled_from(["group_std", "none"]),
         std_floor=not_negative,
         min_std=st.floats(min_value=1e-9, max_value=1e6),
     ),
+}
+rlsr_methods = st.builds(RlsrMethod, **grpo_settings) | st.builds(
+    SgrpoMethod,
+    **grpo_settings,
+    label_weight=st.none() | not_negative,
+    label_schedule=st.sampled_from(["constant", "linear", "cosine"]),
+    label_loss=st.sampled_from(["nll", "ratio_clip", "one_sided_clip", "as_released"]),
+    label_clip=inside_one,
+    label_in_group=st.booleans(),
+    prefix_weight=not_negative,
+    prefix_floor=st.floats(min_value=0, max_value=1, exclude_min=True),
 )
 ordered = st.tuples(st.floats(-10, 0), st.floats(0, 10))
 other_methods = (

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from rlsr.config import RunConfig
 from rlsr.config.differences import differing_keys
-from rlsr.config.method import RlsrMethod
+from rlsr.config.method import RlsrMethod, SgrpoMethod
 
 if TYPE_CHECKING:
     from rlsr.engines.estimate import Estimate
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 METHOD_NAMES = {
     "rlsr": "RLSR",
+    "sgrpo": "S-GRPO",
     "sft": "SFT",
     "dft": "DFT",
     "iw_sft": "importance-weighted SFT",
@@ -113,8 +114,18 @@ def _batch(config: RunConfig) -> str:
     if isinstance(method, RlsrMethod):
         subset = method.update_subset
         learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
-        return f"{prompts} x {method.num_generations} responses{learnt}"
+        return (
+            f"{prompts} x {method.num_generations} responses{learnt}{_references(method, prompts)}"
+        )
     return f"{prompts} {'references' if method.is_supervised else 'pairs of responses'}"
+
+
+def _references(method: RlsrMethod, prompts: int) -> str:
+    """Say what else the update reads."""
+    if not isinstance(method, SgrpoMethod):
+        return ""
+    prefixes = "" if method.prefix_ratios is None else " that go on from parts of the references"
+    return f"{prefixes} and {prompts} references" if method.reads_labels else prefixes
 
 
 def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:

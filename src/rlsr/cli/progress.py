@@ -33,6 +33,7 @@ NUMBERS = (
     _Number("reward/group_std", ".3f", " (spread {})", "spread"),
     _Number("reward/share_repeated", ".0%", "  repeated {}", "repeated"),
     _Number("optim/nll", ".3f", "  nll {}", "nll"),
+    _Number("optim/label_nll", ".3f", "  label nll {}", "label nll"),
     _Number("preference/accuracy", ".0%", "  prefers references {}", "prefers"),
     _Number("preference/margin", ".3f", " (margin {})", "margin"),
     _Number("optim/kl", ".4f", "  kl {}", "kl"),

@@ -66,10 +66,82 @@ class RlsrMethod(MethodTable):
         return self.kl_coefficient > 0
 
 
+class SgrpoMethod(RlsrMethod):
+    """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the reference of the prompt."""
+
+    type: Literal["sgrpo"] = "sgrpo"  # type: ignore[assignment]  # the tag of a tagged union
+    label_weight: float | None = Field(default=None, ge=0)
+    """Weight of the supervised term, a mean over the label tokens of a step, beside the loss of GRPO; null is
+    1 / ``num_generations``, as in the released code."""
+    label_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the weight goes on: constant, or down to 0 behind the last step of the run."""
+    label_loss: Literal["nll", "ratio_clip", "one_sided_clip", "as_released"] = "nll"
+    """The loss of a label token, with d its log-ratio to the policy before training and eps ``label_clip``. ``nll``:
+    -log p, as in SFT; ``ratio_clip``: -clip(exp(d), 1 - eps, 1 + eps); ``one_sided_clip``: -min(exp(d), 1 + eps);
+    ``as_released``: -clip(d, 1 - eps, 1 + eps), which teaches nothing until a token has become 2.2 times as likely."""
+    label_clip: float = Field(default=0.2, gt=0, lt=1)
+    """Half-width eps of the clip of the label term; without effect on ``nll``."""
+    label_in_group: bool = False
+    """Whether the label joins its group as one more response: its reward counts in mean and standard deviation, and its
+    advantage weighs its tokens, with a ratio of 1, no clip and no KL term. The supervised term stays unless its weight is 0."""
+
+    prefix_ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    """How much of the label is given to each response of a group as its beginning, one share for each of
+    ``num_generations``, as in [0, 0, 0, 0, 0.2, 0.2, 0.5, 1]; null gives nothing. The policy goes on from there: the reward is
+    that of the whole text, GRPO learns from the policy's own tokens, and the prefix adds a supervised term."""
+    prefix_weight: float = Field(default=1.0, ge=0)
+    """Weight of that term, a mean over the prefix tokens of a step; without effect without prefixes."""
+    prefix_floor: float = Field(default=0.1, gt=0, le=1)
+    """Probability below which a prefix token counts less, by its probability over this one; without effect without prefixes."""
+
+    @field_validator("prefix_ratios")
+    @classmethod
+    def _one_for_each_response(
+        cls, ratios: tuple[float, ...] | None, info: ValidationInfo
+    ) -> tuple[float, ...] | None:
+        group = info.data.get("num_generations")
+        if ratios is not None and group is not None and len(ratios) != group:
+            raise ValueError(
+                f"must have one share for each of method.num_generations = {group} responses, got {len(ratios)}; write as many, "
+                "or take null to give no prefixes"
+            )
+        return ratios
+
+    @property
+    def initial_label_weight(self) -> float:
+        """The weight of the supervised term at the first step, with the default filled in."""
+        return 1 / self.num_generations if self.label_weight is None else self.label_weight
+
+    @property
+    def compares_labels(self) -> bool:
+        """Whether the policy before training is asked about the labels."""
+        return self.label_loss != "nll" and self.initial_label_weight > 0
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the update reads whole labels beside the responses."""
+        return self.initial_label_weight > 0 or self.label_in_group
+
+    @property
+    def learns_references(self) -> bool:
+        """Whether anything is learnt from the labels' tokens."""
+        return self.reads_labels or self.prefix_ratios is not None
+
+    @property
+    def responses_per_prompt(self) -> int:
+        """Responses of a prompt that the update learns from, the label among them."""
+        return super().responses_per_prompt + int(self.reads_labels)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the policy before training takes part."""
+        return super().needs_reference or self.compares_labels
+
+
 SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod
 """Methods that learn from the references alone: a weighted sum of the log-probabilities of their tokens."""
 
 MethodConfig = Annotated[
-    RlsrMethod | SftMethod | DftMethod | IwSftMethod | PearMethod | DpoMethod,
+    RlsrMethod | SgrpoMethod | SftMethod | DftMethod | IwSftMethod | PearMethod | DpoMethod,
     Field(discriminator="type"),
 ]

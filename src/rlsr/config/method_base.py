@@ -25,6 +25,11 @@ class MethodTable(ConfigTable):
         return False
 
     @property
+    def learns_references(self) -> bool:
+        """Whether the tokens of the references are learnt from, alone or beside others."""
+        return self.is_supervised
+
+    @property
     def needs_reference(self) -> bool:
         """Whether the policy before training takes part."""
         return False

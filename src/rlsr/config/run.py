@@ -13,7 +13,7 @@ from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 
-LEARNING_RATES = {"rlsr": (1e-4, 1e-6), "dpo": (1e-5, 1e-6)}
+LEARNING_RATES = {"rlsr": (1e-4, 1e-6), "sgrpo": (1e-4, 1e-6), "dpo": (1e-5, 1e-6)}
 """Peak learning rates by method for adapters and for all weights."""
 
 SUPERVISED_LEARNING_RATES = (2e-4, 2e-5)

@@ -222,11 +222,9 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
     found = []
     limit = config.method.max_response_tokens
     if limit is not None and references.maximum > limit:
-        consequence = (
-            "longer ones are cut, and teach no end"
-            if config.method.is_supervised
-            else "responses as long as it are cut"
-        )
+        consequence = "responses as long as it are cut"
+        if config.method.learns_references:
+            consequence = "longer ones are cut, and teach no end"
         found.append(
             f"method.max_response_tokens is {limit}, but the longest reference has {references.maximum} tokens: {consequence}"
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
-from rlsr.config.method import RlsrMethod
+from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward
 from rlsr.evaluation import Estimate, MetricChange
@@ -23,6 +23,7 @@ tokenizer = AutoTokenizer.from_pretrained("{directory}")"""
 
 TITLES = {
     "rlsr": "RLSR",
+    "sgrpo": "S-GRPO (arXiv 2512.14100)",
     "sft": "SFT",
     "dft": "DFT (arXiv 2508.05629)",
     "iw_sft": "iw-SFT (arXiv 2507.12856)",
@@ -31,7 +32,7 @@ TITLES = {
 }
 """Names of the methods in a card."""
 
-TAGS = {"rlsr": "grpo", "dpo": "dpo"}
+TAGS = {"rlsr": "grpo", "sgrpo": "grpo", "dpo": "dpo"}
 """Tags of the hub by method, where it is not supervised."""
 
 
@@ -103,13 +104,31 @@ def _training(config: RunConfig) -> str:
         chosen = "" if subset is None else f" on the {subset} whose rewards vary most"
         return (
             f"{method.num_generations} responses to each prompt, rewarded by their {_closeness(config)} to the reference, "
-            f"optimised by GRPO{chosen} (KL coefficient {method.kl_coefficient:g})"
+            f"optimised by GRPO{chosen} (KL coefficient {method.kl_coefficient:g}){_label_term(method)}"
         )
     if isinstance(method, DpoMethod):
         return f"the reference preferred to a worse response by DPO (beta {method.beta:g})"
     return "the references' tokens made likelier" + (
         "" if method.type == "sft" else f", weighted as in {TITLES[method.type]}"
     )
+
+
+def _label_term(method: RlsrMethod) -> str:
+    """List what is learnt from the references beside their reward."""
+    if not isinstance(method, SgrpoMethod):
+        return ""
+    ways = []
+    if method.label_in_group:
+        ways.append("the references as responses of their groups")
+    if method.prefix_ratios is not None:
+        shares = ", ".join(f"{ratio:g}" for ratio in method.prefix_ratios)
+        ways.append(f"prefixes of the references given to the responses (shares {shares})")
+    if method.initial_label_weight:
+        weight = f"weight {method.initial_label_weight:g}"
+        if method.label_schedule != "constant":
+            weight += f", {method.label_schedule} to 0"
+        ways.append(f"a supervised term on the references ({method.label_loss}, {weight})")
+    return f" with {' and '.join(ways)}" if ways else ""
 
 
 def _closeness(config: RunConfig) -> str:

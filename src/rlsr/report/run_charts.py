@@ -22,6 +22,10 @@ _WORDS = {
     "optim/kl": ("KL divergence", "From the policy before training."),
     "optim/entropy": ("Entropy", "Of the policy's next token, in nats."),
     "optim/nll": ("Negative log-likelihood", "Of the references' tokens, in nats, without weights."),
+    "optim/label_nll": ("Negative log-likelihood of labels", "Of the references' tokens, in nats, beside reinforcement learning."),
+    "optim/label_loss": ("Label loss", "Mean over the label tokens, without its weight."),
+    "optim/label_weight": ("Label weight", "Of the supervised term beside the loss of GRPO."),
+    "optim/prefix_nll": ("Negative log-likelihood of prefixes", "Of the references' tokens that responses began with, in nats."),
     "optim/mean_weight": ("Mean weight of a token", "In the loss of methods that weigh tokens."),
 }  # fmt: skip
 _BY_METHOD = {

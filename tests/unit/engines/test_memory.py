@@ -168,3 +168,14 @@ def test_free_memory_is_no_more_than_the_containers_limit_leaves(
         if content is not None:
             (tmp_path / name).write_text(content, encoding="ascii")
     assert free_memory_gb("cpu") == pytest.approx(free_gb)
+
+
+def test_a_loss_of_labels_that_compares_holds_the_policy_before_training() -> None:
+    def held(*overrides: str) -> float:
+        settings = [*FULL, "method=sgrpo", "method.kl_coefficient=0", *overrides]
+        return held_gb(load_config(overrides=settings), SMOLLM2)
+
+    copy = SMOLLM2.num_parameters * SMOLLM2.bytes_per_weight / 1e9
+    assert held("method.label_loss=ratio_clip") == pytest.approx(held() + copy)
+    assert held("method.kl_coefficient=0.1") == pytest.approx(held() + copy)
+    assert held("method.label_loss=ratio_clip", "method.label_weight=0") == held()

@@ -134,6 +134,42 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
 @pytest.mark.parametrize(
     ("method", "title", "tag", "words"),
     [
+        (
+            "sgrpo",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "GRPO (KL coefficient 0.001) with a supervised term on the references (nll, weight 0.125), 10 steps",
+        ),
+        (
+            "{type: sgrpo, label_loss: ratio_clip, label_weight: 2, label_schedule: cosine}",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "term on the references (ratio_clip, weight 2, cosine to 0), 10 steps",
+        ),
+        (
+            "{type: sgrpo, label_in_group: true}",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "0.001) with the references as responses of their groups and a supervised term on the references (nll, weight 0.125), 10",
+        ),
+        (
+            "{type: sgrpo, num_generations: 2, prefix_ratios: [0, 0.5], label_weight: 0}",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "with prefixes of the references given to the responses (shares 0, 0.5), 10 steps",
+        ),
+        (
+            "{type: sgrpo, label_in_group: true, label_weight: 0}",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "GRPO (KL coefficient 0.001) with the references as responses of their groups, 10 steps",
+        ),
+        (
+            "{type: sgrpo, label_weight: 0}",
+            "S-GRPO (arXiv 2512.14100)",
+            "grpo",
+            "GRPO (KL coefficient 0.001), 10 steps",
+        ),
         ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),

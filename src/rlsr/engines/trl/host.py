@@ -145,7 +145,7 @@ class HostOverrides(Trainer):
         return total.requires_grad_()
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
-        """Take the time of a phase of the step.
+        """Take the time of a phase of the step; phases in several pieces add up.
 
         Args:
             phase: Its name in ``metrics.jsonl``, after ``time/``.
@@ -156,7 +156,8 @@ class HostOverrides(Trainer):
         """
         started = time.perf_counter()
         result = function()
-        self.phase_seconds[phase] = time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self.phase_seconds[phase] = self.phase_seconds.get(phase, 0.0) + seconds
         return result
 
 

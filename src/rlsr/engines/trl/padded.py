@@ -1,7 +1,8 @@
 """Between TRL's padded tables and the tokens that are in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -30,6 +31,35 @@ class Responses:
     """Token ids of each response; empty where all of it is masked."""
     groups: list[int]
     """For each response the number of its prompt, equal prompts sharing one."""
+
+    @classmethod
+    def of(cls, prompts: Sequence[tuple[int, ...]], responses: Sequence[list[int]]) -> Self:
+        """Number the prompts of responses.
+
+        Args:
+            prompts: Token ids of the prompt of each response.
+            responses: Token ids of each response.
+
+        Returns:
+            Both, equal prompts sharing a number.
+        """
+        numbers: dict[tuple[int, ...], int] = {}
+        groups = [numbers.setdefault(prompt, len(numbers)) for prompt in prompts]
+        return cls(list(prompts), list(responses), groups)
+
+    def followed_by(self, others: Self) -> Self:
+        """Put others behind these.
+
+        Args:
+            others: Responses to the same or to other prompts.
+
+        Returns:
+            All of them; a prompt that both have has one number.
+        """
+        return self.of(
+            [*self.prompts, *others.prompts],
+            [*self.responses, *others.responses],
+        )
 
     def take(self, rows: list[int]) -> "Responses":
         """Take some of them.
@@ -73,9 +103,37 @@ def read_responses(input_ids: torch.Tensor, mask: torch.Tensor, num_tokens: int)
         tokens = list(zip(ids, kept, strict=True))
         prompts.append(tuple(token for token, keep in tokens[:-num_tokens] if keep))
         responses.append([token for token, keep in tokens[-num_tokens:] if keep])
-    numbers: dict[tuple[int, ...], int] = {}
-    groups = [numbers.setdefault(prompt, len(numbers)) for prompt in prompts]
-    return Responses(prompts, responses, groups)
+    return Responses.of(prompts, responses)
+
+
+def rollout_responses(batch: dict[str, Any]) -> Responses:
+    """Take the padding off TRL's batch.
+
+    Args:
+        batch: As ``_generate_and_score_completions`` returns it, or tables of the same names.
+
+    Returns:
+        Its responses; empty ones where all of a response is masked.
+    """
+    return read_responses(
+        torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
+        torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
+        batch["completion_ids"].size(1),
+    )
+
+
+def token_mask(lengths: Sequence[int], table: torch.Tensor) -> torch.Tensor:
+    """Say where a table has tokens.
+
+    Args:
+        lengths: Tokens of each row.
+        table: (row, token), padded on the right.
+
+    Returns:
+        The same shape; false is padding.
+    """
+    places = torch.arange(table.shape[1], device=table.device)
+    return places[None] < torch.tensor(lengths, device=table.device)[:, None]
 
 
 def take_rows(batch: dict[str, Any], rows: list[int]) -> dict[str, Any]:

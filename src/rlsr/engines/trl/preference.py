@@ -18,7 +18,7 @@ from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.micro_batches import grouped_micro_batches, padded_micro_batches
-from rlsr.engines.trl.padded import Responses, read_responses
+from rlsr.engines.trl.padded import Responses, rollout_responses
 from rlsr.engines.trl.passes import score_responses
 from rlsr.engines.trl.reference import reference_policy
 from rlsr.methods.dpo import PairLogRatios, dpo_losses, pair_metrics
@@ -58,11 +58,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         Returns:
             The mean over the pairs, without a way back to the weights.
         """
-        rows = read_responses(
-            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
-            torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1),
-            inputs["completion_ids"].size(1),
-        )
+        rows = rollout_responses(inputs)
         self.num_trained_tokens = sum(rows.response_lengths)
         num_pairs = len(rows.responses) // 2
         device = inputs["completion_ids"].device

@@ -107,6 +107,24 @@ class RewardFunction:
             log_metric(name, value)
         return [None if np.isnan(score) else float(score) for score in result.scores]
 
+    def reference_rewards(self, rows: Sequence[int]) -> Scores:
+        """Score references as if the policy had written them.
+
+        Args:
+            rows: Places of training records.
+
+        Returns:
+            One score a row; NaN where it could not be scored.
+        """
+        records = [self._records[row] for row in rows]
+        references = [record.reference for record in records]
+        batch = RewardBatch(
+            prompts=[record.prompt for record in records],
+            responses=references,
+            references=references,
+        )
+        return self._reward.score(batch).scores
+
 
 def rollout_metrics(rollout: Rollout) -> dict[str, float]:
     """Summarise a rollout.

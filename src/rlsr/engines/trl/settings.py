@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from rlsr.config.method import RlsrMethod
+from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError, EngineError
@@ -17,7 +17,7 @@ _MANAGED = (
     "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
 )  # fmt: skip
 
-CONFIGS = {"rlsr": "GRPOConfig", "dpo": "DPOConfig"}
+CONFIGS = {"rlsr": "GRPOConfig", "sgrpo": "GRPOConfig", "dpo": "DPOConfig"}
 """TRL's config class of a method, where it is not supervised."""
 
 
@@ -68,7 +68,7 @@ def shared_arguments(
 def grpo_arguments(
     config: RunConfig, *, output_dir: str, device: Device, num_steps: int
 ) -> dict[str, Any]:
-    """Write a config of the method rlsr in TRL's terms.
+    """Write a config of the methods rlsr and sgrpo in TRL's terms.
 
     Args:
         config: The resolved config.
@@ -86,6 +86,8 @@ def grpo_arguments(
 
     method = config.method
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
+    if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
+        _refuse_other_samplers(config)
     ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
     ours |= {
         # One rollout, one update: every step is on-policy and needs no old log-probabilities.
@@ -108,6 +110,14 @@ def grpo_arguments(
         # The reference policy is loaded by TRL and must be of the same revision.
         ours["model_init_kwargs"] = {"revision": config.model.revision}
     return with_options(ours, config.engine.options, GRPOConfig)
+
+
+def _refuse_other_samplers(config: RunConfig) -> None:
+    """Refuse what would sample by probabilities of its own, which TRL then wants for prefixes, too."""
+    if config.engine.options.get("use_vllm"):
+        raise ConfigError(
+            "engine.options.use_vllm: cannot go on from prefixes; leave it out, or take method.prefix_ratios=null"
+        )
 
 
 def sft_arguments(
@@ -188,7 +198,11 @@ def dpo_arguments(
     return with_options(ours, config.engine.options, DPOConfig)
 
 
-ARGUMENTS: dict[str, Callable[..., dict[str, Any]]] = {"rlsr": grpo_arguments, "dpo": dpo_arguments}
+ARGUMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "rlsr": grpo_arguments,
+    "sgrpo": grpo_arguments,
+    "dpo": dpo_arguments,
+}
 """How the config of a method is written in TRL's terms, where it is not supervised."""
 
 

@@ -15,7 +15,7 @@ from trl import SFTTrainer
 from rlsr.config.method import SupervisedMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.padded import read_responses
+from rlsr.engines.trl.padded import rollout_responses, token_mask
 from rlsr.engines.trl.passes import micro_batches, score_responses
 from rlsr.engines.trl.reference import reference_policy
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
@@ -56,11 +56,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         Returns:
             The mean over all tokens of weight times negative log-likelihood, without a way back to the weights.
         """
-        rows = read_responses(
-            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
-            torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1),
-            inputs["completion_ids"].size(1),
-        )
+        rows = rollout_responses(inputs)
         lengths = rows.response_lengths
         self.num_trained_tokens = num_tokens = sum(lengths)
         metrics: dict[str, float] = {"optim/nll": 0.0, "optim/mean_weight": 0.0}
@@ -78,7 +74,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             tokens = ReferenceTokens(
                 log_probs=log_probs.detach(),
                 before=before,
-                is_token=_is_token([lengths[row] for row in part], log_probs),
+                is_token=token_mask([lengths[row] for row in part], log_probs),
             )
             weights = token_weights(self._method, tokens) * tokens.is_token
             metrics["optim/nll"] -= float((tokens.log_probs * tokens.is_token).sum()) / num_tokens
@@ -98,8 +94,3 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         policy = self.accelerator.unwrap_model(self.model)
         with reference_policy(policy, self._reference) as reference:
             return score_responses(reference, rows, **options).log_probs
-
-
-def _is_token(lengths: list[int], table: torch.Tensor) -> torch.Tensor:
-    places = torch.arange(table.shape[1], device=table.device)
-    return places[None] < torch.tensor(lengths, device=table.device)[:, None]

@@ -12,18 +12,21 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from transformers.trainer_utils import set_seed
 
+from rlsr.config.method import SgrpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import stop_reason
 from rlsr.engines.trl.callbacks import StepRecorder
 from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.labels import with_labels
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
 from rlsr.engines.trl.settings import check_processes, make_trainer_config, trainer_arguments
+from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.starting_point import (
     forget_reference,
     frozen_reference,
@@ -199,6 +202,25 @@ def _rlsr_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     return trainer
 
 
+def _sgrpo_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
+    method, model = job.config.method, parts["model"]
+    assert isinstance(method, SgrpoMethod), "other methods have other trainers"
+    limit = method.max_response_tokens
+    assert limit is not None, "resolved by the plan"
+    trainer = SgrpoTrainer(
+        # With a KL term TRL keeps the reference policy.
+        reference=None if method.kl_coefficient > 0 else frozen_reference(job.config, model),
+        reward_function=RewardFunction(job.reward, job.records),
+        rows_at_a_time=job.rows_at_a_time,
+        train_dataset=with_labels(
+            as_dataset(job.records), job.records, job.policy.tokenizer, max_response_tokens=limit
+        ),
+        **parts,
+    )
+    settle_copy_of_adapters(trainer.model)
+    return trainer
+
+
 def _supervised_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     limit = job.config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
@@ -229,6 +251,7 @@ def _preference_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverride
 
 _TRAINERS: dict[str, Callable[[TrainingJob, dict[str, Any]], HostOverrides]] = {
     "rlsr": _rlsr_trainer,
+    "sgrpo": _sgrpo_trainer,
     "dpo": _preference_trainer,
 }
 """Who makes the trainer of a method that is not supervised."""

@@ -13,7 +13,7 @@ Each override has a contract test in tests/invariant/test_trl_contracts.py that 
 What all trainers share is in ``rlsr.engines.trl.host``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from trl import GRPOTrainer
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.padded import read_responses, take_rows
+from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses, take_rows
 from rlsr.engines.trl.passes import micro_batches, score_responses, whole_groups
 from rlsr.engines.trl.reference import put_rows, reference_policy, rows_with_tokens
 from rlsr.engines.trl.rollout import RewardFunction, sample_rows
@@ -163,7 +163,7 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         selected = self._select(rewards)
         self.group_advantages = self._compare(np.where(selected, rewards, np.nan))
         self._use_advantages(output, self.group_advantages, selected)
-        self._log_advantages(self.group_advantages, selected, self._compare(rewards).group_std)
+        self._log_advantages(self.group_advantages, selected, rewards)
         if self.beta:
             output["ref_per_token_logps"] = self.timed(
                 "reference", lambda: self._reference_log_probs(output)
@@ -220,8 +220,12 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         learnable = torch.tensor(group.learnable[local], device=device)
         output["completion_mask"] = output["completion_mask"] * learnable[:, None]
 
-    def _log_advantages(self, group: GroupAdvantages, selected: Flags, group_std: Floats) -> None:
+    def _log_advantages(self, group: GroupAdvantages, selected: Flags, rewards: Floats) -> None:
         metrics = self._metrics["train"]
+        # Numbers about rewards are those of the whole rollout.
+        group_std = group_advantages(
+            rewards, self.num_generations, self._method.advantage
+        ).group_std
         scored = group_std[~np.isnan(group_std)]
         metrics["reward/group_std"].append(float(scored.mean()) if scored.size else float("nan"))
         metrics["advantage/share_without_signal"].append(float(1 - group.has_signal.mean()))
@@ -287,43 +291,59 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         Returns:
             The loss.
         """
-        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
-        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
-        rows = read_responses(ids, mask, inputs["completion_ids"].size(1))
-        parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
-        metrics = self._metrics["train"]
-        logged = {name: len(metrics[name]) for name in PASS_METRICS}
+        rows = self._rows_of_a_step(inputs)
+        parts = self._passes(rows, len(inputs["completion_ids"]))
         self.num_trained_tokens = sum(rows.response_lengths)
-
-        def loss_of(part: list[int]) -> torch.Tensor:
-            loss: torch.Tensor = super(RlsrTrainer, self).compute_loss(
-                model, take_rows(inputs, part), return_outputs
+        rollouts = [[row for row in part if row < len(inputs["completion_ids"])] for part in parts]
+        counted = inputs["completion_mask"] * inputs.get("tool_mask", 1)
+        tokens = [int(counted[part].sum()) for part in rollouts if part]
+        with self._passes_of_a_step(tokens):
+            return self.backward_by_parts(
+                model,
+                parts,
+                lambda part: self._loss_of_a_pass(model, inputs, rows, part),
+                inputs["completion_ids"].device,
             )
-            if self.loss_type == "grpo":
-                # A mean over the responses of the pass; its weight is their share of those of a process.
-                num_responses = int(inputs[NUM_RESPONSES]) / self.accelerator.num_processes
-                loss = loss * (len(parts) * len(part) / num_responses)
-            return loss
 
-        with self._passes_of_a_step(len(parts)):
-            total = self.backward_by_parts(model, parts, loss_of, ids.device)
-        lengths = rows.response_lengths
-        weights = [float(sum(lengths[row] for row in part)) for part in parts]
-        for name in PASS_METRICS:
-            values = metrics[name][logged[name] :]
-            if len(values) == len(weights) > 0:
-                metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
-        return total
+    def _rows_of_a_step(self, inputs: dict[str, Any]) -> Responses:
+        """List what the update reads: the responses of the rollout first."""
+        return rollout_responses(inputs)
+
+    def _passes(self, rows: Responses, num_responses: int) -> list[list[int]]:
+        """Split what the update reads into passes; the first rows are the responses of the rollout."""
+        return micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+
+    def _loss_of_a_pass(
+        self, model: Any, inputs: dict[str, Any], rows: Responses, part: list[int]
+    ) -> torch.Tensor:
+        """Compute the share of a pass in the loss."""
+        loss: torch.Tensor = super().compute_loss(model, take_rows(inputs, part), False)
+        if self.loss_type == "grpo":
+            # A mean over the responses of the pass; its weight is their share of those of a process.
+            num_responses = int(inputs[NUM_RESPONSES]) / self.accelerator.num_processes
+            num_passes = self.current_gradient_accumulation_steps
+            loss = loss * (num_passes * len(part) / num_responses)
+        return loss
 
     @contextmanager
-    def _passes_of_a_step(self, number: int) -> Iterator[None]:
-        """Tell TRL how many passes a step has: it divides means over a pass, as of an entropy bonus, by that."""
+    def _passes_of_a_step(self, tokens: Sequence[int]) -> Iterator[None]:
+        """Tell TRL how many passes over a rollout a step has, and average what it logs over their tokens.
+
+        TRL divides means over a pass, as of an entropy bonus, by the number of passes.
+        """
+        metrics = self._metrics["train"]
+        logged = {name: len(metrics[name]) for name in PASS_METRICS}
         before = (self.current_gradient_accumulation_steps, self.args.steps_per_generation)
-        self.current_gradient_accumulation_steps = self.args.steps_per_generation = number
+        self.current_gradient_accumulation_steps = self.args.steps_per_generation = len(tokens)
         try:
             yield
         finally:
             self.current_gradient_accumulation_steps, self.args.steps_per_generation = before
+        for name in PASS_METRICS:
+            values = metrics[name][logged[name] :]
+            if len(values) == len(tokens) and sum(tokens) > 0:
+                weights = [float(number) for number in tokens]
+                metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
 
 
 def samples_otherwise(arguments: Any) -> bool:

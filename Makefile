@@ -43,7 +43,7 @@ fix: install
 	$(BIN)/ruff check --fix .
 
 test: check
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 clean-venv:
 	rm -rf $(VENV)

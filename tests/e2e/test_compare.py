@@ -104,6 +104,8 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
 
 def _interrupt_at(line: str, experiment: Path, path: Path, cache: Path) -> tuple[int, str]:
     """Press Ctrl-C as a terminal does: all processes of the group are told."""
+    # Where tests run in the background Ctrl-C is ignored, and a process would take that over.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "rlsr.cli.main", "compare", str(experiment), "--out", str(path)],
         stdout=subprocess.PIPE,

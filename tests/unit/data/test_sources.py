@@ -33,9 +33,9 @@ def failure(path: Path | str) -> str:
         ("a.ndjson", LINE),
         ("a.json", b"[" + LINE + b"]"),
         ("a.csv", CSV),
-        ("v1.2 final.jsonl.gz", gzip.compress(LINE)),
-        ("a.json.gz", gzip.compress(b"[" + LINE + b"]")),
-        ("a.csv.gz", gzip.compress(CSV)),
+        ("v1.2 final.jsonl.gz", gzip.compress(LINE, mtime=0)),
+        ("a.json.gz", gzip.compress(b"[" + LINE + b"]", mtime=0)),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0)),
     ],
 )
 def test_the_suffix_tells_the_format(tmp_path: Path, name: str, content: bytes) -> None:
@@ -55,7 +55,7 @@ def test_a_utf8_byte_order_mark_is_no_text(tmp_path: Path, name: str, content: b
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf"])
 def test_an_empty_file(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
-    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
     assert failure(path) == f"{path}: holds no rows; a dataset needs at least one"
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_suffix(tmp_path: Path, name: str, got: str) -> None:
 
 def test_damaged_gzip(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
-    path.write_bytes(gzip.compress(LINE * 100)[:-9])
+    path.write_bytes(gzip.compress(LINE * 100, mtime=0)[:-9])
     assert failure(path).startswith(f"{path}: the gzip data are damaged or cut off: ")
     assert failure(path).endswith("; download or compress it again")
 
@@ -120,7 +120,7 @@ def test_gzip_by_name_alone(tmp_path: Path) -> None:
 
 def test_gzip_without_the_name(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(gzip.compress(LINE))
+    path.write_bytes(gzip.compress(LINE, mtime=0))
     assert failure(path) == f"{path}: is compressed with gzip; add .gz to its name"
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_a_dataset_id_is_a_missing_file(tmp_path: Path, path: str
 
 def test_rows_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
-    path.write_bytes(gzip.compress(LINE * 100_000)[:-9])
+    path.write_bytes(gzip.compress(LINE * 100_000, mtime=0)[:-9])
     assert next(read_rows(str(path))) == RawRow(f"{path}:1", ROW)
 
 

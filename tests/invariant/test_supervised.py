@@ -204,6 +204,15 @@ def test_what_is_logged_is_the_mean_over_tokens(tiny_settings: list[str], tmp_pa
     assert trainer.num_trained_tokens == int(batch["completion_mask"].sum())
 
 
+@pytest.mark.parametrize(("method", "asks"), [("sft", False), ("pear", True)])
+def test_the_reference_policy_has_a_phase_of_its_own(
+    tiny_settings: list[str], tmp_path: Path, method: str, asks: bool
+) -> None:
+    trainer = make(tiny_settings, tmp_path / "run", method)
+    gradient_of(trainer, batch_of(trainer))
+    assert (trainer.phase_seconds.get("reference", 0.0) > 0) is asks
+
+
 def test_references_end_unless_they_are_cut(tiny_settings: list[str], tmp_path: Path) -> None:
     tokenizer = load_policy(load_config(overrides=tiny_settings).model, "cpu").tokenizer
     whole = response_ids(tokenizer, "the cat sat", max_response_tokens=100)

@@ -15,7 +15,7 @@ from rlsr.models import load_policy
 from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
-from rlsr.pipeline.summary import run_facts
+from rlsr.pipeline.summary import data_facts, run_facts
 from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.directory import write_json_lines
@@ -134,7 +134,6 @@ def _means(plan: RunPlan, scored: HeldoutScores) -> tuple[MetricMean, ...]:
 
 def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
     """Say what a trained run's manifest says; nothing was trained."""
-    report = plan.dataset.report
     return {
         "num_steps": 0,
         "stopped": None,
@@ -142,13 +141,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         "training_seconds": 0.0,
         "method": None,
         "model": plan.config.model.name,
-        "data": {
-            "source": report.source,
-            "num_rows": report.num_rows,
-            "num_train": report.num_train,
-            "num_heldout": report.num_heldout,
-            "skipped": [problem.line for problem in report.skipped],
-        },
+        "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
         "peak_memory_gb": None,
         "heldout": [asdict(metric) for metric in summary.metrics],

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsr.data import DataReport
 from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
@@ -75,7 +76,6 @@ def manifest(
     Returns:
         JSON-ready facts.
     """
-    report = plan.dataset.report
     return {
         "num_steps": summary.num_steps,
         "stopped": summary.stopped,
@@ -83,18 +83,30 @@ def manifest(
         "training_seconds": seconds_spent(metrics),
         "method": plan.config.method.type,
         "model": plan.config.model.name,
-        "data": {
-            "source": report.source,
-            "num_rows": report.num_rows,
-            "num_train": report.num_train,
-            "num_heldout": report.num_heldout,
-            "skipped": [problem.line for problem in report.skipped],
-        },
+        "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
         "peak_memory_gb": max((row["memory/peak_gb"] for row in metrics), default=None),
         "heldout": [asdict(change) for change in summary.changes],
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
+    }
+
+
+def data_facts(report: DataReport) -> dict[str, Any]:
+    """Say which rows a run had.
+
+    Args:
+        report: Of the data that was read.
+
+    Returns:
+        JSON-ready facts.
+    """
+    return {
+        "source": report.source,
+        "num_rows": report.num_rows,
+        "num_train": report.num_train,
+        "num_heldout": report.num_heldout,
+        "skipped": [problem.line for problem in report.skipped],
     }
 
 

@@ -93,7 +93,9 @@ class StepRecorder(TrainerCallback):
         metrics = self._metrics(logs, trainer)
         if self._measure_heldout is not None and measures_heldout(step, self._config):
             started = time.perf_counter()
-            metrics[HELDOUT_REWARD] = self._measure_heldout(trainer.model)
+            reward = self._measure_heldout(trainer.model)
+            # As a resumed run reads it back.
+            metrics[HELDOUT_REWARD] = None if math.isnan(reward) else reward
             metrics["time/heldout"] = time.perf_counter() - started
         self._rows.append({"step": step, **metrics})
         self._run.append_metrics(self._rows[-1])

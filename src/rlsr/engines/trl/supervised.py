@@ -69,7 +69,11 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
                 "temperature": 1.0,
                 "with_entropy": False,
             }
-            before = self._log_probs_before(rows.take(part), options)
+            before = None
+            if self._method.needs_reference:
+                before = self.timed(
+                    "reference", lambda: self._log_probs_before(rows.take(part), options)
+                )
             log_probs = score_responses(model, rows.take(part), **options).log_probs
             tokens = ReferenceTokens(
                 log_probs=log_probs.detach(),
@@ -88,9 +92,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
-    def _log_probs_before(self, rows: Any, options: dict[str, Any]) -> torch.Tensor | None:
-        if not self._method.needs_reference:
-            return None
+    def _log_probs_before(self, rows: Any, options: dict[str, Any]) -> torch.Tensor:
         policy = self.accelerator.unwrap_model(self.model)
         with reference_policy(policy, self._reference) as reference:
             return score_responses(reference, rows, **options).log_probs

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MOST_METRICS = 3
 """Columns of means; ``compare.json`` has all."""
 
-_ORDER = ("independent_similarity", "chrf", "bleu", "logic", "reward", "similarity")
+_ORDER = (
+    "independent_similarity", "chrf", "logic", "equivalent", "bleu", "parsed", "reward", "similarity"
+)  # fmt: skip
 """What shows most first, among the metrics that no reward has seen and then among the others."""
 
 

@@ -11,18 +11,22 @@ from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
+from rlsr.evaluation.formulas import proved_equivalence, share_parsed
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
+from rlsr.logic import require_prover
 from rlsr.models import Policy
-from rlsr.rewards import Reward, RewardBatch
+from rlsr.rewards import FormulaSimilarity, Reward, RewardBatch
 
 Floats = NDArray[np.float64]
 
 REWARD = "reward"
 REWARD_SIMILARITY = "similarity"
 LOGIC = "logic"
+PARSED = "parsed"
+EQUIVALENT = "equivalent"
 INDEPENDENT_SIMILARITY = "independent_similarity"
 
 
@@ -34,8 +38,9 @@ class HeldoutScores:
     """Greedy answers, in the order of the prompts."""
     scores: Mapping[str, Floats]
     """One number a prompt by metric: ``reward`` (without its rules for repeated and empty answers), ``similarity`` (the
-    cosine by the reward's encoder) or ``logic`` (the logic similarity), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``,
-    ``cut``."""
+    cosine by the reward's encoder), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``, ``cut``.
+    Where the answers are formulas, instead of ``similarity``: ``logic`` (the logic similarity), ``parsed`` and
+    ``equivalent``."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,9 @@ class HeldoutEvaluation:
         reward_config: What the reward is made of; breaches of its repetition rule, or of the default one where it has none,
             are counted.
         max_response_tokens: Longest answer, the same as in training.
+
+    Raises:
+        MissingPackageError: The answers are formulas, and what proves their equivalence is not installed.
     """
 
     def __init__(
@@ -77,6 +85,8 @@ class HeldoutEvaluation:
         reward_config: RewardConfig,
         max_response_tokens: int,
     ) -> None:
+        if isinstance(reward, FormulaSimilarity):
+            require_prover()
         self._records = tuple(records)
         self._reward = reward
         self._independent = independent
@@ -117,7 +127,12 @@ class HeldoutEvaluation:
         """
         prompts = [record.prompt for record in self._records]
         references = [record.reference for record in self._records]
-        scores = self._reward_scores(RewardBatch(prompts, responses, references))
+        batch = RewardBatch(prompts, responses, references)
+        scores = self._reward_scores(batch)
+        if isinstance(self._reward, FormulaSimilarity):
+            pairs = self._reward.formulas(batch)
+            scores[PARSED] = share_parsed([formula for formula, _ in pairs])
+            scores[EQUIVALENT] = proved_equivalence(pairs)
         if self._independent is not None:
             scores[INDEPENDENT_SIMILARITY] = embedding_similarity(
                 self._independent, responses, references

@@ -55,7 +55,13 @@ def metric_scorers(config: RunConfig) -> dict[str, str]:
     reward, encoder = config.reward, config.embedding.model_dump()
     scorers: dict[str, Any]
     if isinstance(reward, LogicReward):
-        scorers = {"reward": reward.model_dump(), "logic": reward.model_dump()}
+        read = reward.limits.model_dump()
+        scorers = {
+            "reward": reward.model_dump(),
+            "logic": reward.model_dump(),
+            "parsed": read,
+            "equivalent": read,
+        }
     else:
         # Both are taken before the rules for repeated and empty responses.
         seen = [reward.text, encoder]
@@ -78,7 +84,7 @@ def in_reward(name: str, reward: RewardConfig) -> bool:
         True where a policy that is trained on the reward is trained on the metric. The independent encoder is never the
         reward's; a config refuses that.
     """
-    if name in {"reward", "similarity", "logic"}:
+    if name in {"reward", "similarity", "logic", "parsed", "equivalent"}:
         return True
     if isinstance(reward, LogicReward):
         return name == "bleu" and reward.bleu_share > 0

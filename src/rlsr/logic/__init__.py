@@ -1,6 +1,6 @@
 """First-order logic: read, print and compare formulas. Needs no torch."""
 
-from rlsr.logic.exact import entails, equivalent
+from rlsr.logic.exact import entails, equivalent, require_prover
 from rlsr.logic.literal_evaluation import literal_evaluation_scores
 from rlsr.logic.model_sampling import model_sampling_scores
 from rlsr.logic.parser import parse_formula
@@ -22,4 +22,5 @@ __all__ = [
     "model_sampling_scores",
     "parse_formula",
     "print_formula",
+    "require_prover",
 ]

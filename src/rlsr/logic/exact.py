@@ -65,11 +65,20 @@ def equivalent(first: Formula, second: Formula, timeout_s: float = TIMEOUT_S) ->
     return _is_unsatisfiable(Binary("xor", first, second), timeout_s)
 
 
-def _is_unsatisfiable(formula: Formula, timeout_s: float) -> bool | None:
+def require_prover() -> None:
+    """Make sure that questions can be asked, before work is done whose result needs them.
+
+    Raises:
+        MissingPackageError: z3-solver is not installed.
+    """
     if package_directory("z3") is None:
         raise MissingPackageError(
             "z3-solver", "decide equivalence of formulas", "pip install 'rlsr[logic]'"
         )
+
+
+def _is_unsatisfiable(formula: Formula, timeout_s: float) -> bool | None:
+    require_prover()
     import z3
 
     # A context of its own: nothing is shared between threads, and all of it is freed.

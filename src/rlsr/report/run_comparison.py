@@ -20,7 +20,7 @@ from rlsr.report.run_series import step_seconds
 Floats = NDArray[np.float64]
 
 # What a reward of closeness to the reference always has; for a config that this version cannot read.
-_SURELY_IN_REWARD = {"reward", "similarity", "logic"}
+_SURELY_IN_REWARD = {"reward", "similarity", "logic", "parsed", "equivalent"}
 
 
 def compare_policies(policies: Sequence[Policy]) -> Results | None:

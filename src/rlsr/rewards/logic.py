@@ -79,9 +79,8 @@ class FormulaSimilarity:
             cannot. Components: ``similarity``, which is the score; what it is made of, NaN where there is nothing to
             compare: ``logic`` and ``bleu``; ``empty``, ``unparsable`` and ``unparsable_reference`` as 0 and 1.
         """
-        responses = [_read(text, self._config.limits) for text in batch.responses]
-        references = [_read(text, self._config.limits) for text in batch.references]
-        pairs = list(zip(responses, references, strict=True))
+        pairs = self.formulas(batch)
+        references = [reference for _, reference in pairs]
         logic, bleu = self._logic(pairs), formula_bleu(pairs)
         # A reference that cannot be compared even with itself is the data's fault, whatever the response is.
         bad_reference = np.isnan(self._logic([(one, one) for one in references]))
@@ -100,6 +99,19 @@ class FormulaSimilarity:
                 "unparsable_reference": bad_reference.astype(np.float64),
             },
         )
+
+    def formulas(self, batch: RewardBatch) -> list[tuple[Formula | None, Formula | None]]:
+        """Read what is compared.
+
+        Args:
+            batch: The responses and their references.
+
+        Returns:
+            Formula and reference of each response; None is what is no formula or beyond the limits.
+        """
+        responses = [_read(text, self._config.limits) for text in batch.responses]
+        references = [_read(text, self._config.limits) for text in batch.references]
+        return list(zip(responses, references, strict=True))
 
     def _logic(self, pairs: Pairs) -> Scores:
         if self._config.variant == "le":

@@ -211,5 +211,9 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     assert scores["reward"][[0, 2, 3]].tolist() == [1, 0, 0]
     assert scores["logic"][1] < -0.4
     assert scores["logic"][[0, 2, 3]].tolist() == [1, 0, 0]
+    assert scores["parsed"].tolist() == [1, 1, 0, 0]
+    assert scores["equivalent"].tolist() == [1, 0, 0, 0]
     changes = heldout.compare(HeldoutScores(("",), scores), HeldoutScores(("",), scores))
-    assert {change.name for change in changes if change.in_reward} == {"reward", "logic", "bleu"}
+    assert {change.name for change in changes if change.in_reward} == {
+        "reward", "logic", "parsed", "equivalent", "bleu"
+    }  # fmt: skip

@@ -20,12 +20,25 @@ def names(*configs: RunConfig) -> list[str]:
 
 
 ALL = ["reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition", "cut"]  # fmt: skip
+OF_FORMULAS = {"logic", "parsed", "equivalent"}
 
 
 def test_equal_configs_share_all_metrics_in_the_order_of_an_evaluation() -> None:
     assert names(config(), config(method="sft")) == ALL
     assert names(config(**NO_ENCODER)) == [name for name in ALL if name != "independent_similarity"]
-    assert set(ALL) | {"logic"} == set(LABELS)
+    assert set(ALL) | OF_FORMULAS == set(LABELS)
+    formulas = names(config(reward="logic"))
+    assert formulas[:4] == ["reward", "logic", "parsed", "equivalent"]
+    assert set(formulas) == set(ALL) - {"similarity"} | OF_FORMULAS
+
+
+def test_who_reads_other_formulas_shares_no_score_of_them() -> None:
+    narrow = {"type": "logic", "limits": {"max_depth": 5}}
+    shared = names(config(reward="logic"), config(reward=narrow))
+    assert not {"reward", *OF_FORMULAS} & set(shared)
+    assert {"parsed", "equivalent"} <= set(
+        names(config(reward="logic"), config(reward={"type": "logic", "variant": "le"}))
+    )
 
 
 def in_order(value: object) -> str:
@@ -73,7 +86,8 @@ def test_what_a_reward_has(reward: dict[str, Any], seen: set[str]) -> None:
     own = config(reward=reward)
     found = {name for name in LABELS if in_reward(name, own.reward)}
     # A reward's own names are its own, whether it gives both or not.
-    assert found - {"similarity", "logic"} == seen - {"similarity", "logic"}
+    own_names = {"similarity", *OF_FORMULAS}
+    assert found - own_names == seen - own_names
 
 
 def test_one_reward_that_has_a_metric_is_enough() -> None:

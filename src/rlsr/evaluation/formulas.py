@@ -1,0 +1,49 @@
+"""What is measured on a held-out response that is a formula."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.logic import Formula, alpha_equivalent, equivalent
+
+Floats = NDArray[np.float64]
+
+
+def share_parsed(formulas: Sequence[Formula | None]) -> Floats:
+    """Flag responses that are formulas.
+
+    Args:
+        formulas: One a response; None is what could not be read.
+
+    Returns:
+        1 for a formula, else 0.
+    """
+    return np.array([formula is not None for formula in formulas], dtype=np.float64)
+
+
+def proved_equivalence(pairs: Sequence[tuple[Formula | None, Formula | None]]) -> Floats:
+    """Flag responses that are true in the same interpretations as their references, names compared by spelling.
+
+    Args:
+        pairs: Formula and reference; None is what could not be read.
+
+    Returns:
+        1 where z3 proves it, 0 where it refutes it or the response is no formula; NaN where the reference is none or z3 does
+        not decide in its time.
+
+    Raises:
+        MissingPackageError: z3-solver is not installed.
+    """
+    return np.array([_equivalence(*pair) for pair in pairs], dtype=np.float64)
+
+
+def _equivalence(formula: Formula | None, reference: Formula | None) -> float:
+    if reference is None:
+        return float("nan")
+    if formula is None:
+        return 0.0
+    if alpha_equivalent(formula, reference):
+        return 1.0
+    decided = equivalent(formula, reference)
+    return float("nan") if decided is None else float(decided)

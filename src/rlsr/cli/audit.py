@@ -13,6 +13,7 @@ from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.config import RunConfig, load_config
 from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
+from rlsr.processes import require_one_process
 from rlsr.runs.directory import require_free
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def audit(
     ] = False,
 ) -> None:
     """Ask before training whether the reward ranks answers rightly on your data."""
+    require_one_process("rlsr audit")
     settings, others = _split_encoders(arguments or [], compare_encoders)
     files, overrides = split_arguments(settings)
     overrides = [f"data={json.dumps(data)}", *overrides]

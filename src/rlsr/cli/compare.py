@@ -12,6 +12,7 @@ from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.cli.comparison_table import amount_in_words, comparison_table, sentences
 from rlsr.config.experiment import load_experiment
 from rlsr.errors import ConfigError
+from rlsr.processes import require_one_process
 from rlsr.report.compare_markdown import write_comparison_markdown
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def compare(
     ] = False,
 ) -> None:
     """Train recipes with the same budget and compare them on held-out prompts, with intervals over prompts and seeds."""
+    require_one_process("rlsr compare")
     files, overrides = split_arguments(arguments)
     if len(files) != 1:
         raise ConfigError(

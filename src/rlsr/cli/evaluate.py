@@ -17,6 +17,7 @@ from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.config import RunConfig, load_config
 from rlsr.errors import ConfigError
 from rlsr.evaluation.labels import digits, label
+from rlsr.processes import require_one_process
 from rlsr.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a policy on the held-out prompts without training it."""
+    require_one_process("rlsr evaluate")
     files, overrides = split_arguments(arguments or [])
     overrides = [
         # As JSON texts, which are YAML too: a file may be named like a number or a table.

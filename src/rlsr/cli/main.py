@@ -10,7 +10,11 @@ from rich.console import Console
 
 import rlsr
 from rlsr.cli import audit, compare, data, doctor, evaluate, report, train
-from rlsr.errors import RlsrError
+from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
+from rlsr.processes import is_main_process
+
+SAID_ONCE = (ConfigError, DataError, MissingPackageError)
+"""What all processes that train together find alike."""
 
 app = typer.Typer(
     name="rlsr",
@@ -47,15 +51,41 @@ def _root(
     """Make a model better than SFT would, from the SFT dataset you already have."""
 
 
+class SaidOnce(logging.Filter):
+    """Leaves out what was said in the same words before: recipes of one comparison read the same data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Decide whether a record is shown.
+
+        Args:
+            record: What was logged.
+
+        Returns:
+            False for a repetition.
+        """
+        message = record.getMessage()
+        is_new = message not in self._said
+        self._said.add(message)
+        return is_new
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
     _prepare_environment()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(SaidOnce())
     # It prints through a handler of its own; once is enough.
     logging.getLogger("huggingface_hub").propagate = False
     try:
         app()
     except RlsrError as error:
+        if not is_main_process() and isinstance(error, SAID_ONCE):
+            sys.exit(2)
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             "error:", style="bold red", end=" "
         )

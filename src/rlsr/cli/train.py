@@ -11,11 +11,13 @@ import typer
 from rich.console import Console
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.launch import launch
 from rlsr.cli.plan_text import show_head, show_plan, show_stages
 from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.cli.table import change_table
 from rlsr.config import RunConfig, StagedConfig, load_stages
 from rlsr.errors import ConfigError, RunError
+from rlsr.processes import is_main_process, launched_processes
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 
@@ -52,6 +54,13 @@ def train(
         bool,
         typer.Option("--dry-run", help="Show what would be done and what it costs; train nothing."),
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that train together on this machine, as one a GPU; over machines, start it with torchrun.",
+        ),
+    ] = 1,
 ) -> None:
     """Train a policy and measure it on held-out prompts before and after.
 
@@ -69,7 +78,10 @@ def train(
     path = out or _default_path(files, staged.configs[0])
     if not resume and not dry_run:
         RunDirectory.check_free(path)
-    console = Console(highlight=False, soft_wrap=True)
+    if processes > 1:
+        _launch(processes, path, dry_run=dry_run)
+        return
+    console = Console(highlight=False, soft_wrap=True, quiet=not is_main_process())
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     quieten_libraries()
@@ -79,12 +91,28 @@ def train(
         _train_one(console, staged.configs[0], path, resume=resume, dry_run=dry_run)
 
 
+def _launch(processes: int, path: Path, *, dry_run: bool) -> None:
+    """Let several processes do it."""
+    if dry_run:
+        raise ConfigError("--dry-run: the estimate is of one process; leave --processes out")
+    if launched_processes() > 1:
+        raise ConfigError(
+            f"--processes: a launcher has started {launched_processes()} processes already; leave it out"
+        )
+    with _resumable(Console(highlight=False, soft_wrap=True), path):
+        code = launch(processes, path)
+    if code:
+        raise typer.Exit(code=code)
+
+
 def _train_one(
     console: Console, config: RunConfig, path: Path, *, resume: bool, dry_run: bool
 ) -> None:
     from rlsr.pipeline import estimate_run, plan_run, train_run
 
     plan = plan_run(config)
+    # A name made of the time differs between processes.
+    path = plan.processes.from_main(path)
     if dry_run:
         show_plan(console, plan, estimate_run(plan))
         return
@@ -106,6 +134,8 @@ def _train_stages(
     from rlsr.pipeline.stages import plan_stages, train_stages
 
     plans = plan_stages(staged, None if dry_run and not resume else path, resume=resume)
+    for plan in plans.values():
+        path = plan.processes.from_main(path)
     if dry_run:
         show_stages(console, plans, {name: estimate_run(plan) for name, plan in plans.items()})
         return
@@ -136,11 +166,22 @@ def _train_stages(
 
 @contextmanager
 def _watch(console: Console, path: Path) -> Iterator["TrainingObserver"]:
-    """Show a run while it goes on; an interrupted one ends with how to go on."""
+    """Show a run while it goes on; of several processes one does."""
+    from rlsr.engines import SilentObserver
+
+    if console.quiet:
+        yield SilentObserver()
+        return
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
+    with _resumable(console, path), watcher as observer:
+        yield observer
+
+
+@contextmanager
+def _resumable(console: Console, path: Path) -> Iterator[None]:
+    """Say how to go on where a run is interrupted."""
     try:
-        with watcher as observer:
-            yield observer
+        yield
     except KeyboardInterrupt:
         console.print(
             f"\ninterrupted; `rlsr train --resume --out {path}` goes on from the last checkpoint (one every "

@@ -18,6 +18,7 @@ from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.logic import require_prover
 from rlsr.models import Policy
+from rlsr.processes import ALONE, Processes
 from rlsr.rewards import FormulaSimilarity, Reward, RewardBatch
 
 Floats = NDArray[np.float64]
@@ -70,6 +71,7 @@ class HeldoutEvaluation:
         reward_config: What the reward is made of; breaches of its repetition rule, or of the default one where it has none,
             are counted.
         max_response_tokens: Longest answer, the same as in training.
+        processes: Those that answer together, each its share of the prompts.
 
     Raises:
         MissingPackageError: The answers are formulas, and what proves their equivalence is not installed.
@@ -84,6 +86,7 @@ class HeldoutEvaluation:
         config: EvaluationConfig,
         reward_config: RewardConfig,
         max_response_tokens: int,
+        processes: Processes = ALONE,
     ) -> None:
         if isinstance(reward, FormulaSimilarity):
             require_prover()
@@ -93,6 +96,7 @@ class HeldoutEvaluation:
         self._config = config
         self._reward_config = reward_config
         self._max_response_tokens = max_response_tokens
+        self._processes = processes
 
     def run(
         self, policy: Policy, on_progress: Callable[[int, int], None] | None = None
@@ -101,20 +105,24 @@ class HeldoutEvaluation:
 
         Args:
             policy: The policy.
-            on_progress: Told how many prompts are answered, of how many.
+            on_progress: Told how many prompts are answered, of how many; with several processes those of this one.
 
         Returns:
-            Answers and scores.
+            Answers and scores, the same in every process.
         """
-        responses, cut = greedy_responses(
+        own, cut = greedy_responses(
             policy,
-            self._records,
+            self._processes.share(self._records),
             max_response_tokens=self._max_response_tokens,
             batch_size=self._config.batch_size,
             on_progress=on_progress,
         )
-        scores = {**self.score(responses), "cut": np.array(cut, dtype=np.float64)}
-        return HeldoutScores(responses=tuple(responses), scores=scores)
+        answers = self._processes.merge(list(zip(own, cut, strict=True)))
+        responses = tuple(text for text, _ in answers)
+        # One encodes them, and the others wait.
+        scores = self._processes.from_main(self.score(responses) if self._processes.is_main else {})
+        was_cut = np.array([was_cut for _, was_cut in answers], dtype=np.float64)
+        return HeldoutScores(responses=responses, scores={**scores, "cut": was_cut})
 
     def score(self, responses: Sequence[str]) -> dict[str, Floats]:
         """Score answers that are already there.

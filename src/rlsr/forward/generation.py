@@ -10,7 +10,7 @@ from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.group_cache import GroupAttention, PromptAttention
 from rlsr.forward.layout import Segments
 from rlsr.forward.rollout_weights import rollout_weights
-from rlsr.forward.sampling import Sampling, draw_tokens
+from rlsr.forward.sampling import Sampling, Seed, draw_tokens, uniform_numbers
 from rlsr.forward.threads import decoding_threads
 
 DROP_SHARE = 8
@@ -25,6 +25,7 @@ def generate_groups(  # noqa: PLR0913 - what to write, how, and how much at a ti
     max_response_tokens: int,
     stop_ids: Collection[int],
     sampling: Sampling,
+    seeds: Sequence[Seed] | None = None,
     rows_at_a_time: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[list[list[int]]]:
@@ -39,7 +40,9 @@ def generate_groups(  # noqa: PLR0913 - what to write, how, and how much at a ti
         num_generations: Responses to each prompt.
         max_response_tokens: Longest response.
         stop_ids: Tokens that end a response.
-        sampling: How tokens are drawn, from PyTorch's generator.
+        sampling: How tokens are drawn.
+        seeds: One a response, those of a group next to each other; each response is then drawn by numbers of its own. None
+            takes them from PyTorch's generator.
         rows_at_a_time: Responses written side by side, if memory sets a limit; whole groups go together.
         on_progress: Told how many prompts are done, of how many.
 
@@ -63,13 +66,14 @@ def generate_groups(  # noqa: PLR0913 - what to write, how, and how much at a ti
             rollout_weights(model),
         ):
             for start in range(0, len(prompts), at_a_time):
+                part = prompts[start : start + at_a_time]
+                uniform = None
+                if seeds is not None:
+                    first = start * num_generations
+                    own = seeds[first : first + len(part) * num_generations]
+                    uniform = uniform_numbers(own, max_response_tokens).to(model.device)
                 responses = _generate(
-                    model,
-                    prompts[start : start + at_a_time],
-                    num_generations,
-                    max_response_tokens,
-                    stops,
-                    sampling,
+                    model, part, num_generations, max_response_tokens, stops, sampling, uniform
                 )
                 groups += responses
                 if on_progress is not None:
@@ -86,17 +90,22 @@ def _generate(
     max_response_tokens: int,
     stop_ids: torch.Tensor,
     sampling: Sampling,
+    uniform: torch.Tensor | None,
 ) -> list[list[list[int]]]:
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=model.device)
     logits, prompt_attention = _read_prompts(model, prompts)
     prompt_of_row = torch.arange(len(prompts), device=model.device)
     prompt_of_row = prompt_of_row.repeat_interleave(num_generations)
     attention = GroupAttention(prompt_attention, prompt_of_row)
-    drawn = draw_tokens(logits[prompt_of_row], sampling)
     num_rows = len(prompt_of_row)
+    rows = torch.arange(num_rows, device=model.device)
+
+    def draw(logits: torch.Tensor, step: int) -> torch.Tensor:
+        return draw_tokens(logits, sampling, None if uniform is None else uniform[rows, step])
+
+    drawn = draw(logits[prompt_of_row], 0)
     written = torch.empty(num_rows, max_response_tokens, dtype=torch.long, device=model.device)
     ends = torch.full((num_rows,), max_response_tokens, device=model.device)
-    rows = torch.arange(num_rows, device=model.device)
     for step in range(max_response_tokens):
         written[rows, step] = drawn
         ended = torch.isin(drawn, stop_ids)
@@ -117,7 +126,7 @@ def _generate(
             plan=attention,
         )
         attention.advance()
-        drawn = draw_tokens(output.logits[:, -1], sampling)
+        drawn = draw(output.logits[:, -1], step + 1)
     responses = [tokens[:end] for tokens, end in zip(written.tolist(), ends.tolist(), strict=True)]
     return [
         responses[start : start + num_generations] for start in range(0, num_rows, num_generations)

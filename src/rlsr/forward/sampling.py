@@ -1,7 +1,9 @@
 """Drawing tokens from logits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from rlsr.errors import EngineError
@@ -21,7 +23,29 @@ GREEDY = Sampling(temperature=0.0)
 """The most likely token, always."""
 
 
-def draw_tokens(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+Seed = Sequence[int]
+"""Whole numbers from 0 on, which together say how a response is drawn."""
+
+
+def uniform_numbers(seeds: Sequence[Seed], number: int) -> torch.Tensor:
+    """Draw the random numbers of responses before they are written.
+
+    A response drawn by numbers of its own is the same whatever is written beside it, in however many processes.
+
+    Args:
+        seeds: One a response.
+        number: How many each response gets.
+
+    Returns:
+        (response, number), each in [0, 1).
+    """
+    rows = [np.random.default_rng(seed).random(number, dtype=np.float32) for seed in seeds]
+    return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, number)
+
+
+def draw_tokens(
+    logits: torch.Tensor, sampling: Sampling, uniform: torch.Tensor | None = None
+) -> torch.Tensor:
     """Draw one token a row.
 
     One uniform number a row is looked up in the cumulative distribution: no random number for each of the vocabulary's
@@ -30,6 +54,7 @@ def draw_tokens(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     Args:
         logits: (row, vocabulary).
         sampling: How to draw.
+        uniform: (row,) numbers in [0, 1) to draw by; None takes them from PyTorch's generator.
 
     Returns:
         (row,) token ids.
@@ -54,7 +79,9 @@ def draw_tokens(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
             "rollout: the policy's logits must be finite, got NaN or infinity; the policy has diverged: "
             "lower training.learning_rate, or use model.dtype=float32"
         )
-    drawn = torch.rand(len(logits), 1, device=logits.device) * total
+    if uniform is None:
+        uniform = torch.rand(len(logits), device=logits.device)
+    drawn = uniform[:, None] * total
     block = _first_above(by_block, drawn)
     before = torch.where(block > 0, by_block.gather(1, (block - 1).clamp(min=0)), 0.0)
     inside = blocks[torch.arange(len(logits), device=logits.device), block[:, 0]].cumsum(dim=-1)

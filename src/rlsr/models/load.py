@@ -10,6 +10,7 @@ from rlsr.forward.precision import computes_in_bfloat16
 from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
+from rlsr.processes import launched_processes
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,11 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     torch = _torch()
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and torch.cuda.device_count() > 1:
+    count = torch.cuda.device_count()
+    if wanted == "cuda" and count > 1 and launched_processes() == 1:
         raise EngineError(
-            f"device: rlsr trains on one GPU for now, but {torch.cuda.device_count()} are visible; "
-            "set CUDA_VISIBLE_DEVICES=0, or use device=cpu"
+            f"device: one process trains on one GPU, but {count} are visible; take --processes {count} for all of them, or set "
+            "CUDA_VISIBLE_DEVICES=0 for one"
         )
     if wanted == "cuda" and not torch.cuda.is_available():
         raise EngineError(

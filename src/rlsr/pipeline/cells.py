@@ -23,7 +23,7 @@ from rlsr.config.recipe import join_stages
 from rlsr.errors import RunError
 from rlsr.pipeline.stages_summary import measured_alike
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import Row, write_json_lines
+from rlsr.runs.directory import Row
 from rlsr.runs.pipeline_directory import PipelineDirectory
 
 Say = Callable[[str], None]
@@ -189,7 +189,7 @@ def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
     except RunError:
         # Something is in the way; the cell's own process says so, and the other cells are none the worse.
         return
-    write_json_lines(run.evaluation / "before.jsonl", rows)
+    run.write_evaluation("before", rows)
 
 
 def _answers_for(cell: Cell, other: Cell) -> list[Row] | None:

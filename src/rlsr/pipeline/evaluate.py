@@ -18,7 +18,6 @@ from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
 from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
-from rlsr.runs.directory import write_json_lines
 from rlsr.runs.log import log_to
 
 
@@ -109,7 +108,7 @@ def evaluate_run(
         kept = run.read_evaluation("after") if resume else None
         if kept is None:
             scored = evaluation.run(policy, observer.on_progress)
-            write_json_lines(run.evaluation / "after.jsonl", evaluation.rows(scored))
+            run.write_evaluation("after", evaluation.rows(scored))
         else:
             scored = evaluation.from_rows(kept)
     seconds = {"evaluation_after": time.perf_counter() - started}

@@ -29,4 +29,5 @@ def make_evaluation(plan: RunPlan, reward: Reward) -> HeldoutEvaluation | None:
         config=config.evaluation,
         reward_config=config.reward,
         max_response_tokens=limit,
+        processes=plan.processes,
     )

@@ -31,6 +31,7 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
+from rlsr.processes import Processes, join_processes
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class RunPlan:
     """The records, split."""
     device: Device
     """Where it will run."""
+    processes: Processes
+    """Those that train together."""
     num_steps: int
     """Optimiser steps."""
     prompt_lengths: TokenLengths
@@ -80,6 +83,7 @@ def plan_run(config: RunConfig) -> RunPlan:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
     device = choose_device(config.device)
+    processes = join_processes(device)
     set_threads(config.threads)
     tokenizer = load_tokenizer(config.model)
     counted: dict[tuple[Message, ...], int] = {}
@@ -98,7 +102,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
-    _check_settings(resolved)
+    _check_settings(resolved, device, processes)
     if isinstance(resolved.method, DpoMethod):
         rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps
@@ -106,14 +110,15 @@ def plan_run(config: RunConfig) -> RunPlan:
     memory = plan_memory(
         resolved,
         _policy_size(model_config, resolved, device),
-        _rollout_size(resolved, prompts),
+        _rollout_size(resolved, prompts, processes),
         device=device,
-        free_gb=free_memory_gb(device),
+        free_gb=free_memory_gb(device) / processes.sharing_memory(device),
     )
     return RunPlan(
         config=resolved,
         dataset=dataset,
         device=device,
+        processes=processes,
         num_steps=num_steps,
         prompt_lengths=prompts,
         reference_lengths=references,
@@ -210,11 +215,13 @@ def _steps_of(epochs: float, dataset: Dataset, training: TrainingConfig) -> int:
     return max(1, math.ceil(epochs * len(dataset.train) / training.prompts_per_step))
 
 
-def _check_settings(config: RunConfig) -> None:
+def _check_settings(config: RunConfig, device: Device, processes: Processes) -> None:
     """Let the engine refuse what it cannot do, before anything is loaded or written."""
     from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
 
-    arguments = trainer_arguments(config, output_dir="runs", device="cpu", num_steps=1)
+    arguments = trainer_arguments(
+        config, output_dir="runs", device=device, num_steps=1, num_processes=processes.count
+    )
     make_trainer_config(config, arguments)
 
 
@@ -249,7 +256,7 @@ def _lengths(lengths: Sequence[int]) -> TokenLengths:
     return TokenLengths(statistics.median(lengths), p95, max(lengths))
 
 
-def _rollout_size(config: RunConfig, prompts: TokenLengths) -> RolloutSize:
+def _rollout_size(config: RunConfig, prompts: TokenLengths, processes: Processes) -> RolloutSize:
     response_tokens = config.method.max_response_tokens
     assert response_tokens is not None, "resolved before"
     if isinstance(config.method, DpoMethod):
@@ -261,7 +268,7 @@ def _rollout_size(config: RunConfig, prompts: TokenLengths) -> RolloutSize:
         num_generations=config.method.num_generations
         if isinstance(config.method, RlsrMethod)
         else 0,
-        num_prompts=config.training.prompts_per_step,
+        num_prompts=config.training.prompts_per_step // processes.count,
     )
 
 

@@ -13,10 +13,10 @@ from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
 from rlsr.errors import DataError
 from rlsr.models import Policy
+from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward, RewardBatch
 from rlsr.rewards.protocol import Scores
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json_lines
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ def make_pairs(
     policy: Policy,
     reward: Reward,
     run: RunDirectory,
+    processes: Processes = ALONE,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Pairs:
     """Give every prompt that training will use a worse answer.
@@ -83,6 +84,7 @@ def make_pairs(
         policy: Samples answers where the data have none; the policy before training.
         reward: Tells which of them is the worst.
         run: Where they are kept.
+        processes: Those that train together; the first one samples.
         on_progress: Told how many prompts are answered, of how many.
 
     Returns:
@@ -94,12 +96,16 @@ def make_pairs(
     assert isinstance(config.method, DpoMethod), "other methods need no pairs"
     if rejected_source(config.method, records) == "data":
         return Pairs(tuple(records), ())
-    rows: Sequence[Row] | None = run.read_preferences()
-    if rows is None:
-        used = used_records(config, records)
-        rows = _sample(config, used, policy, reward, on_progress)
-        write_json_lines(run.preferences_file, rows)
-    return _from_rows(rows, records)
+    rows: Sequence[Row] = ()
+    if processes.is_main:
+        kept = run.read_preferences()
+        if kept is None:
+            used = used_records(config, records)
+            rows = _sample(config, used, policy, reward, on_progress)
+            run.write_preferences(rows)
+        else:
+            rows = kept
+    return _from_rows(processes.from_main(rows), records)
 
 
 def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[PromptRecord]:

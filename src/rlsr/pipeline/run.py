@@ -23,7 +23,7 @@ from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
 from rlsr.rewards import Reward, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
-from rlsr.runs.directory import write_json_lines
+from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
 
 
@@ -38,7 +38,7 @@ def train_run(
 
     Args:
         plan: What ``plan_run`` returned.
-        path: The run directory: new, or begun before when resuming.
+        path: The run directory: new, or begun before when resuming; the same in all processes that train together.
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
 
@@ -49,7 +49,7 @@ def train_run(
         RlsrError: The run directory is taken, or does not fit the plan, or a part cannot be loaded.
     """
     observer = observer or SilentObserver()
-    config = plan.config
+    config, processes = plan.config, plan.processes
     run = open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
@@ -60,13 +60,12 @@ def train_run(
     references = ReferenceCache(embedder, cache_directory("embeddings"))
     reward = make_reward(config.reward, embedder, references)
     evaluation = make_evaluation(plan, reward)
-    if run is None:
-        run = RunDirectory.create(path, config)
-    shape = step_shape(run, plan)
+    run = _for_this_process(run, path, plan)
+    shape = processes.from_main(step_shape(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(shape)}))
     seconds: dict[str, float] = {}
     with log_to(run.log_file):
-        before = _evaluate(evaluation, policy, run, "before", observer, seconds, reuse=resume)
+        before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
         # Late: TRL takes seconds to import, and nothing before this needs it.
         from rlsr.engines.trl.train import TrainingJob, train
 
@@ -83,11 +82,12 @@ def train_run(
             num_steps=plan.num_steps,
             tokens_per_pass=shape.tokens_per_pass,
             rows_at_a_time=shape.rows_at_a_time,
+            processes=processes,
             measure_heldout=data.measure_heldout,
         )
         trained = train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
-        after = _evaluate(evaluation, trained, run, "after", observer, seconds, reuse=False)
+        after = _evaluate(plan, evaluation, trained, run, "after", observer, seconds, reuse=False)
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
     summary = RunSummary(
@@ -98,9 +98,25 @@ def train_run(
         stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
         warnings=(*data.warnings, *run_warnings(metrics)),
     )
-    write_model_card(run.final, config, changes, summary.num_steps)
-    run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(run.final, path)))
+    if processes.is_main:
+        write_model_card(run.final, config, changes, summary.num_steps)
+        run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(run.final, path)))
+    processes.wait()
     return summary
+
+
+def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> RunDirectory:
+    """Make the directory of a new run, in one process; the others only read it."""
+    processes = plan.processes
+    # All have found the place free.
+    processes.wait()
+    if processes.is_main:
+        run = RunDirectory.create(path, plan.config) if run is None else run
+    processes.wait()
+    if processes.is_main:
+        assert run is not None, "opened or made"
+        return run
+    return FollowedRun(path, processes.index)
 
 
 @dataclass(frozen=True)
@@ -131,13 +147,20 @@ def _training_data(
     observer.on_stage("pairing references with worse answers")
     started = time.perf_counter()
     pairs = make_pairs(
-        config, records, policy=policy, reward=reward, run=run, on_progress=observer.on_progress
+        config,
+        records,
+        policy=policy,
+        reward=reward,
+        run=run,
+        processes=plan.processes,
+        on_progress=observer.on_progress,
     )
     seconds["pairs"] = time.perf_counter() - started
     return _TrainingData(pairs.records, warnings=pairs.warnings)
 
 
-def _evaluate(
+def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
+    plan: RunPlan,
     evaluation: HeldoutEvaluation | None,
     policy: Policy,
     run: RunDirectory,
@@ -150,12 +173,12 @@ def _evaluate(
     """Evaluate a policy and keep its answers; a resumed run takes the answers that are already there."""
     if evaluation is None:
         return None
-    kept = run.read_evaluation(when) if reuse else None
+    kept = plan.processes.from_main(run.read_evaluation(when) if reuse else None)
     if kept is not None:
         return evaluation.from_rows(kept)
     observer.on_stage(f"evaluating {when} training")
     started = time.perf_counter()
     scored = evaluation.run(policy, observer.on_progress)
     seconds[f"evaluation_{when}"] = time.perf_counter() - started
-    write_json_lines(run.evaluation / f"{when}.jsonl", evaluation.rows(scored))
+    run.write_evaluation(when, evaluation.rows(scored))
     return scored

@@ -17,8 +17,9 @@ from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
 from rlsr.pipeline.run import train_run
 from rlsr.pipeline.stages_summary import StagesSummary, measured_alike, summarise_stages
+from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json, write_json_lines
+from rlsr.runs.directory import write_json
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
 
 _ARCHITECTURE = (
@@ -92,22 +93,36 @@ def train_stages(
     observer = observer or SilentObserver()
     started = time.perf_counter()
     plans = plan_stages(staged, path, resume=resume) if plans is None else plans
-    pipeline = _open_for_resume(path, staged) if resume else PipelineDirectory.create(path, staged)
+    processes = next((plan.processes for plan in plans.values()), ALONE)
+    pipeline = _open_together(path, staged, processes, resume=resume)
     skipped = []
     try:
         for place, (name, run) in enumerate(zip(staged.names, pipeline.stages, strict=True)):
             watcher = _StageObserver(observer, _label(staged, place))
-            if run.is_complete:
+            if name not in plans:
                 skipped.append(name)
                 watcher.on_stage("complete already, skipped")
                 continue
             before = pipeline.stages[place - 1] if place else None
             _train_stage(staged.configs[place], run, before, plans[name], watcher)
     except RlsrError:
-        pipeline.discard_if_unused()
+        if processes.is_main:
+            pipeline.discard_if_unused()
         raise
     seconds = time.perf_counter() - started
     return summarise_stages(pipeline, skipped=tuple(skipped), seconds=seconds)
+
+
+def _open_together(
+    path: Path, staged: StagedConfig, processes: Processes, *, resume: bool
+) -> PipelineDirectory:
+    """Open or make the directory; of several processes one makes it."""
+    if resume:
+        return _open_for_resume(path, staged)
+    if processes.is_main:
+        PipelineDirectory.create(path, staged)
+    processes.wait()
+    return PipelineDirectory.open(path)
 
 
 def _train_stage(
@@ -117,7 +132,8 @@ def _train_stage(
     plan: RunPlan,
     observer: TrainingObserver,
 ) -> None:
-    has_begun = (run.path / "config.json").is_file()
+    processes = plan.processes
+    has_begun = processes.from_main((run.path / "config.json").is_file())
     # Planning the other stages has set theirs.
     set_threads(config.threads)
     if before is not None:
@@ -125,12 +141,13 @@ def _train_stage(
         _require_same_architecture(config, before)
         observer.on_stage("reading what the stage before left")
         plan = _plan(run.path.name, _starting_from(before, config))
-        if has_begun:
+        if processes.is_main and has_begun:
             _follow_move(run, plan.config)
-        else:
+        elif processes.is_main:
             RunDirectory.create(run.path, plan.config)
             _carry_answers_over(before, run, plan)
-            has_begun = True
+        processes.wait()
+        has_begun = True
     train_run(plan, run.path, resume=has_begun, observer=observer)
 
 
@@ -214,7 +231,7 @@ def _carry_answers_over(before: RunDirectory, run: RunDirectory, plan: RunPlan) 
     rows = before.read_evaluation("after")
     same_data = before.read_sessions()[0]["data_sha256"] == plan.dataset.sha256
     if rows and same_data and measured_alike(before.read_config(), plan.config):
-        write_json_lines(run.evaluation / "before.jsonl", rows)
+        run.write_evaluation("before", rows)
 
 
 def _label(staged: StagedConfig, place: int) -> str:

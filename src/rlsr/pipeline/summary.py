@@ -124,6 +124,7 @@ def run_facts(plan: RunPlan) -> dict[str, Any]:
     return {
         "data_sha256": plan.dataset.sha256,
         "device": plan.device,
+        "processes": plan.processes.count,
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if plan.device == "cuda" else None,
     }

@@ -183,17 +183,23 @@ class RunDirectory:
             rows[row["step"]] = row
         return [rows[step] for step in sorted(rows)]
 
-    def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> Path:
+    def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rollouts of a step to ``samples/``.
 
         Args:
             step: The optimiser step that they were drawn for, counted from 1.
             rows: One a response.
-
-        Returns:
-            The file.
         """
-        return write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
+        write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
+
+    def write_evaluation(self, when: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write held-out answers with their scores.
+
+        Args:
+            when: ``before`` or ``after``.
+            rows: One a prompt.
+        """
+        write_json_lines(self.evaluation / f"{when}.jsonl", rows)
 
     def read_evaluation(self, when: str) -> list[Row] | None:
         """Read held-out answers with their scores.
@@ -206,6 +212,14 @@ class RunDirectory:
         """
         file = self.evaluation / f"{when}.jsonl"
         return list(_read_json_lines(file)) if file.is_file() else None
+
+    def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the pairs that were sampled for this run.
+
+        Args:
+            rows: One a prompt.
+        """
+        write_json_lines(self.preferences_file, rows)
 
     def read_preferences(self) -> list[Row] | None:
         """Read the pairs that were sampled for this run.

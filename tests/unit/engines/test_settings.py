@@ -6,13 +6,13 @@ import pytest
 
 from rlsr.config import RunConfig, load_config
 from rlsr.engines.trl.settings import (
-    check_processes,
     grpo_arguments,
     make_trainer_config,
+    prompts_per_process,
     sft_arguments,
     trainer_arguments,
 )
-from rlsr.errors import ConfigError, EngineError
+from rlsr.errors import ConfigError
 
 pytest.importorskip("trl", reason="the train extra is not installed")
 
@@ -116,19 +116,21 @@ def test_a_value_that_trl_refuses_is_a_config_error() -> None:
 # --- processes ----------------------------------------------------------------------------------
 
 
-def test_one_process_may_train() -> None:
-    check_processes(1, 1)
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_each_process_takes_its_part_of_a_step(processes: int) -> None:
+    one = config("training.prompts_per_step=4", "method.num_generations=8")
+    assert prompts_per_process(one, processes) == 4 // processes
+    found = grpo_arguments(
+        one, output_dir="runs", device="cpu", num_steps=1, num_processes=processes
+    )
+    assert found["per_device_train_batch_size"] == 32 // processes
 
 
-@pytest.mark.parametrize("world_size", [2, 8])
-def test_processes_that_do_not_know_of_each_other_are_refused(world_size: int) -> None:
-    with pytest.raises(EngineError, match=f"started {world_size} processes but the trainer sees 1"):
-        check_processes(1, world_size)
-
-
-def test_several_processes_are_refused_for_now() -> None:
-    with pytest.raises(EngineError, match="trains in one process for now, got 4"):
-        check_processes(4, 4)
+@pytest.mark.parametrize(("processes", "way_out"), [(3, 3), (8, 8)])
+def test_a_step_that_cannot_be_divided_is_refused(processes: int, way_out: int) -> None:
+    expected = f"must be a multiple of the {processes} processes that train together, got 4; take {way_out}$"
+    with pytest.raises(ConfigError, match=expected):
+        prompts_per_process(config("training.prompts_per_step=4"), processes)
 
 
 # --- supervised methods --------------------------------------------------------------------------

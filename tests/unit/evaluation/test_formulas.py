@@ -29,7 +29,9 @@ def read(text: str | None) -> Formula | None:
         (None, None, math.nan),
     ],
 )
-def test_equivalence_is_proved(response: str | None, reference: str | None, expected: float) -> None:
+def test_equivalence_is_proved(
+    response: str | None, reference: str | None, expected: float
+) -> None:
     found = proved_equivalence([(read(response), read(reference))])
     assert found == pytest.approx([expected], nan_ok=True)
 

@@ -98,6 +98,34 @@ def test_every_draw_of_a_group_is_its_own_and_ends_at_its_stop() -> None:
             assert len(response) == 10 or response[-1] in range(1, 12)
 
 
+def test_a_response_is_drawn_alike_whatever_is_written_beside_it() -> None:
+    """Neither the cut into batches, nor the other rows, nor PyTorch's generator decides."""
+
+    def write(
+        prompts: list[list[int]], number: int, seeds: list[tuple[int, ...]], **cut: int
+    ) -> Any:
+        return generate_groups(
+            shared_policy("llama"),
+            prompts,
+            num_generations=number,
+            max_response_tokens=12,
+            stop_ids=range(1, 6),
+            sampling=Sampling(temperature=1.5),
+            seeds=seeds,
+            **cut,
+        )
+
+    seeds = [(7, 3, place) for place in range(4 * len(PROMPTS))]
+    whole = write(PROMPTS, 4, seeds)
+    assert len({tuple(response) for group in whole for response in group}) > len(PROMPTS)
+    torch.manual_seed(1)
+    assert write(PROMPTS, 4, seeds, rows_at_a_time=4) == whole
+    for place, prompt in enumerate(PROMPTS):
+        own = seeds[4 * place : 4 * place + 4]
+        assert write([prompt], 4, own) == [whole[place]]
+        assert write([prompt], 1, own[2:3]) == [whole[place][2:3]]
+
+
 def test_modes_and_gradients_are_left_alone() -> None:
     model = make_policy("llama", {}).train()
     generate_groups(

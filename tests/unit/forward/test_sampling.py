@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare
+from scipy.stats import chisquare, kstest
 
 from rlsr.errors import EngineError
-from rlsr.forward.sampling import GREEDY, Sampling, draw_tokens
+from rlsr.forward.sampling import GREEDY, Sampling, draw_tokens, uniform_numbers
 
 NUM_DRAWS = 50_000
 LOGITS = torch.tensor([1.0, -2.0, float("-inf"), 0.5, 3.0, 0.5, -40.0, 2.0, float("-inf")])
@@ -45,6 +45,17 @@ def test_the_nucleus(top_p: float, temperature: float) -> None:
     kept = torch.zeros_like(probabilities)
     kept[order[:size]] = ordered[:size] / ordered[:size].sum()
     assert_drawn_by(counts_of(LOGITS, Sampling(temperature=temperature, top_p=top_p)), kept)
+
+
+def test_own_numbers_draw_by_the_same_distribution() -> None:
+    seeds = [(place,) for place in range(NUM_DRAWS // 10)]
+    uniform = uniform_numbers(seeds, 10)
+    assert kstest(uniform.flatten().numpy(), "uniform").pvalue > 1e-3
+    assert kstest(uniform[:, 0].numpy(), "uniform").pvalue > 1e-3
+    assert torch.equal(uniform_numbers(seeds[3:5], 10), uniform[3:5])
+    logits = LOGITS.expand(NUM_DRAWS, -1)
+    drawn = draw_tokens(logits, Sampling(), uniform.flatten())
+    assert_drawn_by(drawn.bincount(minlength=len(LOGITS)).numpy(), torch.softmax(LOGITS, dim=-1))
 
 
 def test_a_large_vocabulary_has_no_favourites() -> None:

@@ -25,6 +25,7 @@ from rlsr.pipeline.preferences import (
     rejected_source,
     used_records,
 )
+from rlsr.processes import ALONE
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 
@@ -183,5 +184,7 @@ def test_no_pair_at_all_is_refused(tmp_path: Path) -> None:
 def test_memory_is_planned_for_whole_pairs() -> None:
     prompts = TokenLengths(median=5, p95=9, maximum=10)
     limit = "method.max_response_tokens=7"
-    assert _rollout_size(config_of(limit), prompts).row_tokens == 10 + 2 * 7
-    assert _rollout_size(load_config(overrides=["method=sft", limit]), prompts).row_tokens == 17
+    assert _rollout_size(config_of(limit), prompts, ALONE).row_tokens == 10 + 2 * 7
+    assert (
+        _rollout_size(load_config(overrides=["method=sft", limit]), prompts, ALONE).row_tokens == 17
+    )

@@ -167,8 +167,8 @@ def test_a_damaged_line_in_the_middle_is_named(run: RunDirectory) -> None:
 
 def test_samples_of_a_step_have_a_file_of_their_own(run: RunDirectory) -> None:
     rows = [{"id": "1", "response": "Ünï 🙂 \n \x00", "reward": 0.5}, {"id": "2", "reward": NAN}]
-    file = run.write_samples(12, rows)
-    assert file == run.samples / "step-000012.jsonl"
+    run.write_samples(12, rows)
+    file = run.samples / "step-000012.jsonl"
     assert lines_of(file) == [rows[0], {"id": "2", "reward": None}]
     assert "Ünï 🙂" in file.read_text(encoding="utf-8")
     run.write_samples(12, [{"id": "again"}])

@@ -20,6 +20,7 @@ from rlsr.engines.stopping import (
 )
 from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
 from rlsr.errors import EngineError
+from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
 
 PHASES = ("generate", "reward", "reference")
@@ -49,6 +50,7 @@ class StepRecorder(TrainerCallback):
         config: The resolved config.
         observer: Who watches.
         measure_heldout: Measures the reward of a policy on prompts that are not trained on; None where no rule asks for it.
+        processes: Those that train together; the first one's clock decides.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class StepRecorder(TrainerCallback):
         config: RunConfig,
         observer: TrainingObserver,
         measure_heldout: Callable[[Any], float] | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self._run = run
         self._config = config
         self._observer = observer
         self._measure_heldout = measure_heldout
+        self._processes = processes
         self._started = 0.0
         self._step_seconds = 0.0
         self._rows: list[dict[str, Any]] = []
@@ -93,7 +97,9 @@ class StepRecorder(TrainerCallback):
         metrics = self._metrics(logs, trainer)
         if self._measure_heldout is not None and measures_heldout(step, self._config):
             started = time.perf_counter()
-            reward = self._measure_heldout(trainer.model)
+            # The others wait for it below.
+            is_main = self._processes.is_main
+            reward = self._measure_heldout(trainer.model) if is_main else math.nan
             # As a resumed run reads it back.
             metrics[HELDOUT_REWARD] = None if math.isnan(reward) else reward
             metrics["time/heldout"] = time.perf_counter() - started
@@ -104,7 +110,7 @@ class StepRecorder(TrainerCallback):
             self._run.write_samples(step, samples)
         share = share_of_budget(self._rows, self._config.training)
         self._observer.on_step(step, int(state.max_steps), {**metrics, "budget/share": share})
-        if stop_reason(self._rows, self._config) is not None:
+        if self._processes.from_main(stop_reason(self._rows, self._config)) is not None:
             control.should_training_stop = control.should_save = True
 
     def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
@@ -115,7 +121,7 @@ class StepRecorder(TrainerCallback):
         update = max(seconds - sum(phases.values()), 0.0)
         tokens = trainer.num_step_tokens
         measured = {
-            "tokens/trained": trainer.num_trained_tokens,
+            "tokens/trained": trainer.over_processes(trainer.num_trained_tokens),
             "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
             "time/step": seconds,
             **{f"time/{phase}": value for phase, value in phases.items()},

@@ -45,6 +45,7 @@ class GuidedTrainer(RlsrTrainer):
     _prefixes: list[list[int]]
     _log_probs_of_pass: torch.Tensor | None = None
     _prefix_sums: dict[str, float]
+    _num_prefix_tokens: float
 
     def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
         """List responses of the last rollout for a file that people read.
@@ -81,14 +82,18 @@ class GuidedTrainer(RlsrTrainer):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        def write(prompts: list[list[int]], number: int) -> Any:
+        def write(prompts: list[list[int]], number: int, places: Sequence[int]) -> Any:
+            if self._rollout_by_groups:
+                return self._write(prompts, number, places)
             return super(GuidedTrainer, self)._generate_single_turn(
                 prompts, images, multimodal_fields, number, *args, **kwargs
-            )
+            )[0]
 
         ratios = self._method.prefix_ratios
         if ratios is None:
-            return write(prompt_ids, num_generations)
+            return super()._generate_single_turn(
+                prompt_ids, images, multimodal_fields, num_generations, *args, **kwargs
+            )
         responses = [list(prefix) for prefix in self._prefixes]
         # The responses of a group that begin alike are one group, whose prompt is read once.
         for ratio in dict.fromkeys(ratios):
@@ -100,7 +105,7 @@ class GuidedTrainer(RlsrTrainer):
             if not rows:
                 continue
             begun = [[*prompt_ids[row], *self._prefixes[row]] for row in rows]
-            written, _ = write(begun, ratios.count(ratio))
+            written = write(begun, ratios.count(ratio), rows)
             for row, tokens in zip(rows, written, strict=True):
                 responses[row] = [*self._prefixes[row], *tokens][: self.max_completion_length]
         return responses, None
@@ -129,19 +134,23 @@ class GuidedTrainer(RlsrTrainer):
         if self._method.prefix_ratios is None:
             return
         # Prefixes are learnt from whether the group has signal or not.
-        chosen = torch.tensor(selected, device=whole.device)[:, None]
+        chosen = torch.tensor(selected[self.own_rows(len(whole))], device=whole.device)[:, None]
         prefixes = whole * (1 - output["tool_mask"]) * chosen
         output["completion_mask"] = torch.maximum(output["completion_mask"], prefixes)
         # What is all prefix is no response of the policy.
         own = (whole * output["tool_mask"] * chosen).any(dim=1)
-        output[NUM_RESPONSES] = own.sum()
+        number = int(self.over_processes(int(own.sum())))
+        output[NUM_RESPONSES] = torch.tensor(number, device=whole.device)
 
     def _log_advantages(self, group: GroupAdvantages, selected: Flags, rewards: Floats) -> None:
         super()._log_advantages(group, selected, rewards)
         if self._method.prefix_ratios is not None:
-            unguided = rewards[[not prefix for prefix in self._prefixes]]
+            own = rewards[self.own_rows(len(self._prefixes))]
+            unguided = own[[not prefix for prefix in self._prefixes]]
             scored = unguided[~np.isnan(unguided)]
-            mean = float(scored.mean()) if scored.size else float("nan")
+            count = self.over_processes(float(scored.size))
+            total = self.over_processes(float(scored.sum()))
+            mean = total / count if count else float("nan")
             self._metrics["train"]["reward/unguided"].append(mean)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -156,18 +165,17 @@ class GuidedTrainer(RlsrTrainer):
         Returns:
             The loss of GRPO plus the prefix weight times the mean loss of a prefix token, without a way back to the weights.
         """
-        self._prefix_sums = {"optim/prefix_nll": 0.0, "optim/prefix_token_weight": 0.0}
-        total = super().compute_loss(model, inputs, *args, **kwargs)
-        num_tokens = self._num_prefix_tokens(inputs)
-        if num_tokens:
-            for name, value in self._prefix_sums.items():
-                self._metrics["train"][name].append(value / num_tokens)
-        return total
-
-    def _num_prefix_tokens(self, inputs: dict[str, Any]) -> int:
         if self._method.prefix_ratios is None:
-            return 0
-        return int((inputs["completion_mask"] * (1 - inputs["tool_mask"])).sum())
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        self._prefix_sums = {"optim/prefix_nll": 0.0, "optim/prefix_token_weight": 0.0}
+        own = int((inputs["completion_mask"] * (1 - inputs["tool_mask"])).sum())
+        self._num_prefix_tokens = self.over_processes(own)
+        total = super().compute_loss(model, inputs, *args, **kwargs)
+        if self._num_prefix_tokens:
+            for name, value in self._prefix_sums.items():
+                mean = self.over_processes(value) / self._num_prefix_tokens
+                self._metrics["train"][name].append(mean)
+        return total
 
     def _loss_of_a_pass(
         self, model: Any, inputs: dict[str, Any], rows: Responses, part: list[int]
@@ -180,10 +188,11 @@ class GuidedTrainer(RlsrTrainer):
         taken = take_rows(inputs, part)
         is_prefix = taken["completion_mask"] * (1 - taken["tool_mask"])
         weights = trust_region_weights(log_probs, self._method.prefix_floor) * is_prefix
-        num_tokens = max(self._num_prefix_tokens(inputs), 1)
+        # What the processes return is averaged.
+        share = self.accelerator.num_processes / max(self._num_prefix_tokens, 1)
         self._prefix_sums["optim/prefix_nll"] -= float((log_probs.detach() * is_prefix).sum())
         self._prefix_sums["optim/prefix_token_weight"] += float(weights.sum())
-        return loss - self._method.prefix_weight * (weights * log_probs).sum() / num_tokens
+        return loss - self._method.prefix_weight * (weights * log_probs).sum() * share
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
         found = super()._get_per_token_logps_and_entropies(*args, **kwargs)

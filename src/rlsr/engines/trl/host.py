@@ -18,6 +18,7 @@ import torch
 from transformers import Trainer
 
 from rlsr.config.run import RunConfig
+from rlsr.engines.trl.gradients import average_gradients
 from rlsr.engines.trl.passes import takes_groups
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
@@ -55,8 +56,8 @@ class HostOverrides(Trainer):
 
     @property
     def num_step_tokens(self) -> int:
-        """Response tokens of the last step, whether the update learnt from them or not."""
-        return self.num_trained_tokens
+        """Response tokens of the last step in all processes, whether the update learnt from them or not."""
+        return int(self.over_processes(self.num_trained_tokens))
 
     def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
         """List responses of the last step for a file that people read.
@@ -119,14 +120,18 @@ class HostOverrides(Trainer):
     ) -> torch.Tensor:
         """Add up the gradient of a loss that is a sum over parts of a batch, part by part.
 
+        Where several processes train together, the gradient is the mean of theirs, which is taken once a step: they may have
+        different numbers of parts.
+
         Args:
-            model: The policy.
+            model: The policy, as ``bare`` returns it.
             parts: Numbers of the rows of each part; none leaves a gradient of 0.
             loss_of: The share of the loss of some rows.
             device: Where the sum is.
 
         Returns:
-            The loss's value. It has no way back to the weights, so that the trainer's own backward pass adds nothing.
+            The loss's value in this process. It has no way back to the weights, so that the trainer's own backward pass adds
+            nothing.
         """
         if not parts:
             # Nothing is left to learn: the gradient is 0, and the weights move by momentum alone.
@@ -142,7 +147,46 @@ class HostOverrides(Trainer):
                 loss = loss_of(part)
                 self.accelerator.backward(loss)
                 total += loss.detach()
+        if self.accelerator.num_processes > 1:
+            average_gradients(model.parameters())
         return total.requires_grad_()
+
+    def bare(self, model: Any) -> Any:
+        """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step.
+
+        Args:
+            model: As the trainer hands it on.
+
+        Returns:
+            The policy, with its adapters where it has some.
+        """
+        return self.accelerator.unwrap_model(model)
+
+    def own_rows(self, count: int) -> slice:
+        """Find this process's rows among those of all.
+
+        Args:
+            count: Rows of this process; every process has as many.
+
+        Returns:
+            Their places.
+        """
+        start = self.accelerator.process_index * count
+        return slice(start, start + count)
+
+    def over_processes(self, number: float) -> float:
+        """Add up a number over the processes that train together; all of them ask at the same time.
+
+        Args:
+            number: Of this process.
+
+        Returns:
+            The sum.
+        """
+        if self.accelerator.num_processes == 1:
+            return number
+        own = torch.tensor(number, dtype=torch.float64, device=self.accelerator.device)
+        return float(self.accelerator.reduce(own, reduction="sum"))
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
         """Take the time of a phase of the step; phases in several pieces add up.

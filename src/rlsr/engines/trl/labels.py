@@ -48,10 +48,10 @@ class GroupShare:
 
     advantages: Floats
     """One a label; 0 for one that teaches nothing."""
-    num_tokens: int
-    """Tokens that the loss of GRPO is averaged over, those of the labels included."""
-    num_responses: int
-    """Responses that it is averaged over, the labels included."""
+    num_tokens: float
+    """Tokens that the loss of GRPO is averaged over, those of the labels included; of all processes, over their number."""
+    num_responses: float
+    """Responses that it is averaged over, the labels included; of all processes, over their number."""
 
 
 @dataclass
@@ -64,16 +64,13 @@ class LabelTerm:
     """The tokens of the labels, one for each group, behind the prompts of the groups."""
     before: torch.Tensor | None = None
     """(label, token): log-probabilities by the policy before training, where the loss compares with it."""
+    num_tokens: float = 0
+    """Label tokens that the loss is averaged over: those of all processes, over their number."""
     in_group: GroupShare | None = None
     """Where the labels are responses of their groups."""
     weight: float = 0.0
     """Of the supervised term in this step."""
     _sums: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of all labels."""
-        return sum(self.rows.response_lengths)
 
     def start(self, weight: float) -> None:
         """Begin to add up a step.
@@ -111,7 +108,8 @@ class LabelTerm:
         """Summarise the step.
 
         Returns:
-            Means over the label tokens, and the weight; nothing where there are no labels.
+            Means over the label tokens, whose mean over the processes is that of the step, and the weight; nothing where there
+            are no labels.
         """
         if not self.num_tokens:
             return {}

@@ -58,6 +58,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         Returns:
             The mean over the pairs, without a way back to the weights.
         """
+        model = self.bare(model)
         rows = rollout_responses(inputs)
         self.num_trained_tokens = sum(rows.response_lengths)
         num_pairs = len(rows.responses) // 2
@@ -77,7 +78,9 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         total = self.backward_by_parts(model, parts, loss_of, device)
         ratios = PairLogRatios(*(now - before).chunk(2))
         for name, value in pair_metrics(ratios, beta=self._method.beta).items():
-            self._metrics["train"][name].append(value)
+            # Every process has as many pairs.
+            mean = self.over_processes(value) / self.accelerator.num_processes
+            self._metrics["train"][name].append(mean)
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed

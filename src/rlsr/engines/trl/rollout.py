@@ -8,6 +8,7 @@ import numpy as np
 
 from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
+from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
 
@@ -51,24 +52,52 @@ class Rollout:
     """Scores and components."""
 
 
+def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
+    """Put together what several processes have sampled for a step.
+
+    Args:
+        parts: At least one, in the order of the processes.
+
+    Returns:
+        The whole rollout.
+    """
+    results = [part.result for part in parts]
+    return Rollout(
+        records=tuple(record for part in parts for record in part.records),
+        responses=tuple(response for part in parts for response in part.responses),
+        num_tokens=tuple(number for part in parts for number in part.num_tokens),
+        result=RewardResult(
+            scores=np.concatenate([result.scores for result in results]),
+            components={
+                name: np.concatenate([result.components[name] for result in results])
+                for name in results[0].components
+            },
+        ),
+    )
+
+
 class RewardFunction:
     """Scores TRL's rollouts with a reward of ours and remembers the last one.
 
     Args:
         reward: Scores responses.
         records: The training records that the dataset's rows point to.
+        processes: Those that train together.
     """
 
     __name__ = "reward"
 
-    def __init__(self, reward: Reward, records: Sequence[PromptRecord]) -> None:
+    def __init__(
+        self, reward: Reward, records: Sequence[PromptRecord], processes: Processes = ALONE
+    ) -> None:
         self._reward = reward
         self._records = records
+        self._processes = processes
         self._last: Rollout | None = None
 
     @property
     def last(self) -> Rollout:
-        """The rollout that was scored last."""
+        """The rollout that was scored last, of all processes."""
         assert self._last is not None, "no rollout was scored yet"
         return self._last
 
@@ -87,7 +116,7 @@ class RewardFunction:
             completions: Conversational responses, one assistant message each.
             completion_ids: Their tokens.
             record: For each the place of its training record.
-            log_metric: TRL's way to average a number over processes and to log it.
+            log_metric: TRL's way to log a number.
 
         Returns:
             One score a response; None where it could not be scored.
@@ -102,7 +131,8 @@ class RewardFunction:
                 references=[row.reference for row in records],
             )
         )
-        self._last = Rollout(records, responses, tuple(map(len, completion_ids)), result)
+        own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
+        self._last = merge_rollouts(self._processes.gather(own))
         for name, value in rollout_metrics(self._last).items():
             log_metric(name, value)
         return [None if np.isnan(score) else float(score) for score in result.scores]
@@ -111,10 +141,10 @@ class RewardFunction:
         """Score references as if the policy had written them.
 
         Args:
-            rows: Places of training records.
+            rows: Places of training records, of this process.
 
         Returns:
-            One score a row; NaN where it could not be scored.
+            One score a row, those of all processes in their order; NaN where it could not be scored.
         """
         records = [self._records[row] for row in rows]
         references = [record.reference for record in records]
@@ -123,7 +153,7 @@ class RewardFunction:
             responses=references,
             references=references,
         )
-        return self._reward.score(batch).scores
+        return np.concatenate(self._processes.gather(self._reward.score(batch).scores))
 
 
 def rollout_metrics(rollout: Rollout) -> dict[str, float]:

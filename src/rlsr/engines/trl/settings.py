@@ -8,7 +8,7 @@ from typing import Any
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
-from rlsr.errors import ConfigError, EngineError
+from rlsr.errors import ConfigError
 from rlsr.models import Device
 
 # Fields that follow from those that we set, or would quietly contradict them.
@@ -22,7 +22,7 @@ CONFIGS = {"rlsr": "GRPOConfig", "sgrpo": "GRPOConfig", "dpo": "DPOConfig"}
 
 
 def shared_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
 ) -> dict[str, Any]:
     """Write what every trainer wants to know in TRL's terms.
 
@@ -31,6 +31,7 @@ def shared_arguments(
         output_dir: Where checkpoints go.
         device: The run's device.
         num_steps: Optimiser steps of the run.
+        num_processes: How many train together; each takes its part of a step.
 
     Returns:
         Keyword arguments of ``trl.GRPOConfig``, ``trl.SFTConfig`` and ``trl.DPOConfig``.
@@ -44,8 +45,8 @@ def shared_arguments(
         "bf16": False,
         "seed": config.seed,
         "max_steps": num_steps,
-        # The trainer gets a step whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
-        "per_device_train_batch_size": training.prompts_per_step,
+        # A process gets its part of a step whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
+        "per_device_train_batch_size": prompts_per_process(config, num_processes),
         "gradient_accumulation_steps": 1,
         "learning_rate": config.learning_rate,
         "weight_decay": training.weight_decay,
@@ -66,7 +67,7 @@ def shared_arguments(
 
 
 def grpo_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
 ) -> dict[str, Any]:
     """Write a config of the methods rlsr and sgrpo in TRL's terms.
 
@@ -75,6 +76,7 @@ def grpo_arguments(
         output_dir: Where checkpoints go.
         device: The run's device.
         num_steps: Optimiser steps of the run.
+        num_processes: How many train together; each takes its part of a step.
 
     Returns:
         Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
@@ -88,10 +90,17 @@ def grpo_arguments(
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
     if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
         _refuse_other_samplers(config)
-    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours = shared_arguments(
+        config,
+        output_dir=output_dir,
+        device=device,
+        num_steps=num_steps,
+        num_processes=num_processes,
+    )
     ours |= {
         # One rollout, one update: every step is on-policy and needs no old log-probabilities.
-        "per_device_train_batch_size": config.training.prompts_per_step * method.num_generations,
+        "per_device_train_batch_size": prompts_per_process(config, num_processes)
+        * method.num_generations,
         "num_iterations": 1,
         "num_generations": method.num_generations,
         "max_completion_length": method.max_response_tokens,
@@ -121,7 +130,7 @@ def _refuse_other_samplers(config: RunConfig) -> None:
 
 
 def sft_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
 ) -> dict[str, Any]:
     """Write a config of a supervised method in TRL's terms.
 
@@ -130,6 +139,7 @@ def sft_arguments(
         output_dir: Where checkpoints go.
         device: The run's device.
         num_steps: Optimiser steps of the run.
+        num_processes: How many train together; each takes its part of a step.
 
     Returns:
         Keyword arguments of ``trl.SFTConfig``, the user's ``engine.options`` among them.
@@ -139,7 +149,13 @@ def sft_arguments(
     """
     from trl import SFTConfig
 
-    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours = shared_arguments(
+        config,
+        output_dir=output_dir,
+        device=device,
+        num_steps=num_steps,
+        num_processes=num_processes,
+    )
     ours |= {
         # Prompts and references are encoded by us, in the form in which rollouts and evaluation ask the policy.
         "dataset_kwargs": {"skip_prepare_dataset": True},
@@ -154,7 +170,7 @@ def sft_arguments(
 
 
 def dpo_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int
+    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
 ) -> dict[str, Any]:
     """Write a config of the method dpo in TRL's terms.
 
@@ -163,6 +179,7 @@ def dpo_arguments(
         output_dir: Where checkpoints go.
         device: The run's device.
         num_steps: Optimiser steps of the run.
+        num_processes: How many train together; each takes its part of a step.
 
     Returns:
         Keyword arguments of ``trl.DPOConfig``, the user's ``engine.options`` among them.
@@ -174,7 +191,13 @@ def dpo_arguments(
 
     method = config.method
     assert isinstance(method, DpoMethod), "other methods have other trainers"
-    ours = shared_arguments(config, output_dir=output_dir, device=device, num_steps=num_steps)
+    ours = shared_arguments(
+        config,
+        output_dir=output_dir,
+        device=device,
+        num_steps=num_steps,
+        num_processes=num_processes,
+    )
     ours |= {
         # The loss is ours (rlsr.methods.dpo): what would change TRL's would have no effect.
         "beta": method.beta,
@@ -211,7 +234,7 @@ def trainer_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
 
     Args:
         config: The resolved config.
-        **place: ``output_dir``, ``device`` and ``num_steps``, as for ``grpo_arguments``.
+        **place: ``output_dir``, ``device``, ``num_steps`` and ``num_processes``, as for ``grpo_arguments``.
 
     Returns:
         Keyword arguments of the config of the method's trainer.
@@ -245,25 +268,26 @@ def make_trainer_config(config: RunConfig, arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"engine.options: TRL refuses them: {error}") from error
 
 
-def check_processes(num_processes: int, world_size: int) -> None:
-    """Refuse a launch that would silently train several policies side by side.
+def prompts_per_process(config: RunConfig, num_processes: int) -> int:
+    """Divide the prompts of a step among the processes that train together.
 
     Args:
-        num_processes: Processes that the trainer knows of.
-        world_size: Processes that the launcher says it started.
+        config: The resolved config.
+        num_processes: How many there are.
+
+    Returns:
+        Prompts of each; a group stays in one process.
 
     Raises:
-        EngineError: The two differ, or there is more than one process.
+        ConfigError: They cannot be divided.
     """
-    if num_processes != world_size:
-        raise EngineError(
-            f"the launcher started {world_size} processes but the trainer sees {num_processes}: each would train a "
-            "policy of its own; start one process, or set the launcher up for this device"
+    number = config.training.prompts_per_step
+    if number % num_processes:
+        raise ConfigError(
+            f"training.prompts_per_step: must be a multiple of the {num_processes} processes that train together, got {number}; "
+            f"take {max(number // num_processes, 1) * num_processes}"
         )
-    if num_processes > 1:
-        raise EngineError(
-            f"rlsr trains in one process for now, got {num_processes}; start it without torchrun or accelerate launch"
-        )
+    return number // num_processes
 
 
 def with_options(ours: dict[str, Any], options: dict[str, Any], kind: Any) -> dict[str, Any]:

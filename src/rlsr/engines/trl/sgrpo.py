@@ -103,19 +103,26 @@ class SgrpoTrainer(GuidedTrainer):
     def _label_term(self, rows: Responses, output: dict[str, Any]) -> LabelTerm:
         """Collect what the loss needs of labels, and count those that are responses of their groups in its average."""
         before, share = None, None
+        num_processes = self.accelerator.num_processes
         if self._method.compares_labels:
             before = self.timed("reference", lambda: self._log_probs_before(rows))
         if self._method.label_in_group:
-            scored = ~np.isnan(self._label_rewards)
+            own = self.own_rows(len(rows.responses))
+            scored = ~np.isnan(self._label_rewards[own])
             tokens = int(np.array(rows.response_lengths)[scored].sum())
-            output["num_items_in_batch"] = output["num_items_in_batch"] + tokens
-            output[NUM_RESPONSES] = output[NUM_RESPONSES] + int(scored.sum())
-            share = GroupShare(
-                self._label_advantages,
-                num_tokens=int(output["num_items_in_batch"]),
-                num_responses=int(output[NUM_RESPONSES]),
+            output["num_items_in_batch"] = output["num_items_in_batch"] + int(
+                self.over_processes(tokens)
             )
-        return LabelTerm(self._method, rows, before, share)
+            output[NUM_RESPONSES] = output[NUM_RESPONSES] + int(
+                self.over_processes(int(scored.sum()))
+            )
+            share = GroupShare(
+                self._label_advantages[own],
+                num_tokens=int(output["num_items_in_batch"]) / num_processes,
+                num_responses=int(output[NUM_RESPONSES]) / num_processes,
+            )
+        num_tokens = self.over_processes(sum(rows.response_lengths)) / num_processes
+        return LabelTerm(self._method, rows, before, num_tokens, share)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def _log_probs_before(self, rows: Responses) -> torch.Tensor:
@@ -149,7 +156,8 @@ class SgrpoTrainer(GuidedTrainer):
         self.labels.start(self.label_weight)
         total = super().compute_loss(model, inputs, *args, **kwargs)
         for name, value in self.labels.metrics().items():
-            self._metrics["train"][name].append(value)
+            mean = self.over_processes(value) / self.accelerator.num_processes
+            self._metrics["train"][name].append(mean)
         return total
 
     def _rows_of_a_step(self, inputs: dict[str, Any]) -> Responses:

@@ -56,9 +56,13 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         Returns:
             The mean over all tokens of weight times negative log-likelihood, without a way back to the weights.
         """
+        model = self.bare(model)
         rows = rollout_responses(inputs)
         lengths = rows.response_lengths
-        self.num_trained_tokens = num_tokens = sum(lengths)
+        self.num_trained_tokens = sum(lengths)
+        num_tokens = self.over_processes(self.num_trained_tokens)
+        # What the processes return is averaged.
+        share = self.accelerator.num_processes / num_tokens
         metrics: dict[str, float] = {"optim/nll": 0.0, "optim/mean_weight": 0.0}
 
         def loss_of(part: list[int]) -> torch.Tensor:
@@ -83,12 +87,12 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             weights = token_weights(self._method, tokens) * tokens.is_token
             metrics["optim/nll"] -= float((tokens.log_probs * tokens.is_token).sum()) / num_tokens
             metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
-            return -(weights * log_probs).sum() / num_tokens
+            return -(weights * log_probs).sum() * share
 
         parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
         total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)
         for name, value in metrics.items():
-            self._metrics["train"][name].append(value)
+            self._metrics["train"][name].append(self.over_processes(value))
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed

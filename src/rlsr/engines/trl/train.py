@@ -1,7 +1,6 @@
 """Training a policy with TRL: put the parts together, train, save."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
-from rlsr.engines.trl.settings import check_processes, make_trainer_config, trainer_arguments
+from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.starting_point import (
     forget_reference,
@@ -37,6 +36,7 @@ from rlsr.engines.trl.starting_point import (
 from rlsr.engines.trl.supervised import SupervisedTrainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.models import Device, Policy, as_chat
+from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward
 from rlsr.runs import RunDirectory
 
@@ -63,6 +63,8 @@ class TrainingJob:
     """Tokens of one forward and backward pass."""
     rows_at_a_time: int | None = None
     """Responses written side by side in a rollout, where memory sets a limit."""
+    processes: Processes = ALONE
+    """Those that train together."""
     measure_heldout: Callable[[Any], float] | None = None
     """Measures the reward of a policy on prompts that are not trained on, for a stopping rule that asks for it."""
 
@@ -80,11 +82,12 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Poli
 
     Raises:
         ConfigError: TRL refuses an option.
-        EngineError: The launch would train several policies side by side.
     """
     trainer = make_trainer(job, observer)
-    check_processes(trainer.accelerator.num_processes, int(os.environ.get("WORLD_SIZE", "1")))
+    assert trainer.accelerator.num_processes == job.processes.count, "they have met before"
     checkpoint = newest_complete_checkpoint(job.run.checkpoints) if resume else None
+    # Another process may see a shared directory later.
+    checkpoint = job.processes.from_main(checkpoint)
     if checkpoint is not None and _came_to_its_end(job, checkpoint):
         trainer._load_from_checkpoint(checkpoint)
     else:
@@ -92,7 +95,9 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Poli
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     trained = replace(job.policy, model=model.eval(), source=str(job.run.final))
-    save_policy(trained, job.run.final)
+    if job.processes.is_main:
+        save_policy(trained, job.run.final)
+    job.processes.wait()
     return trained
 
 
@@ -161,7 +166,7 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> HostOverrides:
     config, policy = job.config, job.policy
     # New adapters start from random numbers.
     set_seed(config.seed)
-    recorder = StepRecorder(job.run, config, observer, job.measure_heldout)
+    recorder = StepRecorder(job.run, config, observer, job.measure_heldout, job.processes)
     parts: dict[str, Any] = {
         "config": config,
         "max_tokens": job.tokens_per_pass,
@@ -173,6 +178,7 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> HostOverrides:
                 output_dir=str(job.run.checkpoints),
                 device=job.device,
                 num_steps=job.num_steps,
+                num_processes=job.processes.count,
             ),
         ),
         "processing_class": policy.tokenizer,
@@ -193,7 +199,7 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> HostOverrides:
 
 def _rlsr_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     trainer = RlsrTrainer(
-        reward_function=RewardFunction(job.reward, job.records),
+        reward_function=RewardFunction(job.reward, job.records, job.processes),
         rows_at_a_time=job.rows_at_a_time,
         train_dataset=as_dataset(job.records),
         **parts,
@@ -210,7 +216,7 @@ def _sgrpo_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     trainer = SgrpoTrainer(
         # With a KL term TRL keeps the reference policy.
         reference=None if method.kl_coefficient > 0 else frozen_reference(job.config, model),
-        reward_function=RewardFunction(job.reward, job.records),
+        reward_function=RewardFunction(job.reward, job.records, job.processes),
         rows_at_a_time=job.rows_at_a_time,
         train_dataset=with_labels(
             as_dataset(job.records), job.records, job.policy.tokenizer, max_response_tokens=limit

@@ -133,6 +133,25 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
             return super()._generate_single_turn(
                 prompt_ids, images, multimodal_fields, num_generations, *args, **kwargs
             )
+        # TRL needs the probabilities of sampling only where another engine samples.
+        return self._write(prompt_ids, num_generations, range(len(prompt_ids))), None
+
+    def _write(
+        self, prompt_ids: list[list[int]], num_generations: int, places: Sequence[int]
+    ) -> list[list[int]]:
+        """Write responses by groups.
+
+        Args:
+            prompt_ids: Each prompt once for every response.
+            num_generations: Responses of a prompt.
+            places: Of the responses in this process's part of the rollout. Seed, step and place in the whole rollout decide how
+                a response is drawn, so that neither the number of processes nor the cut into batches does.
+
+        Returns:
+            Their tokens.
+        """
+        first = self.own_rows(self.args.per_device_train_batch_size).start
+        step = int(self.state.global_step)
         groups = generate_groups(
             self.accelerator.unwrap_model(self.model),
             whole_groups(prompt_ids, num_generations),
@@ -140,10 +159,10 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
             max_response_tokens=self.max_completion_length,
             stop_ids=self.eos_token_ids,
             sampling=Sampling(self.temperature, self.top_p),
+            seeds=[(self.args.seed, step, first + place) for place in places],
             rows_at_a_time=self._rows_at_a_time,
         )
-        # TRL needs the probabilities of sampling only where another engine samples.
-        return [response for group in groups for response in group], None
+        return [response for group in groups for response in group]
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         self._scores = self.timed(
@@ -205,10 +224,8 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         The numbers of tokens and responses that the loss is averaged over are those of all selected responses: a step
         with few learnable groups is not scaled up, and one that learns from a subset of each group is not scaled down.
         """
-        count = len(output["advantages"])
-        start = self.accelerator.process_index * count
         device = output["advantages"].device
-        local = slice(start, start + count)
+        local = self.own_rows(len(output["advantages"]))
         output["advantages"] = torch.tensor(
             group.advantages[local], dtype=torch.float32, device=device
         )
@@ -291,6 +308,7 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         Returns:
             The loss.
         """
+        model = self.bare(model)
         rows = self._rows_of_a_step(inputs)
         parts = self._passes(rows, len(inputs["completion_ids"]))
         self.num_trained_tokens = sum(rows.response_lengths)

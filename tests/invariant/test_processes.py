@@ -1,0 +1,140 @@
+"""Several processes that train together train what one process would have trained."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from rlsr.runs import RunDirectory
+from tiny import Cli
+
+pytest.importorskip("trl", reason="the train extra is not installed")
+
+OWN = ("time/", "tokens/per_second", "memory/")
+"""What differs between any two runs."""
+
+CASES = {
+    "rlsr": [
+        "model.lora={rank: 4}",
+        "method.kl_coefficient=0.1",
+        "method.loss_average=sequence",
+        "method.update_subset=3",
+    ],
+    "label in the group": [
+        "method=sgrpo",
+        "method.label_loss=ratio_clip",
+        "method.kl_coefficient=0",
+        "method.label_in_group=true",
+        "method.loss_average=sequence",
+        "model.lora={rank: 4}",
+    ],
+    "prefixes": ["method=sgrpo", "method.prefix_ratios=[0, 0, 0.5, 1]"],
+    "pear": ["method=pear"],
+    "dpo": ["method=dpo", "method.beta=0.5", "model.lora={rank: 4}"],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_train_what_one_does(
+    case: str, cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    settings = [*tiny_settings, "training.prompts_per_step=4", *CASES[case]]
+    if case == "pear":
+        settings.remove("method.num_generations=4")
+    one, two = tmp_path / "one", tmp_path / "two"
+    result = cli("train", *settings, "--out", one)
+    assert result.returncode == 0, result.stderr
+    result = cli("train", *settings, "--out", two, "--processes", "2")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("run directory: ") == 2, "one process speaks"
+    assert_same(one, two)
+
+
+def assert_same(one: Path, two: Path) -> None:
+    """Compare runs up to the order in which float32 numbers were added up."""
+    first, second = RunDirectory(one), RunDirectory(two)
+    rows = list(zip(first.read_metrics(), second.read_metrics(), strict=True))
+    for of_one, of_two in rows:
+        numbers = {name for name in of_one if not name.startswith(OWN)}
+        assert numbers == {name for name in of_two if not name.startswith(OWN)}
+        for name in numbers:
+            values = [math.nan if row[name] is None else row[name] for row in (of_one, of_two)]
+            close = pytest.approx(values[0], rel=1e-4, abs=1e-5, nan_ok=True)
+            assert values[1] == close, (of_one["step"], name)
+    [weights] = [file.name for file in first.final.glob("*.safetensors")]
+    trained = load_file(second.final / weights)
+    for name, weight in load_file(first.final / weights).items():
+        assert (weight - trained[name]).abs().max() < 1e-4, name
+    assert answers(first, "after") == answers(second, "after")
+    assert answers(first, "before") == answers(second, "before")
+    for file in sorted(first.samples.iterdir()):
+        assert texts(file) == texts(second.samples / file.name)
+
+
+def answers(run: RunDirectory, when: str) -> list[str]:
+    rows = run.read_evaluation(when)
+    assert rows
+    return [row["response"] for row in rows]
+
+
+def texts(file: Path) -> list[str]:
+    return [json.loads(line)["response"] for line in file.read_text().splitlines()]
+
+
+def test_four_processes_train_stages_and_two_go_on_with_them(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    settings = [
+        *tiny_settings,
+        "method=[sft, rlsr]",
+        "training.prompts_per_step=4",
+        "training.keep_checkpoints=9",
+    ]
+    one, four = tmp_path / "one", tmp_path / "four"
+    result = cli("train", *settings, "--out", one)
+    assert result.returncode == 0, result.stderr
+    result = cli("train", *settings, "--out", four, "--processes", "4")
+    assert result.returncode == 0, result.stderr
+    for stage in ("1-sft", "2-rlsr"):
+        assert_same(one / stage, four / stage)
+    # The second stage is taken up after its second step.
+    (four / "2-rlsr" / "manifest.json").unlink()
+    (four / "2-rlsr" / "checkpoints" / "checkpoint-3" / "trainer_state.json").unlink()
+    result = cli("train", "--resume", "--out", four, "--processes", "2")
+    assert result.returncode == 0, result.stderr
+    assert "skipped" in result.stdout
+    assert_same(one / "2-rlsr", four / "2-rlsr")
+
+
+def test_a_budget_ends_all_processes_together(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    settings = [*tiny_settings, "training.steps=500", "training.max_seconds=0.5"]
+    run = RunDirectory(tmp_path / "run")
+    result = cli("train", *settings, "--out", run.path, "--processes", "2")
+    assert result.returncode == 0, result.stderr
+    assert "training ended by training.max_seconds" in result.stdout
+    seconds = [row["time/step"] for row in run.read_metrics()]
+    assert sum(seconds[:-1]) < 0.5 <= sum(seconds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["training.prompts_per_step=3"], "training.prompts_per_step: must be a multiple of the 2"),
+        (["--dry-run"], "--dry-run: the estimate is of one process"),
+        (["training.step=3"], "training.step"),
+    ],
+)
+def test_a_mistake_is_said_once(
+    settings: list[str], message: str, cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    result = cli("train", *tiny_settings, *settings, "--out", path, "--processes", "2")
+    assert result.returncode == 2
+    assert result.stderr.count("error: ") == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not path.exists()

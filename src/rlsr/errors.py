@@ -32,6 +32,10 @@ class ModelError(RlsrError, RuntimeError):
     """A policy or an encoder cannot be found, loaded or used."""
 
 
+class TranslationError(RlsrError, RuntimeError):
+    """The translator of a reward refuses its work, or none of it succeeds."""
+
+
 class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
 

@@ -17,6 +17,7 @@ from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, 
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+from rlsr.config.translator import EndpointTranslator, ModelTranslator
 from rlsr.errors import ConfigError
 
 names = st.text(min_size=1, max_size=8)
@@ -93,7 +94,18 @@ logic_rewards = st.builds(
     LogicReward,
     variant=st.sampled_from(["model_sampling", "le"]),
     bleu_share=st.floats(min_value=0, max_value=1),
-    unparsable=st.sampled_from(["lowest", "zero", "unscored"]),
+    unparsable=st.none() | st.sampled_from(["lowest", "zero", "unscored"]),
+    translator=st.none()
+    | st.builds(ModelTranslator, name=names, revision=maybe_names, batch_size=counts)
+    | st.builds(
+        EndpointTranslator,
+        url=st.sampled_from(["http://localhost:8000/v1", "https://example.org/v1/"]),
+        model=names,
+        prompt=names.filter(lambda text: "{text}" not in text).map("{{text}} {}".format),
+        api_key_env=st.none() | st.just("KEY"),
+        timeout_s=positive,
+        retries=st.integers(0, 20),
+    ),
     model_sampling=st.builds(
         ModelSampling,
         min_cosine=st.floats(min_value=-1, max_value=1),

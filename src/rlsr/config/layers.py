@@ -60,6 +60,12 @@ def expand(table: Table) -> Table:
         key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
         for key, value in table.items()
     }
+    reward = expanded.get("reward")
+    if isinstance(reward, dict) and isinstance(reward.get("translator"), str):
+        expanded["reward"] = {
+            **reward,
+            "translator": {"type": "model", "name": reward["translator"]},
+        }
     embedding = expanded.get("embedding")
     if isinstance(embedding, dict) and "model" in embedding and "type" not in embedding:
         expanded["embedding"] = {"type": default_embedding_type(embedding["model"]), **embedding}
@@ -108,11 +114,17 @@ def with_type_tags(table: Table) -> Table:
     Returns:
         A new table.
     """
+    return _tagged(table, "")
+
+
+def _tagged(table: Table, place: str) -> Table:
     tagged = dict(table)
-    for key in UNIONS:
-        union = table.get(key)
-        if isinstance(union, dict):
-            tagged[key] = {"type": type_of(key, union), **union}
+    for name, value in table.items():
+        if not isinstance(value, dict):
+            continue
+        key = f"{place}{name}"
+        typed = {"type": type_of(key, value), **value} if key in UNIONS else value
+        tagged[name] = _tagged(typed, f"{key}.")
     return tagged
 
 

@@ -24,14 +24,10 @@ def describe(detail: ErrorDetails) -> str:
     Returns:
         Where, what the rule is, what was got and the way out.
     """
-    place = [str(part) for part in detail["loc"]]
-    tag = None
-    if place and place[0] in UNIONS:
-        # A union puts its tag into the place; the user never wrote it there.
-        tag = place.pop(1) if len(place) > 1 else None
+    place, tags = _without_tags(detail["loc"])
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        return f"{key}: {_unknown_setting(place, tag)}"
+        return f"{key}: {_unknown_setting(place, tags)}"
     if detail["type"] == "value_error":
         message = detail["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
@@ -44,6 +40,20 @@ def describe(detail: ErrorDetails) -> str:
     return f"{key}: {rule}, got {detail['input']!r}"
 
 
+def _without_tags(loc: Sequence[object]) -> tuple[list[str], dict[str, str]]:
+    """Take the tags that unions put into a place out of it; the user never wrote them there."""
+    place: list[str] = []
+    tags: dict[str, str] = {}
+    parts = iter(map(str, loc))
+    for part in parts:
+        place.append(part)
+        key = ".".join(place)
+        tag = next(parts, None) if key in UNIONS else None
+        if tag is not None:
+            tags[key] = tag
+    return place, tags
+
+
 def _unknown_type(key: str, type_: str) -> str:
     known = list(UNIONS[key].tables)
     close = difflib.get_close_matches(type_, known, n=1)
@@ -51,14 +61,15 @@ def _unknown_type(key: str, type_: str) -> str:
     return f"{rule}; did you mean {close[0]}?" if close else rule
 
 
-def _unknown_setting(place: Sequence[str], tag: str | None) -> str:
+def _unknown_setting(place: Sequence[str], tags: Mapping[str, str]) -> str:
     """Say whose setting it is, or which one is spelt like it."""
     *table, name = place
-    owners = UNIONS[table[0]].owners(name) if len(table) == 1 and table[0] in UNIONS else []
+    key = ".".join(table)
+    owners = UNIONS[key].owners(name) if key in UNIONS else []
     if owners:
-        return _setting_of_others(table[0], tag, owners)
+        return _setting_of_others(key, tags.get(key), owners)
     renamed = _RENAMED.get(".".join(place))
-    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tag)}"
+    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tags)}"
 
 
 def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
@@ -68,16 +79,17 @@ def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
             "name one as well, as in embedding.model=builtin:minilm"
         )
     names = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
+    noun = key.rpartition(".")[2]
     return (
-        f"a setting of the {key}{'s' if len(owners) > 1 else ''} {names}, and the {key} is {tag}; "
+        f"a setting of the {noun}{'s' if len(owners) > 1 else ''} {names}, and the {noun} is {tag}; "
         f"name it as well, as in {key}.type={owners[0]}"
     )
 
 
-def _similar_key(place: Sequence[str], tag: str | None) -> str:
+def _similar_key(place: Sequence[str], tags: Mapping[str, str]) -> str:
     *table, name = place
-    names = _keys_at(table, tag)
-    others = _keys_of_all_types(table)
+    names = _keys_at(table, tags)
+    others = _keys_of_all_types(".".join(table))
     # The table's own settings first: another type's would only be the next mistake.
     close = [*_close(name, names), *_close(name, others)]
     if close:
@@ -89,18 +101,25 @@ def _close(name: str, names: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(name, names, n=1, cutoff=0.6)
 
 
-def _keys_of_all_types(place: Sequence[str]) -> list[str]:
-    if len(place) != 1 or place[0] not in UNIONS:
+def _keys_of_all_types(key: str) -> list[str]:
+    if key not in UNIONS:
         return []
-    union = UNIONS[place[0]]
+    union = UNIONS[key]
     return sorted(set().union(*map(union.settings, union.tables)))
 
 
-def _keys_at(place: Sequence[str], tag: str | None) -> list[str]:
+def _keys_at(place: Sequence[str], tags: Mapping[str, str]) -> list[str]:
     """List the settings of the table at a place, by walking the defaults."""
     table: Any = RunConfig().model_dump()
-    if tag is not None and place and tag in UNIONS[place[0]].tables:
-        table[place[0]] = UNIONS[place[0]].tables[tag]().model_dump()
-    for part in place:
+    for depth, part in enumerate(place, start=1):
         table = table.get(part) if isinstance(table, Mapping) else None
+        key = ".".join(place[:depth])
+        tag = tags.get(key)
+        if tag is not None and tag in UNIONS[key].tables:
+            of_type = UNIONS[key].tables[tag]
+            # Not every setting has a default.
+            table = {
+                **dict.fromkeys(of_type.model_fields),
+                **of_type.model_construct().model_dump(),
+            }
     return sorted(table) if isinstance(table, Mapping) else []

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
+from rlsr.config.translator import TranslatorConfig
 
 
 class RepetitionConfig(ConfigTable):
@@ -57,7 +58,10 @@ class SimilarityReward(ConfigTable):
 
 
 class LogicReward(ConfigTable):
-    """Closeness of two first-order formulas in meaning and in tokens, for tasks whose answer is a formula."""
+    """Closeness of two first-order formulas in meaning and in tokens.
+
+    For tasks whose answer is a formula; for free text by way of the formulas that a translator makes of it.
+    """
 
     type: Literal["logic"] = "logic"
     variant: Literal["model_sampling", "le"] = "model_sampling"
@@ -65,11 +69,14 @@ class LogicReward(ConfigTable):
     agreement of truth tables without quantifiers, in [0, 1]."""
     bleu_share: float = Field(default=0.5, ge=0, le=1)
     """Weight of the BLEU of the formulas' tokens; the logic similarity has the rest."""
-    unparsable: Literal["lowest", "zero", "unscored"] = "lowest"
+    unparsable: Literal["lowest", "zero", "unscored"] | None = None
     """Reward of a response that is no formula or is beyond the limits. ``lowest``: the least that a formula can get, so that
     it never pays to write none; with ``le`` that is the paper's 0. ``zero``: 0, which with ``model_sampling`` is more
     than a contradiction of the reference gets. ``unscored``: NaN, which teaches nothing, so that no response is ever
-    held against being none; for formulas that another model wrote."""
+    held against being none. Null is ``lowest`` where the policy writes the formulas, and ``unscored`` where a translator
+    does, whose mistake it may be."""
+    translator: TranslatorConfig | None = Field(default=None, discriminator="type")
+    """What turns responses and references into formulas; null where they are formulas."""
     model_sampling: ModelSampling = ModelSampling()
     """Settings of ``model_sampling``; without effect on ``le``."""
     le: LiteralEvaluation = LiteralEvaluation()
@@ -81,6 +88,25 @@ class LogicReward(ConfigTable):
     def lowest(self) -> float:
         """The least that a formula can get."""
         return self.bleu_share - 1 if self.variant == "model_sampling" else 0.0
+
+    @property
+    def resolved_unparsable(self) -> Literal["lowest", "zero", "unscored"]:
+        """What is done about a response that is no formula, with the default filled in."""
+        if self.unparsable is not None:
+            return self.unparsable
+        return "lowest" if self.translator is None else "unscored"
+
+    @property
+    def sources(self) -> str:
+        """Where the formulas come from and what is done about none, in words."""
+        treatment = {
+            "lowest": "none gets the least that a formula can get",
+            "zero": "none gets 0",
+            "unscored": "none is left unscored",
+        }[self.resolved_unparsable]
+        if self.translator is None:
+            return f"formulas as written, {treatment}"
+        return f"formulas translated by {self.translator.source}, {treatment}"
 
 
 RewardConfig = Annotated[SimilarityReward | LogicReward, Field(discriminator="type")]

@@ -1,7 +1,8 @@
-"""The tables of the config that come in several types: the embedding, the reward, the method."""
+"""The tables of the config that come in several types: the embedding, the reward and its translator, the method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, get_args
 
 from rlsr.config.base import ConfigTable
@@ -46,26 +47,29 @@ class TaggedUnion:
         return [type_ for type_ in self.tables if setting in self.settings(type_)]
 
 
-def _find_unions() -> dict[str, TaggedUnion]:
+def _find_unions(table: type[ConfigTable], place: str = "") -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
-    for key, field in RunConfig.model_fields.items():
+    for key, field in table.model_fields.items():
         if field.discriminator is None:
             continue
-        tables = get_args(field.annotation)
-        types = {table.model_fields["type"].default: table for table in tables}
-        found[key] = TaggedUnion(types, default=field.default.type)
+        tables = [one for one in get_args(field.annotation) if one is not NoneType]
+        types = {one.model_fields["type"].default: one for one in tables}
+        default = next(iter(types)) if field.default is None else field.default.type
+        found[place + key] = TaggedUnion(types, default=default)
+        for one in tables:
+            found |= _find_unions(one, f"{place}{key}.")
     return found
 
 
-UNIONS: Mapping[str, TaggedUnion] = _find_unions()
-"""By the key in the config."""
+UNIONS: Mapping[str, TaggedUnion] = _find_unions(RunConfig)
+"""By the key in the config, dotted where the table stands in another."""
 
 
 def type_of(key: str, table: Mapping[str, Any]) -> Any:
     """Say which type a table of a union is of.
 
     Args:
-        key: Its key in the config, as in ``method``.
+        key: Its key in the config, as in ``method`` or ``reward.translator``.
         table: As written, with or without a ``type``.
 
     Returns:

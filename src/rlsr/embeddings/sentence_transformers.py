@@ -1,6 +1,5 @@
 """Transformer encoders, loaded and run by the library of the same name."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rlsr.embeddings.builtin import builtin_encoder_path
 from rlsr.embeddings.protocol import Encoding, unit_rows
 from rlsr.errors import ConfigError, MissingPackageError, ModelError
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.runs.cache import directory_fingerprint
 
 
 class SentenceTransformersEmbedder:
@@ -45,7 +45,7 @@ class SentenceTransformersEmbedder:
         settings = {
             "model": self._config.model,
             "revision": self._config.revision or _revision(self._model),
-            "files": _local_files(self._config.model),
+            "files": directory_fingerprint(Path(builtin_encoder_path(self._config.model))),
             "dtype": self._dtype,
             "prompt": self._prompt,
             "max_tokens": self._max_tokens,
@@ -157,16 +157,3 @@ def _revision(model: Any) -> str | None:
     first = model[0] if len(model) else None
     config = getattr(getattr(first, "auto_model", None), "config", None)
     return getattr(config, "_commit_hash", None)
-
-
-def _local_files(name: str) -> str | None:
-    """Fingerprint a local model by its files' names, sizes and times, so that retrained weights are not mistaken."""
-    directory = Path(builtin_encoder_path(name))
-    if not directory.is_dir():
-        return None
-    facts = [
-        (str(file.relative_to(directory)), file.stat().st_size, file.stat().st_mtime_ns)
-        for file in sorted(directory.rglob("*"))
-        if file.is_file()
-    ]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -35,6 +35,8 @@ class PolicySize:
     """Width of all key heads together."""
     bytes_per_weight: int
     """2 or 4."""
+    translator_gb: float = 0.0
+    """Weights of the reward's translator, which lie beside the policy's, in gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def held_gb(config: RunConfig, policy: PolicySize) -> float:
         # A pair of rank-r matrices for each of about seven linear layers of a block.
         adapters = policy.num_layers * 7 * 2 * lora.rank * 2 * policy.hidden_size
         trained = adapters * (policy.bytes_per_weight + trained_bytes)
-    return BASE_GB + (weights + trained) / 1e9
+    return BASE_GB + policy.translator_gb + (weights + trained) / 1e9
 
 
 def token_bytes(config: RunConfig, policy: PolicySize) -> float:

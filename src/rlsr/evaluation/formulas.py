@@ -1,4 +1,4 @@
-"""What is measured on a held-out response that is a formula."""
+"""What is measured on a held-out response that is a formula, or was translated into one."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.logic import Formula, alpha_equivalent, equivalent
+from rlsr.rewards import FormulaResult
 
 Floats = NDArray[np.float64]
+
+PARSED = "parsed"
+EQUIVALENT = "equivalent"
+
+
+def formula_scores(result: FormulaResult) -> dict[str, Floats]:
+    """Measure what the reward of formulas compared.
+
+    Args:
+        result: Of the reward.
+
+    Returns:
+        ``parsed`` and ``equivalent``, one number a response. A translation that is no formula says nothing about the
+        response: it is not parsed, and whether it is equivalent is open, NaN; both are where nobody could be asked.
+    """
+    parsed = share_parsed([formula for formula, _ in result.pairs])
+    same = proved_equivalence(result.pairs)
+    translations = result.texts.get("formula")
+    if translations is not None:
+        lost = np.array([text is None for text in translations], dtype=np.bool_)
+        wrote = result.components["empty"] == 0
+        same = np.where(wrote & (parsed == 0), np.nan, same)
+        parsed = np.where(lost, np.nan, parsed)
+    return {PARSED: parsed, EQUIVALENT: same}
 
 
 def share_parsed(formulas: Sequence[Formula | None]) -> Floats:

@@ -1,7 +1,7 @@
 """The held-out evaluation: the same prompts answered before and after, scored by more than the reward."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
-from rlsr.evaluation.formulas import proved_equivalence, share_parsed
+from rlsr.evaluation.formulas import formula_scores
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 from rlsr.evaluation.shared_metrics import in_reward
@@ -19,16 +19,15 @@ from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_differen
 from rlsr.logic import require_prover
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
-from rlsr.rewards import FormulaSimilarity, Reward, RewardBatch
+from rlsr.rewards import FormulaResult, FormulaSimilarity, Reward, RewardBatch, RewardResult
 
 Floats = NDArray[np.float64]
 
 REWARD = "reward"
 REWARD_SIMILARITY = "similarity"
 LOGIC = "logic"
-PARSED = "parsed"
-EQUIVALENT = "equivalent"
 INDEPENDENT_SIMILARITY = "independent_similarity"
+COMPARED_TEXTS = ("formula", "reference_formula")
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,10 @@ class HeldoutScores:
     scores: Mapping[str, Floats]
     """One number a prompt by metric: ``reward`` (without its rules for repeated and empty answers), ``similarity`` (the
     cosine by the reward's encoder), ``independent_similarity``, ``chrf``, ``bleu``, ``length_ratio``, ``repetition``, ``cut``.
-    Where the answers are formulas, instead of ``similarity``: ``logic`` (the logic similarity), ``parsed`` and
+    Where formulas are compared, instead of ``similarity``: ``logic`` (the logic similarity), ``parsed`` and
     ``equivalent``."""
+    texts: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    """What the reward compared in place of the texts, by name; empty where it compared the texts."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,11 @@ class HeldoutEvaluation:
         answers = self._processes.merge(list(zip(own, cut, strict=True)))
         responses = tuple(text for text, _ in answers)
         # One encodes them, and the others wait.
-        scores = self._processes.from_main(self.score(responses) if self._processes.is_main else {})
+        scores, texts = self._processes.from_main(
+            self._score(responses) if self._processes.is_main else ({}, {})
+        )
         was_cut = np.array([was_cut for _, was_cut in answers], dtype=np.float64)
-        return HeldoutScores(responses=responses, scores={**scores, "cut": was_cut})
+        return HeldoutScores(responses=responses, scores={**scores, "cut": was_cut}, texts=texts)
 
     def score(self, responses: Sequence[str]) -> dict[str, Floats]:
         """Score answers that are already there.
@@ -133,14 +136,17 @@ class HeldoutEvaluation:
         Returns:
             One number a prompt by metric.
         """
+        return self._score(responses)[0]
+
+    def _score(
+        self, responses: Sequence[str]
+    ) -> tuple[dict[str, Floats], dict[str, tuple[str | None, ...]]]:
         prompts = [record.prompt for record in self._records]
         references = [record.reference for record in self._records]
-        batch = RewardBatch(prompts, responses, references)
-        scores = self._reward_scores(batch)
-        if isinstance(self._reward, FormulaSimilarity):
-            pairs = self._reward.formulas(batch)
-            scores[PARSED] = share_parsed([formula for formula, _ in pairs])
-            scores[EQUIVALENT] = proved_equivalence(pairs)
+        result = self._reward.score(RewardBatch(prompts, responses, references))
+        scores = self._reward_scores(result)
+        if isinstance(result, FormulaResult):
+            scores |= formula_scores(result)
         if self._independent is not None:
             scores[INDEPENDENT_SIMILARITY] = embedding_similarity(
                 self._independent, responses, references
@@ -149,21 +155,24 @@ class HeldoutEvaluation:
         scores["bleu"] = bleu(responses, references)
         scores["length_ratio"] = length_ratio(responses, references)
         scores["repetition"] = repetition(self._repetition_rule, prompts, responses, references)
-        return scores
+        return scores, {name: tuple(texts) for name, texts in result.texts.items()}
 
-    def _reward_scores(self, batch: RewardBatch) -> dict[str, Floats]:
+    def _reward_scores(self, result: RewardResult) -> dict[str, Floats]:
         """Take the reward and its closeness in meaning before the rules.
 
-        An answer that is left out because it is empty or no formula means nothing: 0.
+        An answer that is left out because it is empty or no formula means nothing: 0. One whose translation is no formula may
+        mean anything, and stays left out.
         """
-        parts = self._reward.score(batch).components
+        parts = result.components
         similarity = parts["similarity"]
         found = {REWARD: similarity}
         if "logic" in parts:
             found[LOGIC] = parts["logic"]
         else:
             found[REWARD_SIMILARITY] = parts.get("cosine", similarity)
-        says_nothing = (parts["empty"] == 1) | (parts.get("unparsable", parts["empty"]) == 1)
+        says_nothing = parts["empty"] == 1
+        if "untranslated" not in parts:
+            says_nothing |= parts.get("unparsable", parts["empty"]) == 1
         return {
             name: np.where(says_nothing & np.isnan(values), 0.0, values)
             for name, values in found.items()
@@ -193,6 +202,9 @@ class HeldoutEvaluation:
             scores={
                 name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
                 for name in names
+            },
+            texts={
+                name: tuple(row[name] for row in rows) for name in COMPARED_TEXTS if name in rows[0]
             },
         )
 
@@ -237,6 +249,7 @@ class HeldoutEvaluation:
                 "prompt": record.prompt,
                 "reference": record.reference,
                 "response": scored.responses[row],
+                **{name: texts[row] for name, texts in scored.texts.items()},
                 "scores": {name: float(values[row]) for name, values in scored.scores.items()},
             }
             for row, record in enumerate(self._records)

@@ -9,6 +9,8 @@ from rlsr.config import RunConfig
 from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
 from rlsr.evaluation.labels import BETTER, Better
 
+_WAYS_OF_ASKING = {"batch_size", "api_key_env", "timeout_s", "retries", "concurrency"}
+
 
 @dataclass(frozen=True)
 class SharedMetric:
@@ -55,10 +57,14 @@ def metric_scorers(config: RunConfig) -> dict[str, str]:
     reward, encoder = config.reward, config.embedding.model_dump()
     scorers: dict[str, Any]
     if isinstance(reward, LogicReward):
-        read = reward.limits.model_dump()
+        whole = reward.model_dump(exclude={"translator"}) | {
+            "unparsable": reward.resolved_unparsable,
+            "translator": _translations(reward),
+        }
+        read = [reward.limits.model_dump(), whole["translator"]]
         scorers = {
-            "reward": reward.model_dump(),
-            "logic": reward.model_dump(),
+            "reward": whole,
+            "logic": whole,
             "parsed": read,
             "equivalent": read,
         }
@@ -87,10 +93,18 @@ def in_reward(name: str, reward: RewardConfig) -> bool:
     if name in {"reward", "similarity", "logic", "parsed", "equivalent"}:
         return True
     if isinstance(reward, LogicReward):
-        return name == "bleu" and reward.bleu_share > 0
+        # The reward's BLEU is that of formulas; the metric is that of the texts.
+        return name == "bleu" and reward.bleu_share > 0 and reward.translator is None
     if name == "chrf":
         return reward.similarity.variant == "blend"
     return name == "repetition" and reward.repetition.enabled
+
+
+def _translations(reward: LogicReward) -> dict[str, Any] | None:
+    """Pick what decides which formulas are compared; how fast they are made does not."""
+    if reward.translator is None:
+        return None
+    return reward.translator.model_dump(exclude=_WAYS_OF_ASKING)
 
 
 def _repetition_rule(reward: RewardConfig) -> RepetitionConfig:

@@ -16,7 +16,7 @@ from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
-from rlsr.rewards import make_reward
+from rlsr.rewards import load_translator, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.log import log_to
 
@@ -97,7 +97,9 @@ def evaluate_run(
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     references = ReferenceCache(embedder, cache_directory("embeddings"))
-    evaluation = make_evaluation(plan, make_reward(config.reward, embedder, references))
+    translator = load_translator(config.reward, plan.device)
+    reward = make_reward(config.reward, embedder, references, translator)
+    evaluation = make_evaluation(plan, reward)
     if run is None:
         run = RunDirectory.create(path, config)
     run.write_provenance(collect_provenance(run_facts(plan)))

@@ -15,8 +15,6 @@ from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import Estimate, Workload, estimate
 from rlsr.engines.memory import (
     MemoryPlan,
-    PolicySize,
-    RolloutSize,
     free_memory_gb,
     plan_memory,
 )
@@ -24,13 +22,13 @@ from rlsr.errors import ConfigError
 from rlsr.models import (
     Device,
     choose_device,
-    choose_dtype,
     load_model_config,
     load_tokenizer,
     prompt_ids,
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
+from rlsr.pipeline.sizes import policy_size, rollout_size
 from rlsr.processes import Processes, join_processes
 
 
@@ -109,8 +107,8 @@ def plan_run(config: RunConfig) -> RunPlan:
     assert num_steps is not None, "resolved above"
     memory = plan_memory(
         resolved,
-        _policy_size(model_config, resolved, device),
-        _rollout_size(resolved, prompts, processes),
+        policy_size(model_config, resolved, device),
+        rollout_size(resolved, prompts.maximum, processes.count),
         device=device,
         free_gb=free_memory_gb(device) / processes.sharing_memory(device),
     )
@@ -140,7 +138,7 @@ def estimate_run(plan: RunPlan) -> Estimate:
     assert response_tokens is not None, "resolved by the plan"
     samples = isinstance(plan.config.method, RlsrMethod)
     work = Workload(
-        policy=_policy_size(load_model_config(plan.config.model), plan.config, plan.device),
+        policy=policy_size(load_model_config(plan.config.model), plan.config, plan.device),
         prompt_tokens=plan.prompt_lengths.median,
         response_tokens=response_tokens if samples else plan.reference_lengths.median,
         answer_tokens=response_tokens,
@@ -254,46 +252,3 @@ def _lengths(lengths: Sequence[int]) -> TokenLengths:
         return TokenLengths(lengths[0], lengths[0], lengths[0])
     p95 = statistics.quantiles(lengths, n=20, method="inclusive")[-1]
     return TokenLengths(statistics.median(lengths), p95, max(lengths))
-
-
-def _rollout_size(config: RunConfig, prompts: TokenLengths, processes: Processes) -> RolloutSize:
-    response_tokens = config.method.max_response_tokens
-    assert response_tokens is not None, "resolved before"
-    if isinstance(config.method, DpoMethod):
-        # Both answers of a pair stand in one pass.
-        response_tokens *= 2
-    return RolloutSize(
-        longest_prompt=prompts.maximum,
-        response_tokens=response_tokens,
-        num_generations=config.method.num_generations
-        if isinstance(config.method, RlsrMethod)
-        else 0,
-        num_prompts=config.training.prompts_per_step // processes.count,
-    )
-
-
-def _policy_size(model_config: Any, config: RunConfig, device: Device) -> PolicySize:
-    model = model_config.get_text_config()
-    heads = getattr(model, "num_attention_heads", 1)
-    key_heads = getattr(model, "num_key_value_heads", None) or heads
-    head_width = getattr(model, "head_dim", None) or model.hidden_size // heads
-    return PolicySize(
-        num_parameters=_num_parameters(model_config, config),
-        hidden_size=model.hidden_size,
-        num_layers=model.num_hidden_layers,
-        vocab_size=model.vocab_size,
-        key_width=key_heads * head_width,
-        bytes_per_weight=choose_dtype(config.model, device).itemsize,
-    )
-
-
-def _num_parameters(model_config: Any, config: RunConfig) -> int:
-    """Count weights by building the model without memory for them."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(
-            model_config, trust_remote_code=config.model.trust_remote_code
-        )
-    return sum(weight.numel() for weight in model.parameters())

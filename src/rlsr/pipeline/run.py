@@ -21,7 +21,7 @@ from rlsr.pipeline.resume import open_for_resume, step_shape
 from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
 from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
-from rlsr.rewards import Reward, make_reward
+from rlsr.rewards import Reward, load_translator, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
@@ -58,7 +58,8 @@ def train_run(
     policy = load_policy(config.model, plan.device)
     embedder = load_embedder(config.embedding, plan.device)
     references = ReferenceCache(embedder, cache_directory("embeddings"))
-    reward = make_reward(config.reward, embedder, references)
+    translator = load_translator(config.reward, plan.device)
+    reward = make_reward(config.reward, embedder, references, translator)
     evaluation = make_evaluation(plan, reward)
     run = _for_this_process(run, path, plan)
     shape = processes.from_main(step_shape(run, plan))

@@ -49,6 +49,11 @@ def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     unscored = sum(row.get("reward/num_unscored") or 0.0 for row in metrics)
     if unscored:
         found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
+    untranslated = _mean(metrics, "reward/share_untranslated")
+    if untranslated:
+        found.append(
+            f"{untranslated:.1%} of the responses were left unscored since they or their references could not be translated"
+        )
     without_signal = _mean(metrics, "advantage/share_without_signal")
     if without_signal > 0.5:
         found.append(

@@ -133,9 +133,7 @@ def _label_term(method: RlsrMethod) -> str:
 
 def _closeness(config: RunConfig) -> str:
     if isinstance(config.reward, LogicReward):
-        return (
-            f"logic similarity ({config.reward.variant}, BLEU share {config.reward.bleu_share:g})"
-        )
+        return f"logic similarity ({config.reward.variant}, BLEU share {config.reward.bleu_share:g}, {config.reward.sources})"
     return f"similarity ({config.reward.similarity.variant}, {config.embedding.model})"
 
 

@@ -1,9 +1,11 @@
-"""The reward for formulas: closeness in meaning, blended with closeness in tokens."""
+"""The reward for formulas, written or translated: closeness in meaning, blended with closeness in tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rlsr.config.logic import FormulaLimits
 from rlsr.config.reward import LogicReward
@@ -20,6 +22,7 @@ from rlsr.logic import (
 )
 from rlsr.logic.parser import load_grammar
 from rlsr.rewards.protocol import RewardBatch, RewardResult, Scores
+from rlsr.rewards.translation import Translator
 
 Pairs = Sequence[tuple[Formula | None, Formula | None]]
 
@@ -52,66 +55,114 @@ def formula_bleu(pairs: Pairs) -> Scores:
     return found
 
 
+@dataclass(frozen=True)
+class FormulaResult(RewardResult):
+    """Scores of a rollout, with the formulas that were compared."""
+
+    pairs: Pairs = field(default=())
+    """Formula and reference of each response; None is what is no formula, beyond the limits or untranslated."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What responses and references are as formulas."""
+
+    pairs: list[tuple[Formula | None, Formula | None]]
+    empty: NDArray[np.bool_]
+    untranslated: NDArray[np.bool_]
+    texts: Mapping[str, Sequence[str | None]]
+
+
 class FormulaSimilarity:
-    """Scores a rollout of formulas.
+    """Scores a rollout of formulas, or of texts that a translator turns into formulas.
 
     Args:
         config: The score, its weights, and what a response that is no formula gets.
         embedder: Encodes the names of predicates and constants.
+        translator: Turns texts into formulas, the config's; None where the texts are formulas.
 
     Raises:
         MissingPackageError: lark is not installed.
     """
 
-    def __init__(self, config: LogicReward, embedder: Embedder) -> None:
+    def __init__(
+        self, config: LogicReward, embedder: Embedder, translator: Translator | None = None
+    ) -> None:
+        assert (config.translator is None) == (translator is None), "the config's translator"
         self._config = config
         self._embedder = embedder
+        self._translator = translator
         load_grammar()  # what is missing shows before a rollout
 
-    def score(self, batch: RewardBatch) -> RewardResult:
+    def score(self, batch: RewardBatch) -> FormulaResult:
         """Score a whole rollout in one call.
 
         Args:
             batch: The responses and their references; the prompts are not looked at.
 
         Returns:
-            Scores in [-1, 1]. A response that cannot be scored gets what the config says; NaN where the reference itself
-            cannot. Components: ``similarity``, which is the score; what it is made of, NaN where there is nothing to
-            compare: ``logic`` and ``bleu``; ``empty``, ``unparsable`` and ``unparsable_reference`` as 0 and 1.
+            Scores in [-1, 1]. A response that cannot be scored gets what the config says; with a translator an empty one gets
+            the least that a formula can get. NaN where the reference itself cannot be scored, or where the translator could not
+            be asked about one of the two. Components: ``similarity``, which is the score; what it is made of, NaN where
+            there is nothing to compare: ``logic`` and ``bleu``; ``empty``, ``unparsable`` and
+            ``unparsable_reference`` as 0 and 1, with a translator ``untranslated``, too.
         """
-        pairs = self.formulas(batch)
-        references = [reference for _, reference in pairs]
-        logic, bleu = self._logic(pairs), formula_bleu(pairs)
+        reading = self._read(batch)
+        references = [reference for _, reference in reading.pairs]
+        logic, bleu = self._logic(reading.pairs), formula_bleu(reading.pairs)
+        compared = ~reading.untranslated
         # A reference that cannot be compared even with itself is the data's fault, whatever the response is.
-        bad_reference = np.isnan(self._logic([(one, one) for one in references]))
-        unparsable = np.isnan(logic) & ~bad_reference
+        bad_reference = np.isnan(self._logic([(one, one) for one in references])) & compared
+        unparsable = np.isnan(logic) & ~bad_reference & compared
         share = self._config.bleu_share
         scores = np.where(unparsable, self._unparsable_score, (1 - share) * logic + share * bleu)
+        if self._translator is not None:
+            # Nothing was there to translate: that is the policy's fault and not the translator's.
+            scores = np.where(unparsable & reading.empty, self._config.lowest, scores)
+        components = {
+            "similarity": scores,
+            "logic": logic,
+            "bleu": bleu,
+            "empty": reading.empty.astype(np.float64),
+            "unparsable": unparsable.astype(np.float64),
+            "unparsable_reference": bad_reference.astype(np.float64),
+        }
+        if self._translator is not None:
+            components["untranslated"] = reading.untranslated.astype(np.float64)
+        return FormulaResult(scores, components, reading.texts, pairs=reading.pairs)
+
+    def _read(self, batch: RewardBatch) -> _Reading:
+        responses: Sequence[str | None] = batch.responses
+        references: Sequence[str | None] = batch.references
         empty = [not formula_text(text) for text in batch.responses]
-        return RewardResult(
-            scores=scores,
-            components={
-                "similarity": scores,
-                "logic": logic,
-                "bleu": bleu,
-                "empty": np.array(empty, dtype=np.float64),
-                "unparsable": unparsable.astype(np.float64),
-                "unparsable_reference": bad_reference.astype(np.float64),
-            },
+        texts: dict[str, Sequence[str | None]] = {}
+        if self._translator is not None:
+            responses, references = self._translate(batch, self._translator)
+            empty = [not text.strip() for text in batch.responses]
+            texts = {"formula": responses, "reference_formula": references}
+        limits = self._config.limits
+        pairs = [
+            (_read(response, limits), _read(reference, limits))
+            for response, reference in zip(responses, references, strict=True)
+        ]
+        lost = [None in pair for pair in zip(responses, references, strict=True)]
+        return _Reading(
+            pairs, np.array(empty, dtype=np.bool_), np.array(lost, dtype=np.bool_), texts
         )
 
-    def formulas(self, batch: RewardBatch) -> list[tuple[Formula | None, Formula | None]]:
-        """Read what is compared.
-
-        Args:
-            batch: The responses and their references.
-
-        Returns:
-            Formula and reference of each response; None is what is no formula or beyond the limits.
-        """
-        responses = [_read(text, self._config.limits) for text in batch.responses]
-        references = [_read(text, self._config.limits) for text in batch.references]
-        return list(zip(responses, references, strict=True))
+    @staticmethod
+    def _translate(
+        batch: RewardBatch, translator: Translator
+    ) -> tuple[list[str | None], list[str | None]]:
+        """Translate what can be seen, each distinct text once; nothing is a translation of nothing."""
+        asked = dict.fromkeys(
+            text for text in [*batch.references, *batch.responses] if text.strip()
+        )
+        found = dict(zip(asked, translator.translate(list(asked)), strict=True))
+        return (
+            [found.get(text, "") for text in batch.responses],
+            [found.get(text, "") for text in batch.references],
+        )
 
     def _logic(self, pairs: Pairs) -> Scores:
         if self._config.variant == "le":
@@ -121,11 +172,13 @@ class FormulaSimilarity:
     @property
     def _unparsable_score(self) -> float:
         scores = {"lowest": self._config.lowest, "zero": 0.0, "unscored": float("nan")}
-        return scores[self._config.unparsable]
+        return scores[self._config.resolved_unparsable]
 
 
 @lru_cache(maxsize=_KEPT_FORMULAS)
-def _read(text: str, limits: FormulaLimits) -> Formula | None:
+def _read(text: str | None, limits: FormulaLimits) -> Formula | None:
+    if text is None:
+        return None
     try:
         return parse_formula(formula_text(text), limits)
     except FormulaError:

@@ -1,7 +1,7 @@
 """A reward scores a whole rollout at once; NaN means unscored and is never turned into 0."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +37,8 @@ class RewardResult:
     components: Mapping[str, Scores]
     """Parts of the score by name, one a response. Every reward has ``similarity``, its score before the rules for repeated
     and empty responses, and ``empty`` as 0 and 1; each reward says what else it has."""
+    texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    """What was compared in place of the texts, by name, one a response, for people to read; empty where the texts were."""
 
     @property
     def num_unscored(self) -> int:

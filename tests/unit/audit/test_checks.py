@@ -15,6 +15,7 @@ from rlsr.audit.checks import (
     headroom_check,
     position_check,
     signal_checks,
+    translation_check,
 )
 from rlsr.audit.thresholds import DAMAGE, HEADROOM, NONSENSE, Threshold
 
@@ -104,6 +105,13 @@ def test_cut_texts_are_judged(share: float, verdict: str) -> None:
     check = cut_check(share, 400, "builtin:minilm")
     assert check.verdict == verdict
     assert "builtin:minilm" in check.reason
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.05, "ok"), (0.2, "warn"), (0.5, "fail")])
+def test_texts_without_a_formula_are_judged(share: float, verdict: str) -> None:
+    check = translation_check(share, 400)
+    assert check.verdict == verdict
+    assert f"of 400 texts, {share:.0%}" in check.reason
 
 
 def test_a_reward_that_is_length_is_found_out() -> None:

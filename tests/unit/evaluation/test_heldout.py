@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig
+from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message, PromptRecord
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.evaluation import Estimate, HeldoutEvaluation, HeldoutScores, bootstrap_mean
@@ -217,3 +218,54 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     assert {change.name for change in changes if change.in_reward} == {
         "reward", "logic", "parsed", "equivalent", "bleu"
     }  # fmt: skip
+
+
+class Quoting:
+    """Takes what stands in quotes for the formula, and cannot be asked about a text with an ellipsis."""
+
+    identity = "quoting"
+
+    def translate(self, texts: Sequence[str]) -> list[str | None]:
+        return [None if "..." in text else text.strip("'") for text in texts]
+
+
+def of_texts(references: Sequence[str]) -> HeldoutEvaluation:
+    config = LogicReward(translator=ModelTranslator(name="any"))
+    embedder = LetterEmbedder("abc")
+    return HeldoutEvaluation(
+        [
+            PromptRecord(str(row), (Message("user", "Q"),), reference, f"f:{row}")
+            for row, reference in enumerate(references)
+        ],
+        reward=make_reward(config, embedder, ReferenceCache(embedder, None), Quoting()),
+        independent=None,
+        config=EvaluationConfig(confidence=0.9, num_resamples=300),
+        reward_config=config,
+        max_response_tokens=8,
+    )
+
+
+def test_a_translation_that_is_no_formula_says_nothing_of_its_answer() -> None:
+    heldout = of_texts(["'P(a)'"] * 5 + ["..."])
+    scores = heldout.score(["'P(a)'", "'¬P(a)'", "no formula", "", "...", "'P(a)'"])
+    nothing = [NAN, NAN]
+    assert scores["reward"][[0, 2, 3]] == pytest.approx([1, NAN, -0.5], nan_ok=True)
+    assert scores["reward"][4:] == pytest.approx(nothing, nan_ok=True)
+    assert scores["logic"][[0, 2, 3]] == pytest.approx([1, NAN, 0], nan_ok=True)
+    assert scores["parsed"] == pytest.approx([1, 1, 0, 0, NAN, 1], nan_ok=True)
+    assert scores["equivalent"] == pytest.approx([1, 0, NAN, 0, *nothing], nan_ok=True)
+    same = HeldoutScores(("",), scores)
+    seen = {change.name for change in heldout.compare(same, same) if change.in_reward}
+    assert seen == {"reward", "logic", "parsed", "equivalent"}
+
+
+def test_rows_show_the_formulas_that_were_compared() -> None:
+    heldout = of_texts(["'P(a)'", "'Q(a)'"])
+    responses = ["'P(b)'", "..."]
+    scores, texts = heldout._score(responses)
+    rows = heldout.rows(HeldoutScores(tuple(responses), scores, texts))
+    assert [(row["formula"], row["reference_formula"]) for row in rows] == [
+        ("P(b)", "P(a)"), (None, "Q(a)")
+    ]  # fmt: skip
+    assert heldout.from_rows(json.loads(json.dumps(rows))).texts == texts
+    assert "formula" not in evaluation().rows(scored(["a", "b", "c"]))[0]

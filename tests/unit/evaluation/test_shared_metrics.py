@@ -41,6 +41,34 @@ def test_who_reads_other_formulas_shares_no_score_of_them() -> None:
     )
 
 
+TRANSLATOR = {"name": "org/translator"}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [
+        ({"batch_size": 2}, True),
+        ({"name": "org/other"}, False),
+        ({"prompt": "FOL of {text}"}, False),
+    ],
+)
+def test_who_reads_other_translations_shares_no_score_of_them(
+    change: dict[str, Any], is_same: bool
+) -> None:
+    one = config(reward={"type": "logic", "translator": TRANSLATOR})
+    other = config(reward={"type": "logic", "translator": {**TRANSLATOR, **change}})
+    assert ({"reward", *OF_FORMULAS} <= set(names(one, other))) == is_same
+    assert not {"reward", *OF_FORMULAS} & set(names(one, config(reward="logic")))
+
+
+def test_a_default_is_what_it_stands_for() -> None:
+    lowest = config(reward={"type": "logic", "unparsable": "lowest"})
+    assert "reward" in names(config(reward="logic"), lowest)
+    translated = {"type": "logic", "translator": TRANSLATOR}
+    lowest = config(reward={**translated, "unparsable": "lowest"})
+    assert "reward" not in names(config(reward=translated), lowest)
+
+
 def in_order(value: object) -> str:
     """Name a case: two processes list a set in different orders."""
     return str(sorted(value) if isinstance(value, set) else value)
@@ -79,6 +107,7 @@ def test_without_an_evaluation_nothing_is_shared() -> None:
         ({"repetition": {"enabled": False}}, {"reward", "similarity", "chrf"}),
         ({"type": "logic"}, {"reward", "logic", "bleu"}),
         ({"type": "logic", "bleu_share": 0.0}, {"reward", "logic"}),
+        ({"type": "logic", "translator": TRANSLATOR}, {"reward", "logic"}),
     ],
     ids=in_order,
 )

@@ -1,5 +1,6 @@
 """Greedy groups are what transformers generates row by row; sampled ones have the policy's probabilities."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_response_is_drawn_alike_whatever_is_written_beside_it() -> None:
     """Neither the cut into batches, nor the other rows, nor PyTorch's generator decides."""
 
     def write(
-        prompts: list[list[int]], number: int, seeds: list[tuple[int, ...]], **cut: int
+        prompts: list[list[int]], number: int, seeds: Sequence[tuple[int, ...]], **cut: int
     ) -> Any:
         return generate_groups(
             shared_policy("llama"),

@@ -14,7 +14,6 @@ from rlsr.config import RunConfig, load_config
 from rlsr.config.preference import DpoMethod
 from rlsr.data import Message, PromptRecord
 from rlsr.errors import DataError
-from rlsr.pipeline.plan import TokenLengths, _rollout_size
 from rlsr.pipeline.preferences import (
     EMPTY,
     NOTHING_SCORED,
@@ -25,7 +24,7 @@ from rlsr.pipeline.preferences import (
     rejected_source,
     used_records,
 )
-from rlsr.processes import ALONE
+from rlsr.pipeline.sizes import rollout_size
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 
@@ -182,9 +181,6 @@ def test_no_pair_at_all_is_refused(tmp_path: Path) -> None:
 
 
 def test_memory_is_planned_for_whole_pairs() -> None:
-    prompts = TokenLengths(median=5, p95=9, maximum=10)
     limit = "method.max_response_tokens=7"
-    assert _rollout_size(config_of(limit), prompts, ALONE).row_tokens == 10 + 2 * 7
-    assert (
-        _rollout_size(load_config(overrides=["method=sft", limit]), prompts, ALONE).row_tokens == 17
-    )
+    assert rollout_size(config_of(limit), 10).row_tokens == 10 + 2 * 7
+    assert rollout_size(load_config(overrides=["method=sft", limit]), 10).row_tokens == 17

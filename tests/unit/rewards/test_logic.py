@@ -1,18 +1,21 @@
 """The reward of formulas, with an encoder made by hand."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from formulas import SynonymEmbedder
 from rlsr.config.reward import LogicReward, RewardConfig, SimilarityReward
+from rlsr.config.translator import ModelTranslator
 from rlsr.embeddings import ReferenceCache
 from rlsr.rewards import (
     FormulaSimilarity,
     ReferenceSimilarity,
     RewardBatch,
     RewardResult,
+    load_translator,
     make_reward,
 )
 
@@ -104,3 +107,109 @@ def test_an_empty_batch() -> None:
 def test_the_config_decides_which_reward_is_made(config: RewardConfig, kind: type) -> None:
     embedder = SynonymEmbedder()
     assert isinstance(make_reward(config, embedder, ReferenceCache(embedder, None)), kind)
+
+
+# --- free text through a translator --------------------------------------------------------------
+
+
+class Phrasebook:
+    """Translates what it knows; the rest is no formula, and about the unreachable it cannot be asked."""
+
+    identity = "phrasebook"
+    KNOWN: ClassVar[dict[str, str]] = {
+        "Cats are animals.": REFERENCE,
+        "Each cat is an animal.": "FOL: ∀y (Cat(y) → Animal(y))",
+        "Some cats are not.": "∃x (Cat(x) ∧ ¬Animal(x))",
+    }
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def translate(self, texts: Sequence[str]) -> list[str | None]:
+        self.calls.append(list(texts))
+        return [None if "unreachable" in text else self.KNOWN.get(text, "Sorry!") for text in texts]
+
+
+TRANSLATED = LogicReward(translator=ModelTranslator(name="any"))
+NAN = float("nan")
+
+
+def score_texts(
+    responses: Sequence[str],
+    reference: str = "Cats are animals.",
+    config: LogicReward = TRANSLATED,
+    phrasebook: Phrasebook | None = None,
+) -> RewardResult:
+    reward = FormulaSimilarity(config, SynonymEmbedder(), phrasebook or Phrasebook())
+    count = len(responses)
+    return reward.score(RewardBatch(["Q"] * count, responses, [reference] * count))
+
+
+TEXTS = ["Each cat is an animal.", "Some cats are not.", "Rain.", " \n", "unreachable"]
+
+
+def test_the_formulas_of_texts_are_compared() -> None:
+    result = score_texts(TEXTS)
+    of_formulas = score([REFERENCE, "∃x (Cat(x) ∧ ¬Animal(x))"]).scores
+    assert result.scores == pytest.approx([*of_formulas, NAN, -0.5, NAN], nan_ok=True)
+    parts = result.components
+    assert parts["empty"].tolist() == [0, 0, 0, 1, 0]
+    assert parts["unparsable"].tolist() == [0, 0, 1, 1, 0]
+    assert parts["untranslated"].tolist() == [0, 0, 0, 0, 1]
+    assert parts["unparsable_reference"].tolist() == [0] * 5
+    assert np.isnan(parts["logic"]).tolist() == [False, False, True, True, True]
+    known = Phrasebook.KNOWN
+    assert result.texts == {
+        "formula": [known[TEXTS[0]], known[TEXTS[1]], "Sorry!", "", None],
+        "reference_formula": [REFERENCE] * 5,
+    }
+
+
+def test_each_distinct_text_is_asked_about_once_and_nothing_never() -> None:
+    phrasebook = Phrasebook()
+    score_texts([*TEXTS, *TEXTS, "Cats are animals."], phrasebook=phrasebook)
+    (asked,) = phrasebook.calls
+    assert sorted(asked) == sorted({*TEXTS, "Cats are animals."} - {" \n"})
+
+
+@pytest.mark.parametrize(
+    ("unparsable", "expected"), [("lowest", -0.5), ("zero", 0.0), ("unscored", NAN), (None, NAN)]
+)
+def test_a_translation_that_is_no_formula_gets_what_the_config_says(
+    unparsable: str | None, expected: float
+) -> None:
+    config = LogicReward.model_validate(
+        {**TRANSLATED.model_dump(), "unparsable": unparsable, "bleu_share": 0.5}
+    )
+    scores = score_texts(["Rain.", "", "unreachable"], config=config).scores
+    assert scores == pytest.approx([expected, -0.5, NAN], nan_ok=True)
+
+
+@pytest.mark.parametrize(("reference", "lost"), [("Rain.", 0), ("unreachable", 1)])
+def test_a_reference_that_is_lost_in_translation_leaves_its_rows_unscored(
+    reference: str, lost: int
+) -> None:
+    result = score_texts(["Cats are animals.", "Rain.", ""], reference)
+    assert result.num_unscored == 3
+    parts = result.components
+    assert parts["untranslated"].tolist() == [lost] * 3
+    assert parts["unparsable_reference"].tolist() == [1 - lost] * 3
+    assert parts["unparsable"].tolist() == [0, 0, 0]
+
+
+def test_formulas_as_written_have_no_translation() -> None:
+    result = score([REFERENCE])
+    assert result.texts == {}
+    assert "untranslated" not in result.components
+
+
+def test_a_reward_without_the_translator_of_its_config_is_a_broken_invariant() -> None:
+    with pytest.raises(AssertionError, match="translator"):
+        FormulaSimilarity(TRANSLATED, SynonymEmbedder())
+    with pytest.raises(AssertionError, match="translator"):
+        FormulaSimilarity(LogicReward(), SynonymEmbedder(), Phrasebook())
+
+
+def test_rewards_that_name_no_translator_load_none() -> None:
+    assert load_translator(SimilarityReward(), "cpu") is None
+    assert load_translator(LogicReward(), "cpu") is None

@@ -21,6 +21,7 @@ FLAGS = {
     "truncated": "reward/share_cut_by_encoder",
     "unparsable": "reward/share_unparsable",
     "unparsable_reference": "reward/share_unparsable_reference",
+    "untranslated": "reward/share_untranslated",
 }
 """Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
 
@@ -71,6 +72,10 @@ def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
             components={
                 name: np.concatenate([result.components[name] for result in results])
                 for name in results[0].components
+            },
+            texts={
+                name: [text for result in results for text in result.texts[name]]
+                for name in results[0].texts
             },
         ),
     )
@@ -219,6 +224,7 @@ def sample_rows(
             "prompt": rollout.records[row].prompt,
             "reference": rollout.records[row].reference,
             "response": rollout.responses[row],
+            **{name: texts[row] for name, texts in rollout.result.texts.items()},
             "reward": float(rollout.result.scores[row]),
             "advantage": float(advantages.advantages[row]),
             "in_update": bool(advantages.learnable[row]),

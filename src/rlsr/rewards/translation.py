@@ -1,0 +1,127 @@
+"""What a translator is to a reward, and the cache that spares it from translating a text twice."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+_KEPT_TRANSLATIONS = 65_536
+"""In memory; of a long run's responses hardly any comes back."""
+
+
+class Translator(Protocol):
+    """Turns texts into formulas, or into what it takes for formulas."""
+
+    @property
+    def identity(self) -> str:
+        """Model, revision, prompt and every setting that changes a translation."""
+        ...
+
+    def translate(self, texts: Sequence[str]) -> list[str | None]:
+        """Translate texts.
+
+        Args:
+            texts: Any texts.
+
+        Returns:
+            What the translator wrote, in the order of the texts; None where it could not be asked.
+        """
+        ...
+
+
+class TranslationCache:
+    """A translator that is asked about each text once.
+
+    The file holds responses as well as references: greedy answers to held-out prompts come back in every run from the same
+    policy, and a resumed run that repeats a step sees the translations of the first time, which neither a server nor a
+    batch of another size would be sure to give again. The file is SQLite: safe when two runs write at once.
+
+    Args:
+        translator: Is asked about what is not known yet.
+        directory: Holds one file a translator's identity; None keeps everything in memory.
+    """
+
+    def __init__(self, translator: Translator, directory: Path | None) -> None:
+        self._translator = translator
+        self._memory: dict[str, str] = {}
+        self.num_translated = 0
+        self._file: Path | None = None
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._file = directory / f"{_digest(translator.identity).hex()[:32]}.sqlite"
+            self._make_table()
+
+    @property
+    def identity(self) -> str:
+        """That of the translator behind it."""
+        return self._translator.identity
+
+    def translate(self, texts: Sequence[str]) -> list[str | None]:
+        """Look texts up; translate and keep those that are new.
+
+        Args:
+            texts: Any texts, repeated ones included.
+
+        Returns:
+            Translations in the order of the texts; None where the translator could not be asked, which is not kept.
+        """
+        known: dict[str, str | None] = {
+            text: self._memory[text] for text in texts if text in self._memory
+        }
+        known |= self._read([text for text in dict.fromkeys(texts) if text not in known])
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            found = dict(zip(missing, self._translator.translate(missing), strict=True))
+            made = {text: formula for text, formula in found.items() if formula is not None}
+            self.num_translated += len(made)
+            self._write(made)
+            known |= found
+        self._remember(known)
+        return [known[text] for text in texts]
+
+    def _remember(self, known: dict[str, str | None]) -> None:
+        for text, formula in known.items():
+            if formula is not None:
+                self._memory[text] = formula
+        while len(self._memory) > _KEPT_TRANSLATIONS:
+            del self._memory[next(iter(self._memory))]
+
+    def _connect(self) -> sqlite3.Connection:
+        assert self._file is not None, "only called with a file"
+        return sqlite3.connect(self._file, timeout=60)
+
+    def _make_table(self) -> None:
+        with closing(self._connect()) as connection, connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS translations (key BLOB PRIMARY KEY, formula BLOB NOT NULL)"
+            )
+
+    def _read(self, texts: Sequence[str]) -> dict[str, str]:
+        if self._file is None or not texts:
+            return {}
+        found = {}
+        with closing(self._connect()) as connection:
+            for text in texts:
+                row = connection.execute(
+                    "SELECT formula FROM translations WHERE key = ?", (_digest(text),)
+                ).fetchone()
+                if row is not None:
+                    found[text] = row[0].decode("utf-8", errors="surrogatepass")
+        return found
+
+    def _write(self, made: dict[str, str]) -> None:
+        if self._file is None or not made:
+            return
+        rows = [
+            (_digest(text), formula.encode("utf-8", errors="surrogatepass"))
+            for text, formula in made.items()
+        ]
+        with closing(self._connect()) as connection, connection:
+            connection.executemany("INSERT OR IGNORE INTO translations VALUES (?, ?)", rows)
+
+
+def _digest(text: str) -> bytes:
+    # Lone surrogates, which JSON can hold and UTF-8 cannot, must not break the key.
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).digest()

@@ -103,7 +103,10 @@ def test_a_response_is_drawn_alike_whatever_is_written_beside_it() -> None:
     """Neither the cut into batches, nor the other rows, nor PyTorch's generator decides."""
 
     def write(
-        prompts: list[list[int]], number: int, seeds: Sequence[tuple[int, ...]], **cut: int
+        prompts: list[list[int]],
+        number: int,
+        seeds: Sequence[tuple[int, ...]],
+        cut: int | None = None,
     ) -> Any:
         return generate_groups(
             shared_policy("llama"),
@@ -113,14 +116,14 @@ def test_a_response_is_drawn_alike_whatever_is_written_beside_it() -> None:
             stop_ids=range(1, 6),
             sampling=Sampling(temperature=1.5),
             seeds=seeds,
-            **cut,
+            rows_at_a_time=cut,
         )
 
     seeds = [(7, 3, place) for place in range(4 * len(PROMPTS))]
     whole = write(PROMPTS, 4, seeds)
     assert len({tuple(response) for group in whole for response in group}) > len(PROMPTS)
     torch.manual_seed(1)
-    assert write(PROMPTS, 4, seeds, rows_at_a_time=4) == whole
+    assert write(PROMPTS, 4, seeds, cut=4) == whole
     for place, prompt in enumerate(PROMPTS):
         own = seeds[4 * place : 4 * place + 4]
         assert write([prompt], 4, own) == [whole[place]]

@@ -1,5 +1,6 @@
 """Starting the processes that train one policy together on this machine."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ def launch(num_processes: int, path: Path) -> int:
         The exit code: 0, or that of the first process that failed.
 
     Raises:
-        EngineError: There are fewer GPUs than processes.
+        EngineError: There are fewer GPUs than processes, or a process was killed.
+        KeyboardInterrupt: The user has interrupted them; they have said how to go on.
         MissingPackageError: torch is not installed.
     """
     if package_directory("torch") is None:
@@ -51,11 +53,18 @@ def launch(num_processes: int, path: Path) -> int:
         max_restarts=0,
     )
     arguments = command_of_a_process(sys.argv[1:], path)
+    # The processes speak for themselves.
+    logging.disable(logging.CRITICAL)
     try:
         elastic_launch(config, sys.executable)("-m", "rlsr.cli.main", *arguments)
     except ChildFailedError as error:
-        # They have said why.
-        return int(error.get_first_failure()[1].exitcode)
+        number, failure = error.get_first_failure()
+        if failure.exitcode < 0:
+            raise EngineError(
+                f"{OPTION}: process {number} was ended by signal {-failure.exitcode} (9 is what the system sends when memory runs "
+                f"out); `rlsr train --resume --out {path}` goes on from the last checkpoint"
+            ) from None
+        return int(failure.exitcode)
     except SignalException:
         raise KeyboardInterrupt from None
     return 0

@@ -99,8 +99,10 @@ def _launch(processes: int, path: Path, *, dry_run: bool) -> None:
         raise ConfigError(
             f"--processes: a launcher has started {launched_processes()} processes already; leave it out"
         )
-    with _resumable(Console(highlight=False, soft_wrap=True), path):
+    try:
         code = launch(processes, path)
+    except KeyboardInterrupt:
+        code = 130
     if code:
         raise typer.Exit(code=code)
 

@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +122,29 @@ def test_a_budget_ends_all_processes_together(
     assert "training ended by training.max_seconds" in result.stdout
     seconds = [row["time/step"] for row in run.read_metrics()]
     assert sum(seconds[:-1]) < 0.5 <= sum(seconds)
+
+
+def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
+    private_cache: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "rlsr.cli.main", "train", *tiny_settings]
+    process = subprocess.Popen(
+        [*command, "training.steps=5000", "--out", str(tmp_path / "run"), "--processes", "2"],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(private_cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("step 2/"):
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert output.count("goes on from the last checkpoint") == 1
+    assert "Traceback" not in output + errors
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,8 @@ def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
     for loss, logged, grad in results[1:]:
         torch.testing.assert_close(loss, results[0][0], rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(logged, results[0][1], rtol=1e-5, atol=1e-7)
-        torch.testing.assert_close(grad, results[0][2], rtol=1e-4, atol=1e-7)
+        # Elements near 0 are sums of large ones: float32 rounds them by the size of these.
+        assert (grad - results[0][2]).abs().max() <= 2e-6 * results[0][2].abs().max()
 
 
 @pytest.mark.parametrize("lora", ["null", "{rank: 4}"])

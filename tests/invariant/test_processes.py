@@ -40,11 +40,30 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module")
+def uneven_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows whose prompts are short and long, so that processes have different numbers of passes."""
+    words = "the small cat sat on a big red mat and ran to the river"
+    rows = [
+        {"prompt": f"{row} " + f"{words} " * (1 + 6 * (row % 3 == 0)), "response": f"a cat {row}"}
+        for row in range(12)
+    ]
+    file = tmp_path_factory.mktemp("uneven") / "uneven.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_train_what_one_does(
-    case: str, cli: Cli, tiny_settings: list[str], tmp_path: Path
+    case: str, cli: Cli, tiny_settings: list[str], uneven_data: Path, tmp_path: Path
 ) -> None:
-    settings = [*tiny_settings, "training.prompts_per_step=4", *CASES[case]]
+    settings = [
+        *tiny_settings,
+        f"data.path={uneven_data}",
+        "data.heldout=3",
+        "training.prompts_per_step=4",
+        *CASES[case],
+    ]
     if case == "pear":
         settings.remove("method.num_generations=4")
     one, two = tmp_path / "one", tmp_path / "two"

@@ -29,6 +29,7 @@ from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import micro_batches, score_responses, whole_groups
 from rlsr.engines.trl.reference import put_rows, reference_policy, rows_with_tokens
 from rlsr.engines.trl.rollout import RewardFunction, sample_rows
+from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
 from rlsr.methods import GroupAdvantages, group_advantages, max_variance_subset
@@ -60,6 +61,9 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         reward_function: Scores rollouts.
         rows_at_a_time: Responses written side by side in a rollout; None is all.
         **kwargs: As for ``HostOverrides`` and ``trl.GRPOTrainer``.
+
+    Raises:
+        ConfigError: Several processes and an entropy bonus.
     """
 
     # Set by the trainers that this one extends.
@@ -85,6 +89,11 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
         # An entropy bonus and the loss of a mixture of experts need TRL's own pass.
         if self._entropy_bonus_enabled or self.aux_loss_enabled:
             self.by_groups = False
+        if self._entropy_bonus_enabled and self.accelerator.num_processes > 1:
+            raise ConfigError(
+                "engine.options: TRL's entropy bonus adapts to the tokens of all processes at every pass, of which processes "
+                "have different numbers here; leave it out, or train in one process"
+            )
 
     @property
     def rows_per_prompt(self) -> int:
@@ -347,21 +356,47 @@ class RlsrTrainer(HostOverrides, GRPOTrainer):
     def _passes_of_a_step(self, tokens: Sequence[int]) -> Iterator[None]:
         """Tell TRL how many passes over a rollout a step has, and average what it logs over their tokens.
 
-        TRL divides means over a pass, as of an entropy bonus, by the number of passes.
+        TRL divides means over a pass, as of an entropy bonus, by the number of passes. It gathers what it logs of each from all
+        processes, which here have different numbers of passes: each keeps to itself, and the step is averaged at the end.
         """
         metrics = self._metrics["train"]
         logged = {name: len(metrics[name]) for name in PASS_METRICS}
         before = (self.current_gradient_accumulation_steps, self.args.steps_per_generation)
         self.current_gradient_accumulation_steps = self.args.steps_per_generation = len(tokens)
         try:
-            yield
+            with alone(self.accelerator):
+                yield
         finally:
             self.current_gradient_accumulation_steps, self.args.steps_per_generation = before
+        num_tokens = self.over_processes(sum(tokens))
         for name in PASS_METRICS:
             values = metrics[name][logged[name] :]
-            if len(values) == len(tokens) and sum(tokens) > 0:
-                weights = [float(number) for number in tokens]
-                metrics[name][logged[name] :] = [float(np.average(values, weights=weights))]
+            assert len(values) in {0, len(tokens)}, "TRL logs each once a pass"
+            was_logged = self.over_processes(len(values)) > 0
+            total = self.over_processes(
+                sum(value * number for value, number in zip(values, tokens, strict=False))
+            )
+            if was_logged and num_tokens:
+                metrics[name][logged[name] :] = [total / num_tokens]
+
+
+@contextmanager
+def alone(accelerator: Any) -> Iterator[None]:
+    """Let what asks other processes get its own answer.
+
+    Args:
+        accelerator: That of a trainer.
+
+    Yields:
+        Nothing.
+    """
+    # Attributes of the object hide the methods of its class.
+    accelerator.gather = lambda tensor, *_, **__: tensor
+    accelerator.reduce = lambda tensor, *_, **__: tensor
+    try:
+        yield
+    finally:
+        del accelerator.gather, accelerator.reduce
 
 
 def samples_otherwise(arguments: Any) -> bool:

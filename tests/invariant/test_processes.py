@@ -166,11 +166,22 @@ def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
     assert "Traceback" not in output + errors
 
 
+def test_a_dry_run_says_what_of_it_holds_for_each_process(
+    cli: Cli, tiny_settings: list[str]
+) -> None:
+    settings = [*tiny_settings, "training.prompts_per_step=6"]
+    result = cli("train", *settings, "--dry-run", "--processes", "3")
+    assert result.returncode == 0, result.stderr
+    assert "with --processes 3: 2 prompts of a step for each process" in result.stdout
+    result = cli("train", *settings, "--dry-run", "--processes", "4")
+    assert result.returncode == 2
+    assert "must be a multiple of the 4 processes" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (["training.prompts_per_step=3"], "training.prompts_per_step: must be a multiple of the 2"),
-        (["--dry-run"], "--dry-run: the estimate is of one process"),
         (["training.step=3"], "training.step"),
     ],
 )

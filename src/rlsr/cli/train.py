@@ -78,8 +78,8 @@ def train(
     path = out or _default_path(files, staged.configs[0])
     if not resume and not dry_run:
         RunDirectory.check_free(path)
-    if processes > 1:
-        _launch(processes, path, dry_run=dry_run)
+    if processes > 1 and not dry_run:
+        _launch(processes, path)
         return
     console = Console(highlight=False, soft_wrap=True, quiet=not is_main_process())
     if not console.is_terminal:
@@ -89,12 +89,24 @@ def train(
         _train_stages(console, staged, path, resume=resume, dry_run=dry_run)
     else:
         _train_one(console, staged.configs[0], path, resume=resume, dry_run=dry_run)
+    if processes > 1:
+        _show_division(console, staged, processes)
 
 
-def _launch(processes: int, path: Path, *, dry_run: bool) -> None:
+def _show_division(console: Console, staged: StagedConfig, processes: int) -> None:
+    """Say how a dry run's numbers are those of several processes."""
+    from rlsr.engines.trl.settings import prompts_per_process
+
+    parts = {prompts_per_process(config, processes) for config in staged.configs}
+    console.print(
+        f"with --processes {processes}: {' or '.join(map(str, sorted(parts)))} prompts of a step for each process; the memory is that of "
+        "each, the time that of one process alone",
+        markup=False,
+    )
+
+
+def _launch(processes: int, path: Path) -> None:
     """Let several processes do it."""
-    if dry_run:
-        raise ConfigError("--dry-run: the estimate is of one process; leave --processes out")
     if launched_processes() > 1:
         raise ConfigError(
             f"--processes: a launcher has started {launched_processes()} processes already; leave it out"

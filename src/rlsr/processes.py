@@ -132,6 +132,15 @@ def is_main_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def is_first_of_machine() -> bool:
+    """Say whether this process speaks for its machine: what is missing on one need not be missing on another.
+
+    Returns:
+        True for one process a machine, and without a launcher.
+    """
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
 def join_processes(device: str) -> Processes:
     """Meet the processes that were started together with this one.
 
@@ -153,7 +162,7 @@ def join_processes(device: str) -> Processes:
     if state.num_processes != launched:
         raise EngineError(
             f"the launcher started {launched} processes but {state.num_processes} of them met: each would train a policy of "
-            "its own; start them with `rlsr train --processes N`, torchrun or accelerate launch"
+            "its own; start them with `rlsr train --processes N` or torchrun"
         )
     return Processes(state.process_index, state.num_processes)
 

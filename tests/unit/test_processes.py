@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsr.errors import EngineError
-from rlsr.processes import ALONE, Processes, join_processes, require_one_process
+from rlsr.processes import (
+    ALONE,
+    Processes,
+    is_first_of_machine,
+    is_main_process,
+    join_processes,
+    require_one_process,
+)
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))
@@ -44,6 +51,27 @@ def test_who_shares_the_memory(
     if local is not None:
         monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
     assert Processes(0, count).sharing_memory(device) == expected
+
+
+@pytest.mark.parametrize(
+    ("rank", "local", "main", "first"),
+    [
+        (None, None, True, True),
+        ("0", "0", True, True),
+        ("8", "0", False, True),
+        ("9", "1", False, False),
+    ],
+)
+def test_one_process_speaks_and_one_of_each_machine_says_what_is_missing_there(
+    rank: str | None, local: str | None, main: bool, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RANK", rank), ("LOCAL_RANK", local)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert is_main_process() == main
+    assert is_first_of_machine() == first
 
 
 def test_some_commands_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from rich.console import Console
 import rlsr
 from rlsr.cli import audit, compare, data, doctor, evaluate, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
-from rlsr.processes import is_main_process
+from rlsr.processes import is_first_of_machine
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
-"""What all processes that train together find alike."""
+"""What all processes of a machine that train together find alike."""
 
 app = typer.Typer(
     name="rlsr",
@@ -84,7 +84,7 @@ def main() -> None:
     try:
         app()
     except RlsrError as error:
-        if not is_main_process() and isinstance(error, SAID_ONCE):
+        if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             "error:", style="bold red", end=" "

@@ -99,8 +99,8 @@ def _show_division(console: Console, staged: StagedConfig, processes: int) -> No
 
     parts = {prompts_per_process(config, processes) for config in staged.configs}
     console.print(
-        f"with --processes {processes}: {' or '.join(map(str, sorted(parts)))} prompts of a step for each process; the memory is that of "
-        "each, the time that of one process alone",
+        f"with --processes {processes}: {' or '.join(map(str, sorted(parts)))} prompts of a step for each process; each needs at most this "
+        "memory, and the time is that of one process alone",
         markup=False,
     )
 

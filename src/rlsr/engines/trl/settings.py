@@ -66,17 +66,12 @@ def shared_arguments(
     }
 
 
-def grpo_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
-) -> dict[str, Any]:
+def grpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
     """Write a config of the methods rlsr and sgrpo in TRL's terms.
 
     Args:
         config: The resolved config.
-        output_dir: Where checkpoints go.
-        device: The run's device.
-        num_steps: Optimiser steps of the run.
-        num_processes: How many train together; each takes its part of a step.
+        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
 
     Returns:
         Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
@@ -90,17 +85,10 @@ def grpo_arguments(
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
     if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
         _refuse_other_samplers(config)
-    ours = shared_arguments(
-        config,
-        output_dir=output_dir,
-        device=device,
-        num_steps=num_steps,
-        num_processes=num_processes,
-    )
+    ours = shared_arguments(config, **place)
     ours |= {
         # One rollout, one update: every step is on-policy and needs no old log-probabilities.
-        "per_device_train_batch_size": prompts_per_process(config, num_processes)
-        * method.num_generations,
+        "per_device_train_batch_size": ours["per_device_train_batch_size"] * method.num_generations,
         "num_iterations": 1,
         "num_generations": method.num_generations,
         "max_completion_length": method.max_response_tokens,
@@ -129,17 +117,12 @@ def _refuse_other_samplers(config: RunConfig) -> None:
         )
 
 
-def sft_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
-) -> dict[str, Any]:
+def sft_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
     """Write a config of a supervised method in TRL's terms.
 
     Args:
         config: The resolved config.
-        output_dir: Where checkpoints go.
-        device: The run's device.
-        num_steps: Optimiser steps of the run.
-        num_processes: How many train together; each takes its part of a step.
+        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
 
     Returns:
         Keyword arguments of ``trl.SFTConfig``, the user's ``engine.options`` among them.
@@ -149,13 +132,7 @@ def sft_arguments(
     """
     from trl import SFTConfig
 
-    ours = shared_arguments(
-        config,
-        output_dir=output_dir,
-        device=device,
-        num_steps=num_steps,
-        num_processes=num_processes,
-    )
+    ours = shared_arguments(config, **place)
     ours |= {
         # Prompts and references are encoded by us, in the form in which rollouts and evaluation ask the policy.
         "dataset_kwargs": {"skip_prepare_dataset": True},
@@ -169,17 +146,12 @@ def sft_arguments(
     return with_options(ours, config.engine.options, SFTConfig)
 
 
-def dpo_arguments(
-    config: RunConfig, *, output_dir: str, device: Device, num_steps: int, num_processes: int = 1
-) -> dict[str, Any]:
+def dpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
     """Write a config of the method dpo in TRL's terms.
 
     Args:
         config: The resolved config.
-        output_dir: Where checkpoints go.
-        device: The run's device.
-        num_steps: Optimiser steps of the run.
-        num_processes: How many train together; each takes its part of a step.
+        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
 
     Returns:
         Keyword arguments of ``trl.DPOConfig``, the user's ``engine.options`` among them.
@@ -191,13 +163,7 @@ def dpo_arguments(
 
     method = config.method
     assert isinstance(method, DpoMethod), "other methods have other trainers"
-    ours = shared_arguments(
-        config,
-        output_dir=output_dir,
-        device=device,
-        num_steps=num_steps,
-        num_processes=num_processes,
-    )
+    ours = shared_arguments(config, **place)
     ours |= {
         # The loss is ours (rlsr.methods.dpo): what would change TRL's would have no effect.
         "beta": method.beta,
@@ -234,7 +200,7 @@ def trainer_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
 
     Args:
         config: The resolved config.
-        **place: ``output_dir``, ``device``, ``num_steps`` and ``num_processes``, as for ``grpo_arguments``.
+        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
 
     Returns:
         Keyword arguments of the config of the method's trainer.

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 
 from families import VOCABULARY, greedy_by_hand, plain_log_probs, shared_policy
-from rlsr.forward import kernels
+from rlsr.forward import group_cache, kernels
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.kernels import fold_heads, masked_attention, unfold_heads
 from rlsr.forward.layout import pack
-from rlsr.forward.packed import packed_log_probs
+from rlsr.forward.packed import TABLE_COST, packed_log_probs
 from rlsr.forward.sampling import GREEDY, Sampling, draw_tokens
 from rlsr.forward.token_scores import selected_log_probs
 
@@ -53,14 +53,15 @@ def test_a_layout_holds_every_token_at_its_place(
             assert layout.tokens[index].tolist() == piece
 
 
-@given(groups(), st.sampled_from([0.5, 1.0, 1.7]))
+@given(groups(), st.sampled_from([0.5, 1.0, 1.7]), st.sampled_from([0, 20, 2**14]))
 @settings(max_examples=30)
 def test_packed_scores_are_those_of_plain_passes(
-    packed: tuple[list[list[int]], list[list[int]], list[int]], temperature: float
+    packed: tuple[list[list[int]], list[list[int]], list[int]], temperature: float, table_cost: int
 ) -> None:
     prompts, responses, prompt_of = packed
     model = shared_policy("qwen3")
-    with torch.no_grad():
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TABLE_COST, "cpu", table_cost)
         ours = packed_log_probs(model, *packed, temperature=temperature, with_entropy=False)
         for row, response in enumerate(responses):
             plain, _ = plain_log_probs(model, prompts[prompt_of[row]], response, temperature)
@@ -74,25 +75,29 @@ def test_packed_scores_are_those_of_plain_passes(
     st.integers(1, 9),
     st.sets(st.integers(0, VOCABULARY - 1), max_size=12),
     st.none() | st.integers(1, 9),
+    st.sampled_from([0, 5, 128]),
 )
-@settings(max_examples=20)
+@settings(max_examples=25)
 def test_greedy_groups_are_those_of_transformers(
     prompts: list[list[int]],
     num_generations: int,
     max_response_tokens: int,
     stop_ids: set[int],
     rows_at_a_time: int | None,
+    longest_copy: int,
 ) -> None:
     model = shared_policy("llama")
-    found = generate_groups(
-        model,
-        prompts,
-        num_generations=num_generations,
-        max_response_tokens=max_response_tokens,
-        stop_ids=stop_ids,
-        sampling=GREEDY,
-        rows_at_a_time=rows_at_a_time,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group_cache, "LONGEST_COPY", longest_copy)
+        found = generate_groups(
+            model,
+            prompts,
+            num_generations=num_generations,
+            max_response_tokens=max_response_tokens,
+            stop_ids=stop_ids,
+            sampling=GREEDY,
+            rows_at_a_time=rows_at_a_time,
+        )
     for prompt, group in zip(prompts, found, strict=True):
         wanted = greedy_by_hand(
             model, prompt, max_response_tokens=max_response_tokens, stop_ids=sorted(stop_ids)

@@ -10,7 +10,8 @@ BASE_GB = 0.8
 """Python with torch, transformers, TRL and a small encoder loaded."""
 
 NUMBERS_PER_UNIT = 40
-"""Numbers kept for the backward pass of one layer, per token and unit of the policy's width; measured 37 (docs/log.md)."""
+"""Numbers kept for the backward pass of one layer, per token and unit of the policy's width; 23 to 44 were
+measured (docs/log.md)."""
 
 CONTAINER = Path("/sys/fs/cgroup")
 """Where Linux says how much memory a container has."""
@@ -122,9 +123,9 @@ def default_tokens(rollout: RolloutSize, device: str) -> int:
 
     Returns:
         Enough for a device to be busy, and for any single response. On a CPU longer passes are no faster (docs/log.md):
-        the longest prompt and 512 tokens of responses, so that it is read again for a long group alone.
+        the longest prompt and 768 tokens of responses, so that it is read again for a long group alone.
     """
-    busy = 512 if device == "cpu" else 16384
+    busy = 768 if device == "cpu" else 16384
     return rollout.longest_prompt + max(busy, rollout.response_tokens)
 
 
@@ -193,8 +194,11 @@ def rollout_gb(policy: PolicySize, rollout: RolloutSize, rows: int | None) -> fl
 
 
 def _row_bytes(policy: PolicySize, rollout: RolloutSize) -> float:
-    """Keys and values of a response and its share of the prompt; tables grow by doubling."""
-    tokens = 2 * rollout.response_tokens + rollout.longest_prompt / rollout.num_generations
+    """Keys and values of a response, in tables that grow by a quarter, and of its prompt: a copy or a share of it."""
+    # rlsr.forward.group_cache copies prompts of up to 128 tokens.
+    copied = min(rollout.longest_prompt, 128)
+    shared = rollout.longest_prompt / rollout.num_generations
+    tokens = 1.25 * (copied + rollout.response_tokens) + 64 + shared
     return 2 * policy.num_layers * policy.key_width * policy.bytes_per_weight * tokens
 
 

@@ -42,32 +42,26 @@ class Segments:
         place = torch.arange(self.index.shape[1], device=self.index.device)
         return place[None] < self.lengths[:, None]
 
+    def take(self, pieces: Sequence[int]) -> Self:
+        """Choose pieces; the table is as wide as the longest of them.
+
+        Args:
+            pieces: Their numbers, at least one.
+
+        Returns:
+            The pieces, in this order.
+        """
+        chosen = torch.tensor(pieces, device=self.index.device)
+        lengths = self.lengths[chosen]
+        width = max(1, int(lengths.max()))
+        return type(self)(self.index[chosen, :width], lengths)
+
     @property
     def causal(self) -> torch.Tensor:
         """(1, place, place): each place of a piece sees itself and those before it."""
         num_places = self.index.shape[1]
         ones = torch.ones(1, num_places, num_places, dtype=torch.bool, device=self.index.device)
         return ones.tril()
-
-
-def places_in_tables(num_positions: int, *tables: Segments) -> torch.Tensor:
-    """Find the way back from padded tables to the packed row.
-
-    Args:
-        num_positions: Positions of the row; each belongs to one piece.
-        *tables: Its pieces, by table.
-
-    Returns:
-        (position,): place of each in the flattened tables, one table behind the other.
-    """
-    places = torch.empty(num_positions, dtype=torch.long, device=tables[0].index.device)
-    offset = 0
-    for segments in tables:
-        is_token = segments.is_token
-        flat = torch.arange(is_token.numel(), device=places.device).view_as(is_token)
-        places[segments.index[is_token]] = flat[is_token] + offset
-        offset += is_token.numel()
-    return places
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.forward.attention import attends_by_plan, attention_by_plan
 from rlsr.forward.kernels import masked_attention
-from rlsr.forward.layout import PackedLayout, pack, places_in_tables
+from rlsr.forward.layout import PackedLayout, pack
+from rlsr.forward.tables import PaddedTables
 from rlsr.forward.token_scores import TokenScores, selected_log_probs
+
+TABLE_COST = {"cpu": 2**14, "cuda": 2**22}
+"""Pairs of query and key that attention computes in the time that a further table of responses takes."""
 
 
 def packed_log_probs(
@@ -54,7 +58,11 @@ def packed_log_probs(
             plan=PackedAttention(layout),
         )
     log_probs, entropy = selected_log_probs(
-        output.logits[0], layout.targets, temperature=temperature, with_entropy=with_entropy
+        # Not ``logits[0]``, whose gradient would be written into a table of zeros.
+        output.logits.flatten(0, 1),
+        layout.targets,
+        temperature=temperature,
+        with_entropy=with_entropy,
     )
     return TokenScores(
         _as_table(log_probs, layout), None if entropy is None else _as_table(entropy, layout)
@@ -81,16 +89,22 @@ class PackedAttention:
     """
 
     def __init__(self, layout: PackedLayout) -> None:
-        prompts, responses = layout.prompts, layout.responses
-        self._prompts = prompts.index
-        self._responses = responses.index
-        self._prompt_of = layout.prompt_of_response
+        prompts, device = layout.prompts, layout.tokens.device
+        lengths = layout.responses.lengths.tolist()
+        cost = TABLE_COST.get(device.type, max(TABLE_COST.values()))
+        parts = tables_of_like_length(lengths, prompts.index.shape[1], cost)
+        tables = [layout.responses.take(part) for part in parts]
+        self._tables = PaddedTables(len(layout.tokens), prompts, *tables)
         self._prompt_sees = prompts.causal
-        num_places = responses.index.shape[1]
-        prompt_tokens = prompts.is_token[layout.prompt_of_response][:, None, :]
-        own = responses.causal.expand(len(responses.index), -1, -1)
-        self._response_sees = torch.cat([prompt_tokens.expand(-1, num_places, -1), own], dim=-1)
-        self._places = places_in_tables(len(layout.tokens), prompts, responses)
+        self._prompt_of = [
+            layout.prompt_of_response[torch.tensor(part, device=device)] for part in parts
+        ]
+        self._response_sees = []
+        for prompt_of, table in zip(self._prompt_of, tables, strict=True):
+            prompt_tokens = prompts.is_token[prompt_of][:, None, :]
+            own = table.causal.expand(len(prompt_of), -1, -1)
+            sees = [prompt_tokens.expand(-1, own.shape[1], -1), own]
+            self._response_sees.append(torch.cat(sees, dim=-1))
 
     def attend(
         self,
@@ -112,21 +126,63 @@ class PackedAttention:
         Returns:
             (1, position, head, width).
         """
-        queries, keys, values = (rows[0].transpose(0, 1) for rows in (query, key, value))
-        prompt_keys, prompt_values = keys[self._prompts], values[self._prompts]
-        prompts = masked_attention(
-            queries[self._prompts],
-            prompt_keys,
-            prompt_values,
-            visible=self._prompt_sees,
-            scaling=scaling,
+        (prompt_queries, *queries), (prompt_keys, *keys), (prompt_values, *values) = (
+            self._tables.spread(rows[0].transpose(0, 1)) for rows in (query, key, value)
         )
-        responses = masked_attention(
-            queries[self._responses],
-            torch.cat([prompt_keys[self._prompt_of], keys[self._responses]], dim=1),
-            torch.cat([prompt_values[self._prompt_of], values[self._responses]], dim=1),
-            visible=self._response_sees,
-            scaling=scaling,
+        outputs = [
+            masked_attention(
+                prompt_queries,
+                prompt_keys,
+                prompt_values,
+                visible=self._prompt_sees,
+                scaling=scaling,
+            )
+        ]
+        for number, (prompt_of, sees) in enumerate(
+            zip(self._prompt_of, self._response_sees, strict=True)
+        ):
+            seen_keys, seen_values = (
+                torch.cat([of_prompts.index_select(0, prompt_of), own[number]], dim=1)
+                for of_prompts, own in ((prompt_keys, keys), (prompt_values, values))
+            )
+            outputs.append(
+                masked_attention(
+                    queries[number], seen_keys, seen_values, visible=sees, scaling=scaling
+                )
+            )
+        return self._tables.collect(outputs)[None]
+
+
+def tables_of_like_length(
+    lengths: Sequence[int], prompt_width: int, table_cost: int
+) -> list[list[int]]:
+    """Divide responses among tables so that little is padded, and that there are few tables.
+
+    A table of n responses, the longest of L tokens, costs attention n * L * (prompt_width + L) pairs of query and key.
+
+    Args:
+        lengths: Tokens of each response.
+        prompt_width: Places of a prompt.
+        table_cost: Pairs in whose time a further table is handled.
+
+    Returns:
+        Numbers of the responses of each table; those of a table are next to each other by length.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: lengths[row])
+    # Of the shortest responses, by their number: the least cost, and where the last table begins.
+    best: list[tuple[int, int]] = [(0, 0)]
+    for end in range(1, len(order) + 1):
+        width = max(1, lengths[order[end - 1]])
+        pairs = width * (prompt_width + width)
+        best.append(
+            min(
+                (best[start][0] + (end - start) * pairs + table_cost, start) for start in range(end)
+            )
         )
-        tables = torch.cat([prompts.flatten(0, 1), responses.flatten(0, 1)])
-        return tables[self._places][None]
+    tables: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = best[end][1]
+        tables.append(sorted(order[start:end]))
+        end = start
+    return tables[::-1]

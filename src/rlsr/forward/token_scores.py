@@ -1,11 +1,13 @@
 """Log-probabilities of chosen tokens from logits, without a float32 copy of the logits."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 
-ROWS_AT_A_TIME = 64
-"""Rows whose logits are float32 at one time; 64 rows of a vocabulary of 49,152 are 12.6 MB."""
+NUMBERS_AT_A_TIME = {"cpu": 2**20, "cuda": 2**25}
+"""Logits that are float32 at one time. On a CPU 4 MB, which the allocator hands out again and again and caches hold: with three
+times as much a pass over the logits takes four times as long (docs/log.md)."""
 
 
 class TokenScores(NamedTuple):
@@ -20,9 +22,9 @@ class TokenScores(NamedTuple):
 class _SelectedLogProbs(torch.autograd.Function):
     """Log-softmax at one column a row; forward and backward go over the rows in small parts.
 
-    With x the row's logits over temperature t and y the chosen column, log p = x_y - logsumexp(x), and the gradient by
-    the logits is (onehot(y) - softmax(x)) / t. The softmax is computed again in the backward pass from the logits,
-    which the language model head keeps anyway, and from the row's logsumexp.
+    With x the row's logits over temperature t and y the chosen column, log p = log_softmax(x)_y, and the gradient by the
+    logits is (onehot(y) - softmax(x)) / t. The softmax is computed again in the backward pass from the logits, which
+    the language model head keeps anyway.
     """
 
     @staticmethod
@@ -33,40 +35,52 @@ class _SelectedLogProbs(torch.autograd.Function):
         temperature: float,
         with_entropy: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        normaliser = torch.empty(len(logits), device=logits.device)
         chosen = torch.empty(len(logits), device=logits.device)
         entropy = torch.zeros(len(logits) if with_entropy else 0, device=logits.device)
-        for start in range(0, len(logits), ROWS_AT_A_TIME):
-            part = slice(start, start + ROWS_AT_A_TIME)
-            scaled = logits[part].float() / temperature
-            normaliser[part] = torch.logsumexp(scaled, dim=-1)
-            chosen[part] = scaled.gather(1, targets[part, None]).squeeze(1)
+        for part, scaled, log_probs in _parts(logits, temperature):
+            torch.log_softmax(scaled, dim=-1, out=log_probs)
+            chosen[part] = log_probs.gather(1, targets[part, None]).squeeze(1)
             if with_entropy:
-                # H = logsumexp(x) - sum p x; a token that cannot be drawn adds 0, and not 0 times infinity.
-                probabilities = torch.softmax(scaled, dim=-1)
-                scaled.clamp_(min=torch.finfo(scaled.dtype).min)
-                mean = torch.linalg.vecdot(probabilities, scaled)
-                entropy[part] = normaliser[part] - mean
-        ctx.save_for_backward(logits, targets, normaliser)
+                probabilities = log_probs.exp()
+                # A token that cannot be drawn adds 0, and not 0 times infinity.
+                log_probs.clamp_(min=torch.finfo(log_probs.dtype).min)
+                entropy[part] = -torch.linalg.vecdot(probabilities, log_probs)
+        ctx.save_for_backward(logits, targets)
         ctx.temperature = temperature
         ctx.mark_non_differentiable(entropy)
-        return chosen - normaliser, entropy
+        return chosen, entropy
 
     @staticmethod
     def backward(
         ctx: Any, gradient: torch.Tensor, _: torch.Tensor
     ) -> tuple[torch.Tensor, None, None, None]:
-        logits, targets, normaliser = ctx.saved_tensors
+        logits, targets = ctx.saved_tensors
         by_logits = torch.empty_like(logits)
         scale = gradient / ctx.temperature
-        for start in range(0, len(logits), ROWS_AT_A_TIME):
-            part = slice(start, start + ROWS_AT_A_TIME)
-            scaled = logits[part].float() / ctx.temperature
-            softmax = scaled.sub_(normaliser[part, None]).exp_()
+        for part, scaled, softmax in _parts(logits, ctx.temperature):
+            torch.softmax(scaled, dim=-1, out=softmax)
             softmax.mul_(-scale[part, None])
             softmax.scatter_add_(1, targets[part, None], scale[part, None])
             by_logits[part] = softmax
         return by_logits, None, None, None
+
+
+def _parts(
+    logits: torch.Tensor, temperature: float
+) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
+    """Go over the rows: some of them, their logits over temperature in float32, and as much space; both are used again."""
+    numbers = NUMBERS_AT_A_TIME.get(logits.device.type, max(NUMBERS_AT_A_TIME.values()))
+    size = max(1, numbers // logits.shape[1])
+    scaled, space = torch.empty(
+        2, min(size, len(logits)), logits.shape[1], dtype=torch.float32, device=logits.device
+    )
+    for start in range(0, len(logits), size):
+        part = slice(start, start + size)
+        num_rows = len(logits[part])
+        scaled[:num_rows].copy_(logits[part])
+        if temperature != 1:
+            scaled /= temperature
+        yield part, scaled[:num_rows], space[:num_rows]
 
 
 def selected_log_probs(

@@ -45,7 +45,7 @@ def test_the_bytes_of_a_token_are_near_what_was_measured() -> None:
 
 def test_with_room_a_pass_keeps_the_device_busy_and_a_rollout_is_written_whole() -> None:
     found = plan(64)
-    assert found.tokens_per_pass == 149 + 512
+    assert found.tokens_per_pass == 149 + 768
     assert found.rows_at_a_time is None
     assert found.notices == ()
     assert 3 < found.peak_gb < 8
@@ -53,7 +53,7 @@ def test_with_room_a_pass_keeps_the_device_busy_and_a_rollout_is_written_whole()
 
 def test_a_device_is_kept_busy() -> None:
     short = replace(DEMO, response_tokens=8, longest_prompt=20)
-    assert default_tokens(short, "cpu") == 20 + 512
+    assert default_tokens(short, "cpu") == 20 + 768
     assert default_tokens(short, "cuda") == 20 + 16384
     assert default_tokens(replace(DEMO, response_tokens=4096), "cpu") == 149 + 4096
 

@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 
 from families import SUPPORTED, greedy_by_hand, make_policy, plain_logits, shared_policy, with_lora
 from rlsr.errors import EngineError
+from rlsr.forward import group_cache
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import GREEDY, Sampling
 
@@ -38,6 +39,14 @@ def assert_greedy(
     return wanted
 
 
+@pytest.fixture(params=["copied", "shared"])
+def longest_copy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let short prompts be copied for each response, as by default, or shared as long ones are."""
+    if request.param == "shared":
+        monkeypatch.setattr(group_cache, "LONGEST_COPY", 0)
+
+
+@pytest.mark.usefixtures("longest_copy")
 @pytest.mark.parametrize("family", SUPPORTED)
 def test_greedy_groups_of_a_family(family: str) -> None:
     model = shared_policy(family)
@@ -48,6 +57,7 @@ def test_greedy_groups_of_a_family(family: str) -> None:
     assert len({len(tokens) for tokens in ended}) > 1
 
 
+@pytest.mark.usefixtures("longest_copy")
 @pytest.mark.parametrize("rows_at_a_time", [1, 4, 5, 100])
 def test_parts_of_the_batch_change_nothing(rows_at_a_time: int) -> None:
     done: list[tuple[int, int]] = []
@@ -62,6 +72,7 @@ def test_parts_of_the_batch_change_nothing(rows_at_a_time: int) -> None:
     assert len(done) == {1: 5, 4: 3, 5: 3, 100: 1}[rows_at_a_time]
 
 
+@pytest.mark.usefixtures("longest_copy")
 def test_long_responses_outgrow_the_first_tables() -> None:
     model = make_policy("llama", {}, seed=3)
     free = assert_greedy(model, [], LONG)
@@ -99,6 +110,7 @@ def test_every_draw_of_a_group_is_its_own_and_ends_at_its_stop() -> None:
             assert len(response) == 10 or response[-1] in range(1, 12)
 
 
+@pytest.mark.usefixtures("longest_copy")
 def test_a_response_is_drawn_alike_whatever_is_written_beside_it() -> None:
     """Neither the cut into batches, nor the other rows, nor PyTorch's generator decides."""
 

@@ -8,7 +8,7 @@ import torch
 
 from families import SUPPORTED, make_policy, plain_log_probs, shared_policy, with_lora
 from rlsr.forward.attention import attention_by_plan
-from rlsr.forward.packed import packed_log_probs
+from rlsr.forward.packed import TABLE_COST, packed_log_probs
 
 PROMPTS = [[3, 4, 5, 6, 7], [9, 8], [21]]
 RESPONSES = [[11, 12, 13], [14, 15], [16, 17, 18, 19, 11, 3], [20], [1, 2, 3], [30], [31, 32]]
@@ -87,8 +87,12 @@ def test_scores_and_gradients_of_a_family(family: str) -> None:
     assert_same_scores_and_gradients(model, GROUPS["groups"], temperature=0.7)
 
 
+@pytest.mark.parametrize("table_cost", [0, TABLE_COST["cpu"]])
 @pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
-def test_scores_and_gradients_of_groups(groups: Any) -> None:
+def test_scores_and_gradients_of_groups(
+    groups: Any, table_cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLE_COST, "cpu", table_cost)
     assert_same_scores_and_gradients(make_policy("llama", {}), groups)
 
 

@@ -149,7 +149,36 @@ def test_other_methods_are_left_alone() -> None:
                 weight.copy_(torch.linspace(-0.2, 0.2, weight.numel()).view_as(weight))
     plain = logits(model.eval())
     with rollout_weights(model):
-        assert torch.equal(logits(model), plain)
+        assert "forward" not in vars(model.get_submodule("model.model.layers.0.self_attn.q_proj"))
+        torch.testing.assert_close(logits(model), plain, rtol=1e-5, atol=1e-5)
+
+
+def test_layers_that_read_the_same_rows_are_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_policy("qwen2", {}).eval()
+    plain, sizes = logits(model), []
+
+    def linear(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        sizes.append(len(weight))
+        return torch.nn.functional.linear(rows, weight, bias)
+
+    monkeypatch.setattr("rlsr.forward.rollout_weights.linear", linear)
+    with rollout_weights(model):
+        ours = logits(model)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-5)
+    # Two layers: queries, keys and values with their biases; gate and up.
+    assert sizes == [32 + 16 + 16, 48 + 48] * 2
+
+
+def test_a_layer_that_is_asked_about_other_rows_answers_those() -> None:
+    attention = make_policy("qwen2", {}).eval().model.layers[0].self_attn
+    layers = attention.q_proj, attention.k_proj, attention.v_proj
+    rows = torch.randn(3, 2, 32)
+    with torch.no_grad():
+        plain = {layer: [layer(row) for row in rows] for layer in layers}
+        with rollout_weights(attention):
+            for order in ((0, 1, 2), (2, 0, 1), (1, 1, 0), (2, 2, 0)):
+                for number, layer in zip(order, layers, strict=True):
+                    torch.testing.assert_close(layer(rows[number]), plain[layer][number])
 
 
 def test_disabled_adapters_stay_disabled() -> None:

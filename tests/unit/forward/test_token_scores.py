@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from rlsr.forward.token_scores import ROWS_AT_A_TIME, selected_log_probs
+from rlsr.forward import token_scores
+from rlsr.forward.token_scores import selected_log_probs
 
 
 def plain(logits: torch.Tensor, targets: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -28,9 +29,13 @@ def both_gradients(
     return found[0], found[1]
 
 
-@pytest.mark.parametrize("num_rows", [1, ROWS_AT_A_TIME, 2 * ROWS_AT_A_TIME + 1])
+@pytest.mark.parametrize("num_rows", [1, 4, 9])
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_values_and_gradients(num_rows: int, temperature: float) -> None:
+@pytest.mark.parametrize("numbers_at_a_time", [1, 4 * 17, 2**20])
+def test_values_and_gradients(
+    num_rows: int, temperature: float, numbers_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(token_scores.NUMBERS_AT_A_TIME, "cpu", numbers_at_a_time)
     torch.manual_seed(0)
     logits, targets = torch.randn(num_rows, 17) * 4, torch.randint(17, (num_rows,))
     scores, entropy = selected_log_probs(

@@ -23,6 +23,7 @@ from rlsr.engines.trl.passes import takes_groups
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
 from rlsr.forward.attention import attention_by_plan
+from rlsr.forward.fused_adapters import fused_adapters
 
 Result = TypeVar("Result")
 
@@ -140,7 +141,8 @@ class HostOverrides(Trainer):
                     weight.grad = torch.zeros_like(weight)
         total = torch.zeros((), device=device)
         # Gradient checkpointing runs layers again in the backward pass.
-        with attention_by_plan(model) if self.by_groups else nullcontext():
+        by_plan = attention_by_plan(model) if self.by_groups else nullcontext()
+        with by_plan, fused_adapters(model):
             for part in parts:
                 # TRL adapts an adaptive entropy bonus where gradients are complete.
                 self.accelerator.sync_gradients = part is parts[-1]

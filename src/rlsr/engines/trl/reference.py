@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from rlsr.engines.trl.starting_point import REFERENCE
+from rlsr.forward.fused_adapters import fused_adapters
 
 
 @contextmanager
@@ -30,7 +31,9 @@ def reference_policy(model: Any, reference: Any | None) -> Iterator[Any]:
         trained = model.active_adapter
         model.base_model.set_adapter(REFERENCE)
         try:
-            yield model
+            # As the policy's own passes, so that both are rounded alike.
+            with fused_adapters(model):
+                yield model
         finally:
             model.base_model.set_adapter(trained)
         return

@@ -68,7 +68,7 @@ encoders = st.builds(StaticEmbedding) | st.builds(
     device=names,
     dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
     max_tokens=st.none() | st.integers(min_value=8, max_value=10**6),
-    tokens_per_batch=st.integers(min_value=8, max_value=10**6),
+    tokens_per_batch=st.none() | st.integers(min_value=8, max_value=10**6),
     trust_remote_code=st.booleans(),
 )
 rewards = st.builds(

@@ -26,8 +26,9 @@ class SentenceTransformersEmbedding(ConfigTable):
     cosine by less than 0.003 (docs/log.md)."""
     max_tokens: int | None = Field(default=None, ge=8)
     """Longest text in tokens; null keeps the model's own maximum. What is longer is cut, counted and reported."""
-    tokens_per_batch: int = Field(default=8192, ge=8)
-    """Upper bound on rows times longest row of a batch, padding included."""
+    tokens_per_batch: int | None = Field(default=None, ge=8)
+    """Upper bound on rows times longest row of a batch, padding included; null is 8,192, and 1,024 on a CPU, where padding costs
+    more than a further batch."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
 

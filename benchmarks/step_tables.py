@@ -33,10 +33,11 @@ def _about(report: Table) -> list[str]:
         if name in {"torch", "transformers", "trl", "peft", "vllm"} and version
     )
     code = " and ".join(report["code"])
+    legend = " (+: with uncommitted changes)" if "+" in code else ""
     checkpointing = "on" if report["gradient_checkpointing"] else "off, as rlsr's is"
     return [
         f"Measured {machine['time']} by `benchmarks/step_time.py` on {machine['processor']}, {machine['cores']} cores, "
-        f"device {report['device']}; commit {code} (+: with uncommitted changes); Python {machine['python']}, {packages}; "
+        f"device {report['device']}; commit {code}{legend}; Python {machine['python']}, {packages}; "
         f"policy {report['model']}. A step is {report['prompts_per_step']} prompts with {report['num_generations']} responses "
         f"each. Rounds: {report['rounds']}, each process {report['steps']} measured steps after one that is not counted; both "
         f"sides take the same prompts in the same order. `trl` is GRPOTrainer with gradient checkpointing {checkpointing}. "

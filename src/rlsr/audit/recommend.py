@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rlsr.audit.honest import OWN
+from rlsr.audit.one_answer import NAME
 from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import RewardConfig, SimilarityReward
 
@@ -32,6 +33,7 @@ def recommendations(
         *_about_encoders(encoders),
         *_about_similarity(bad, found, settings),
         *_about_signal(found),
+        *_about_one_answer(found),
         *_about_cut(found),
         *_about_translation(found),
         *_about_facts(bad),
@@ -130,6 +132,16 @@ def _about_signal(found: dict[str, Check]) -> list[str]:
     return [
         "The samples to one prompt score nearly the same: raise method.num_generations, start from a policy that answers more "
         "differently, or leave out prompts with one obvious answer."
+    ]
+
+
+def _about_one_answer(found: dict[str, Check]) -> list[str]:
+    check = found.get(NAME)
+    if check is None or check.verdict not in {"warn", "fail"}:
+        return []
+    return [
+        "One answer to every prompt scores about as well as the policy's own: training would teach it to give up the prompt. "
+        "Begin with supervised training (method=[sft,rlsr]), so that its answers are worth more than that."
     ]
 
 

@@ -21,6 +21,7 @@ from rlsr.audit.checks import (
     translation_check,
 )
 from rlsr.audit.honest import HonestAnswers
+from rlsr.audit.one_answer import one_answer_check, one_answers
 from rlsr.audit.recommend import recommendations
 from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.rows import AuditRow
@@ -208,14 +209,17 @@ def _signal_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
     )
     own = np.full(len(job.rows), np.nan)
     own[: len(samples)] = samples.mean(axis=1)
-    num = reward.num_scored
+    # Before texts are scored that nobody wrote for their prompt.
+    num, num_cut, num_without = reward.num_scored, reward.num_cut, reward.num_without_formula
+    texts, rewards = _score_one_answers(job, reward)
     checks = [
         *signal_checks(samples),
         headroom_check(ceiling, own),
-        cut_check(reward.num_cut / max(num, 1), num, reward.encoder),
+        one_answer_check(texts, rewards, own[: len(samples)]),
+        cut_check(num_cut / max(num, 1), num, reward.encoder),
     ]
     if job.translator is not None:
-        checks.append(translation_check(reward.num_without_formula / max(num, 1), num))
+        checks.append(translation_check(num_without / max(num, 1), num))
     return checks
 
 
@@ -224,6 +228,18 @@ def _score_samples(job: AuditJob, reward: RewardUnderAudit) -> Floats:
     flat = [text for texts in job.samples for text in texts]
     width = len(job.samples[0]) if job.samples else 1
     return reward.score(rows, flat).reshape(-1, width)
+
+
+def _score_one_answers(job: AuditJob, reward: RewardUnderAudit) -> tuple[list[str], Floats]:
+    """Give some texts to every prompt that the policy has answered; (text, prompt), NaN where a text is its own sample."""
+    texts = one_answers(job.samples, job.seed)
+    rows = job.rows[: len(job.samples)]
+    scores = reward.score(
+        [row for _ in texts for row in rows], [text for text in texts for _ in rows]
+    )
+    scores = scores.reshape(len(texts), len(rows))
+    is_own = [[text in samples for samples in job.samples] for text in texts]
+    return texts, np.where(np.array(is_own, dtype=np.bool_).reshape(scores.shape), np.nan, scores)
 
 
 def _bias_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:

@@ -47,6 +47,8 @@ SPREAD = Threshold(warn=0.02, fail=0.01, higher_is_better=True)
 WITHOUT_SIGNAL = Threshold(warn=0.1, fail=0.3, higher_is_better=False)
 # How far second references score above the policy's samples.
 HEADROOM = Threshold(warn=0.05, fail=0.0, higher_is_better=True)
+# How far one answer to every prompt scores above the policy's samples: from 0 on, giving up the prompt pays.
+ONE_ANSWER = Threshold(warn=-0.05, fail=0.0, higher_is_better=False)
 CUT = Threshold(warn=0.01, fail=0.1, higher_is_better=False)
 # Texts of which a translator makes no formula teach nothing, and the other checks do not see them.
 WITHOUT_FORMULA = Threshold(warn=0.1, fail=0.3, higher_is_better=False)

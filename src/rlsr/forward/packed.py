@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 from rlsr.forward.attention import attends_by_plan, attention_by_plan
 from rlsr.forward.kernels import masked_attention
 from rlsr.forward.layout import PackedLayout, pack
-from rlsr.forward.tables import PaddedTables
+from rlsr.forward.tables import PaddedTables, tables_of_like_length
 from rlsr.forward.token_scores import TokenScores, selected_log_probs
 
 TABLE_COST = {"cpu": 2**14, "cuda": 2**22}
@@ -151,38 +151,3 @@ class PackedAttention:
                 )
             )
         return self._tables.collect(outputs)[None]
-
-
-def tables_of_like_length(
-    lengths: Sequence[int], prompt_width: int, table_cost: int
-) -> list[list[int]]:
-    """Divide responses among tables so that little is padded, and that there are few tables.
-
-    A table of n responses, the longest of L tokens, costs attention n * L * (prompt_width + L) pairs of query and key.
-
-    Args:
-        lengths: Tokens of each response.
-        prompt_width: Places of a prompt.
-        table_cost: Pairs in whose time a further table is handled.
-
-    Returns:
-        Numbers of the responses of each table; those of a table are next to each other by length.
-    """
-    order = sorted(range(len(lengths)), key=lambda row: lengths[row])
-    # Of the shortest responses, by their number: the least cost, and where the last table begins.
-    best: list[tuple[int, int]] = [(0, 0)]
-    for end in range(1, len(order) + 1):
-        width = max(1, lengths[order[end - 1]])
-        pairs = width * (prompt_width + width)
-        best.append(
-            min(
-                (best[start][0] + (end - start) * pairs + table_cost, start) for start in range(end)
-            )
-        )
-    tables: list[list[int]] = []
-    end = len(order)
-    while end:
-        start = best[end][1]
-        tables.append(sorted(order[start:end]))
-        end = start
-    return tables[::-1]

@@ -51,6 +51,41 @@ class PaddedTables:
         return row
 
 
+def tables_of_like_length(
+    lengths: Sequence[int], prompt_width: int, table_cost: int
+) -> list[list[int]]:
+    """Divide responses among tables so that little is padded, and that there are few tables.
+
+    A table of n responses, the longest of L tokens, costs attention n * L * (prompt_width + L) pairs of query and key.
+
+    Args:
+        lengths: Tokens of each response.
+        prompt_width: Places of a prompt.
+        table_cost: Pairs in whose time a further table is handled.
+
+    Returns:
+        Numbers of the responses of each table; those of a table are next to each other by length.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: lengths[row])
+    # Of the shortest responses, by their number: the least cost, and where the last table begins.
+    best: list[tuple[int, int]] = [(0, 0)]
+    for end in range(1, len(order) + 1):
+        width = max(1, lengths[order[end - 1]])
+        pairs = width * (prompt_width + width)
+        best.append(
+            min(
+                (best[start][0] + (end - start) * pairs + table_cost, start) for start in range(end)
+            )
+        )
+    tables: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = best[end][1]
+        tables.append(sorted(order[start:end]))
+        end = start
+    return tables[::-1]
+
+
 def _places_of_positions(num_positions: int, tables: Sequence[Segments]) -> torch.Tensor:
     """(position,): place of each in the flattened tables, one table behind the other."""
     places = torch.empty(num_positions, dtype=torch.long, device=tables[0].index.device)

@@ -1,11 +1,10 @@
 """What a translator is to a reward, and the cache that spares it from translating a text twice."""
 
-import hashlib
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Protocol
+
+from rlsr.runs.keyed_file import KeyedFile
 
 _KEPT_TRANSLATIONS = 65_536
 """In memory; of a long run's responses hardly any comes back."""
@@ -36,7 +35,7 @@ class TranslationCache:
 
     The file holds responses as well as references: greedy answers to held-out prompts come back in every run from the same
     policy, and a resumed run that repeats a step sees the translations of the first time, which neither a server nor a
-    batch of another size would be sure to give again. The file is SQLite: safe when two runs write at once.
+    batch of another size would be sure to give again.
 
     Args:
         translator: Is asked about what is not known yet.
@@ -47,11 +46,7 @@ class TranslationCache:
         self._translator = translator
         self._memory: dict[str, str] = {}
         self.num_translated = 0
-        self._file: Path | None = None
-        if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = directory / f"{_digest(translator.identity).hex()[:32]}.sqlite"
-            self._make_table()
+        self._file = None if directory is None else KeyedFile(directory, translator.identity)
 
     @property
     def identity(self) -> str:
@@ -88,40 +83,15 @@ class TranslationCache:
         while len(self._memory) > _KEPT_TRANSLATIONS:
             del self._memory[next(iter(self._memory))]
 
-    def _connect(self) -> sqlite3.Connection:
-        assert self._file is not None, "only called with a file"
-        return sqlite3.connect(self._file, timeout=60)
-
-    def _make_table(self) -> None:
-        with closing(self._connect()) as connection, connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS translations (key BLOB PRIMARY KEY, formula BLOB NOT NULL)"
-            )
-
     def _read(self, texts: Sequence[str]) -> dict[str, str]:
         if self._file is None or not texts:
             return {}
-        found = {}
-        with closing(self._connect()) as connection:
-            for text in texts:
-                row = connection.execute(
-                    "SELECT formula FROM translations WHERE key = ?", (_digest(text),)
-                ).fetchone()
-                if row is not None:
-                    found[text] = row[0].decode("utf-8", errors="surrogatepass")
-        return found
+        found = self._file.read(texts)
+        return {text: value.decode("utf-8", errors="surrogatepass") for text, value in found.items()}
 
     def _write(self, made: dict[str, str]) -> None:
         if self._file is None or not made:
             return
-        rows = [
-            (_digest(text), formula.encode("utf-8", errors="surrogatepass"))
-            for text, formula in made.items()
-        ]
-        with closing(self._connect()) as connection, connection:
-            connection.executemany("INSERT OR IGNORE INTO translations VALUES (?, ?)", rows)
-
-
-def _digest(text: str) -> bytes:
-    # Lone surrogates, which JSON can hold and UTF-8 cannot, must not break the key.
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).digest()
+        self._file.write(
+            {text: formula.encode("utf-8", errors="surrogatepass") for text, formula in made.items()}
+        )

@@ -38,6 +38,7 @@ def test_nothing_to_change_is_said() -> None:
         ),
         (check("spread within groups", "fail", "signal"), BLEND, "method.num_generations"),
         (check("texts cut by the encoder", "warn", "signal"), BLEND, "40% of the texts"),
+        (check("one answer to every prompt", "fail", "signal"), BLEND, "method=[sft,rlsr]"),
         (check("texts without a formula", "fail", "signal"), BLEND, "reward.translator.prompt"),
         (check("changed numbers", "warn"), BLEND, "Do not trust this reward with facts"),
         (check("prompt copied", "fail"), BLEND, "reward.repetition.between=prompt_and_response"),

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsr.forward.layout import Segments
-from rlsr.forward.packed import tables_of_like_length
-from rlsr.forward.tables import PaddedTables
+from rlsr.forward.tables import PaddedTables, tables_of_like_length
 
 CPU = torch.device("cpu")
 LENGTHS = st.lists(st.integers(0, 5), min_size=1, max_size=5)

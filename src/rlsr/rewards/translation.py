@@ -87,11 +87,16 @@ class TranslationCache:
         if self._file is None or not texts:
             return {}
         found = self._file.read(texts)
-        return {text: value.decode("utf-8", errors="surrogatepass") for text, value in found.items()}
+        return {
+            text: value.decode("utf-8", errors="surrogatepass") for text, value in found.items()
+        }
 
     def _write(self, made: dict[str, str]) -> None:
         if self._file is None or not made:
             return
         self._file.write(
-            {text: formula.encode("utf-8", errors="surrogatepass") for text, formula in made.items()}
+            {
+                text: formula.encode("utf-8", errors="surrogatepass")
+                for text, formula in made.items()
+            }
         )

@@ -64,7 +64,9 @@ def test_long_texts_are_cut_in_the_reason() -> None:
     assert len(check.reason) < 150
 
 
-@given(st.lists(st.lists(st.text(max_size=3), min_size=1, max_size=4), max_size=20), st.integers(0, 9))
+@given(
+    st.lists(st.lists(st.text(max_size=3), min_size=1, max_size=4), max_size=20), st.integers(0, 9)
+)
 def test_texts_are_distinct_and_of_the_policy(samples: list[list[str]], seed: int) -> None:
     found = one_answers(samples, seed)
     assert found[: len(FIXED)] == list(FIXED)

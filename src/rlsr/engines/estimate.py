@@ -10,8 +10,8 @@ from rlsr.engines.memory import PolicySize
 
 # Measured time over matrix products alone, for the demo on two CPU cores (docs/log.md): sampling, attention and memory traffic
 # come on top of the products. Other devices have other overheads, hence "to a factor of two".
-GENERATE_OVERHEAD = 3.6
-UPDATE_OVERHEAD = 2.5
+GENERATE_OVERHEAD = 2.6
+UPDATE_OVERHEAD = 1.9
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rlsr.audit.honest import OWN
-from rlsr.audit.one_answer import NAME
+from rlsr.audit.one_answer import NAME as ONE_ANSWER
 from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import RewardConfig, SimilarityReward
 
@@ -136,7 +136,7 @@ def _about_signal(found: dict[str, Check]) -> list[str]:
 
 
 def _about_one_answer(found: dict[str, Check]) -> list[str]:
-    check = found.get(NAME)
+    check = found.get(ONE_ANSWER)
     if check is None or check.verdict not in {"warn", "fail"}:
         return []
     return [

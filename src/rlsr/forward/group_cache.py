@@ -168,8 +168,7 @@ class GroupAttention:
                 tables[layer] = longer
         num_rows, width = self._is_padding.shape
         num_places = self._capacity + width - self._start
-        hidden = torch.zeros(num_rows, num_places, dtype=self._keys[0].dtype)
-        hidden = hidden.to(self._is_padding.device)
+        hidden = self._keys[0].new_zeros(num_rows, num_places)
         hidden[:, :width].masked_fill_(self._is_padding, float("-inf"))
         hidden[:, width + self.num_tokens + 1 :] = float("-inf")
         self._hidden = hidden[:, None, None]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from rlsr.forward.fused_adapters import is_plain_lora
+from rlsr.forward.fused_adapters import active_names, is_plain_lora
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -152,9 +152,7 @@ def _product(weight: torch.Tensor, bias: torch.Tensor | None) -> Forward:
 def _merged(module: Any) -> torch.Tensor:
     """Add up in float32, round once."""
     weight = module.base_layer.weight.detach()
-    # An active adapter may leave this layer out.
-    names = [name for name in module.active_adapters if name in module.lora_A]
-    delta = sum(module.get_delta_weight(name).detach().float() for name in names)
+    delta = sum(module.get_delta_weight(name).detach().float() for name in active_names(module))
     return (weight.float() + delta).to(weight.dtype)
 
 

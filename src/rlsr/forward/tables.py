@@ -1,7 +1,7 @@
 """From a packed row to padded tables and back, with gradients that are gathered instead of added up.
 
 PyTorch does not know that each position of the row lies in one place of one table; its gradient of an indexed tensor adds up
-whatever comes to an index, number by number, which takes ten times as long as copying rows.
+whatever comes to an index, number by number, which takes several times as long as copying rows (docs/log.md).
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ import torch
 
 NUMBERS_AT_A_TIME = {"cpu": 2**20, "cuda": 2**25}
 """Logits that are float32 at one time. On a CPU 4 MB, which the allocator hands out again and again and caches hold: with three
-times as much a pass over the logits takes four times as long (docs/log.md)."""
+times as much a pass over the logits takes two to four times as long (docs/log.md)."""
 
 
 class TokenScores(NamedTuple):

@@ -28,13 +28,16 @@ def test_the_best_text_is_judged_against_the_policy(mean: float, verdict: str) -
 
 
 def test_the_best_of_many_does_not_win_by_luck() -> None:
-    """Fifty texts that are all as good as the policy: the luckiest is not better on other prompts."""
+    """Fifty texts that are all as good as the policy: the luckiest on some prompts is not better on others."""
     rng = np.random.default_rng(1)
-    many = rng.normal(0.5, 0.3, (50, 60))
-    check = one_answer_check([str(number) for number in range(50)], many, rng.normal(0.5, 0.3, 60))
-    assert check.value == pytest.approx(0, abs=0.2)
-    luckiest = (many[:, ::2] - 0.5).mean(axis=1).max()
-    assert luckiest > check.value
+    texts = [str(number) for number in range(50)]
+    found, luckiest = [], []
+    for _ in range(30):
+        many, own = rng.normal(0.5, 0.3, (50, 60)), rng.normal(0.5, 0.3, 60)
+        found.append(one_answer_check(texts, many, own).value or 0.0)
+        luckiest.append((many - own).mean(axis=1).max())
+    assert np.mean(luckiest) > 0.05
+    assert abs(np.mean(found)) < 0.03
 
 
 def test_unscored_texts_and_prompts_take_no_part() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,9 +13,9 @@ ANY_TEXT = st.text(st.characters(), max_size=5)
 
 @given(st.dictionaries(ANY_TEXT, st.binary(max_size=5), max_size=6), st.lists(ANY_TEXT, max_size=6))
 def test_what_was_written_is_read_by_another_object(
-    tmp_path_factory: object, values: dict[str, bytes], others: list[str]
+    tmp_path_factory: pytest.TempPathFactory, values: dict[str, bytes], others: list[str]
 ) -> None:
-    directory = tmp_path_factory.mktemp("known")  # type: ignore[attr-defined]
+    directory = tmp_path_factory.mktemp("known")
     KeyedFile(directory, "encoder").write(values)
     again = KeyedFile(directory, "encoder")
     assert again.read([*values, *others]) == values

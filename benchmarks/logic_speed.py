@@ -42,7 +42,7 @@ def main() -> None:
     ]
     far = list(zip(others, formulas, strict=True))
     reward = make_reward(LogicReward(), embedder, ReferenceCache(embedder, None))
-    batch = RewardBatch(texts, [print_formula(pair[0]) for pair in near], texts)
+    batch = RewardBatch.of_texts(texts, [print_formula(pair[0]) for pair in near], texts)
     _show("parse_formula", len(texts), lambda: [parse_formula(text) for text in texts])
     _show("model_sampling, related", len(near), lambda: model_sampling_scores(near, embedder))
     _show("model_sampling, unrelated", len(far), lambda: model_sampling_scores(far, embedder))

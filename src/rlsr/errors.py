@@ -5,10 +5,25 @@ was got and how to get on. Only ``rlsr.cli`` catches them: it prints the message
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class RlsrError(Exception):
-    """Something the user can put right; printed without a traceback."""
+    """Something the user can put right; printed without a traceback.
+
+    It can be pickled, so that it comes back whole from another process.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is otherwise made anew from its message, which is not what these classes are made from.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[RlsrError], arguments: tuple[Any, ...], facts: dict[str, Any]) -> RlsrError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(facts)
+    return error
 
 
 class ConfigError(RlsrError, ValueError):

@@ -106,7 +106,7 @@ def score(batch: Sequence[Row], config: SimilarityReward) -> RewardResult:
     embedder = HashEmbedder()
     reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
     prompts, responses, answers = ([row[part] for row in batch] for part in range(3))
-    return reward.score(RewardBatch(prompts, responses, answers))
+    return reward.score(RewardBatch.of_texts(prompts, responses, answers))
 
 
 def as_rows(result: RewardResult) -> list[tuple[float, ...]]:

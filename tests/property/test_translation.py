@@ -51,7 +51,7 @@ def test_neither_order_nor_company_changes_a_score(
     places = data.draw(st.lists(st.sampled_from(range(len(pairs)))) if pairs else st.just([]))
 
     def score(rows: list[tuple[str, str]]) -> np.ndarray:
-        batch = RewardBatch([""] * len(rows), [a for a, _ in rows], [b for _, b in rows])
+        batch = RewardBatch.of_texts([""] * len(rows), [a for a, _ in rows], [b for _, b in rows])
         result = reward.score(batch)
         parts = result.components
         # Whatever the texts are, a response is scored, lost, or next to something that is no formula.

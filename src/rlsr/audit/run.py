@@ -91,13 +91,7 @@ class RewardUnderAudit:
         if not rows:
             return np.empty(0)
         started = time.perf_counter()
-        result = self._reward.score(
-            RewardBatch(
-                prompts=[row.record.prompt for row in rows],
-                responses=texts,
-                references=[row.record.reference for row in rows],
-            )
-        )
+        result = self._reward.score(RewardBatch([row.record for row in rows], texts))
         self.seconds += time.perf_counter() - started
         self.num_scored += len(rows)
         # Not every reward reads with a limit.

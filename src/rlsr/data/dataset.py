@@ -60,9 +60,10 @@ class Dataset:
         for part in (self.train, self.heldout):
             for record in part:
                 facts = {**asdict(record), "location": None}
-                if record.rejected is None:
-                    # So that sets without pairs keep the hash that they had before there were any.
-                    del facts["rejected"]
+                # So that sets without these keep the hash that they had before there were any.
+                for later in ("rejected", "other_references", "columns"):
+                    if not facts[later]:
+                        del facts[later]
                 digest.update(json.dumps(facts, sort_keys=True).encode())
             digest.update(b"|")
         return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The one shape that every dataset is turned into."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -30,13 +31,22 @@ class PromptRecord:
     messages: tuple[Message, ...]
     """The prompt: an optional system message first, then turns, the last of them the user's."""
     reference: str
-    """The answer to be close to, never empty."""
+    """The answer to be close to, never empty; the first one where there are several."""
     location: str
     """Where the row stands, for error messages, as in ``my.jsonl:7``."""
     category: str | None = None
     """A label of the row's kind, where the data has one."""
     rejected: str | None = None
     """A worse answer to the same prompt, where the data has one; never empty and never the reference."""
+    other_references: tuple[str, ...] = ()
+    """Further answers to be close to, where the data has several; none of them twice."""
+    columns: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """What else the row holds, by column: what no layout reads is kept for rewards that do."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All answers to be close to, at least one."""
+        return (self.reference, *self.other_references)
 
     @property
     def prompt(self) -> str:

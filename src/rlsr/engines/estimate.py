@@ -7,6 +7,7 @@ from typing import Any
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
+from rlsr.forward.precision import computes_in_bfloat16
 
 # Time over matrix products alone, set so that the dry run of the demo gives its 8.5 s a step on two CPU cores (docs/log.md):
 # sampling, attention and memory traffic come on top of the products. Other devices have other overheads, hence "to a factor of two".
@@ -95,25 +96,27 @@ def _matrix_rate(device: str, work: Workload, *, rows: int) -> float:
 
     dtype = torch.bfloat16 if work.policy.bytes_per_weight == 2 else torch.float32
     width = min(max(work.policy.hidden_size, 64), 2048)
+    if dtype == torch.bfloat16 and not computes_in_bfloat16(device):
+        # Emulated, a large product takes seconds and is no faster for it.
+        rows = min(rows, 32)
     # Several matrices, so that they come from memory as the layers of a policy do, and not from the cache.
     layers = [torch.randn(width, 4 * width, dtype=dtype, device=device) for _ in range(8)]
     batch = torch.randn(rows, width, dtype=dtype, device=device)
-    _multiply(batch, layers, device)
-    repeats, seconds = 0, 0.0
+    _time_product(batch, layers[-1], device)
+    products, seconds = 0, 0.0
     while seconds < 0.2:
-        started = time.perf_counter()
-        _multiply(batch, layers, device)
-        seconds += time.perf_counter() - started
-        repeats += 1
-    return 2 * rows * width * 4 * width * len(layers) * repeats / seconds
+        seconds += _time_product(batch, layers[products % len(layers)], device)
+        products += 1
+    return 2 * rows * width * 4 * width * products / seconds
 
 
-def _multiply(batch: Any, layers: list[Any], device: str) -> None:
+def _time_product(batch: Any, layer: Any, device: str) -> float:
     import torch
 
-    for layer in layers:
-        batch @ layer
+    started = time.perf_counter()
+    batch @ layer
     if device == "cuda":
         torch.cuda.synchronize()
     elif device == "mps":
         torch.mps.synchronize()
+    return time.perf_counter() - started

@@ -122,7 +122,9 @@ class HeldoutEvaluation:
         responses = tuple(text for text, _ in answers)
         # One encodes them, and the others wait.
         scores, texts = self._processes.from_main(
-            self._score(responses) if self._processes.is_main else ({}, {})
+            self._score(responses, [not was_cut for _, was_cut in answers])
+            if self._processes.is_main
+            else ({}, {})
         )
         was_cut = np.array([was_cut for _, was_cut in answers], dtype=np.float64)
         return HeldoutScores(responses=responses, scores={**scores, "cut": was_cut}, texts=texts)
@@ -136,14 +138,14 @@ class HeldoutEvaluation:
         Returns:
             One number a prompt by metric.
         """
-        return self._score(responses)[0]
+        return self._score(responses, ())[0]
 
     def _score(
-        self, responses: Sequence[str]
+        self, responses: Sequence[str], ended: Sequence[bool]
     ) -> tuple[dict[str, Floats], dict[str, tuple[str | None, ...]]]:
         prompts = [record.prompt for record in self._records]
         references = [record.reference for record in self._records]
-        result = self._reward.score(RewardBatch(prompts, responses, references))
+        result = self._reward.score(RewardBatch(self._records, responses, ended))
         scores = self._reward_scores(result)
         if isinstance(result, FormulaResult):
             scores |= formula_scores(result)

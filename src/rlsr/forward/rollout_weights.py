@@ -164,6 +164,8 @@ def _oneDNN_packs(weight: torch.Tensor) -> bool:
         and torch.backends.mkldnn.is_available()
         and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        # Without AVX512 oneDNN refuses to pack bfloat16, which PyTorch's own product emulates.
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     )
 
 

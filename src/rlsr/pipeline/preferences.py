@@ -162,11 +162,9 @@ def _sample(
     texts = [[response.text for response in group] for group in groups]
     scores = reward.score(
         RewardBatch(
-            prompts=[record.prompt for record in records for _ in range(method.num_generations)],
-            responses=[text for group in texts for text in group],
-            references=[
-                record.reference for record in records for _ in range(method.num_generations)
-            ],
+            [record for record in records for _ in range(method.num_generations)],
+            [text for group in texts for text in group],
+            [not response.was_cut for group in groups for response in group],
         )
     ).scores.reshape(len(records), method.num_generations)
     return [

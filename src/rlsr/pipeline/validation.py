@@ -59,7 +59,7 @@ def mean_reward(
 
     def measure(model: Any) -> float:
         was_training = model.training
-        responses, _ = greedy_responses(
+        responses, cut = greedy_responses(
             replace(policy, model=model),
             records,
             max_response_tokens=limit,
@@ -67,11 +67,7 @@ def mean_reward(
         )
         model.train(was_training)
         scores = reward.score(
-            RewardBatch(
-                prompts=[record.prompt for record in records],
-                responses=responses,
-                references=[record.reference for record in records],
-            )
+            RewardBatch(records, responses, [not was_cut for was_cut in cut])
         ).scores
         scored = scores[~np.isnan(scores)]
         return float(scored.mean()) if scored.size else float("nan")

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rlsr.data.record import Message, PromptRecord
 
 Scores = NDArray[np.float64]
 
@@ -14,18 +16,50 @@ Scores = NDArray[np.float64]
 class RewardBatch:
     """The responses of a rollout with what they answer and what they are compared to."""
 
-    prompts: Sequence[str]
-    """Prompt of each response as plain text."""
+    records: Sequence[PromptRecord]
+    """What each response answers: messages, references, and further columns of the data."""
     responses: Sequence[str]
     """What the policy wrote."""
-    references: Sequence[str]
-    """The human-written answer to the same prompt."""
+    ended: Sequence[bool | None] = ()
+    """Whether each response ended by itself and was not cut at the longest; None where that is not known. Empty is None for all."""
 
     def __post_init__(self) -> None:
-        assert len(self.prompts) == len(self.responses) == len(self.references), "one of each a row"
+        if not self.ended:
+            object.__setattr__(self, "ended", (None,) * len(self.responses))
+        assert len(self.records) == len(self.responses) == len(self.ended), "one of each a row"
 
     def __len__(self) -> int:
         return len(self.responses)
+
+    @property
+    def prompts(self) -> list[str]:
+        """Prompt of each response as plain text."""
+        return [record.prompt for record in self.records]
+
+    @property
+    def references(self) -> list[str]:
+        """The human-written answer to each prompt; the first one where there are several."""
+        return [record.reference for record in self.records]
+
+    @classmethod
+    def of_texts(
+        cls, prompts: Sequence[str], responses: Sequence[str], references: Sequence[str]
+    ) -> Self:
+        """Put texts that come from no data into a batch.
+
+        Args:
+            prompts: One a response; one user turn each.
+            responses: What the policy wrote.
+            references: One a response.
+
+        Returns:
+            The batch, in which it is not known whether responses ended.
+        """
+        records = [
+            PromptRecord(str(row), (Message("user", prompt),), reference, f"row {row}")
+            for row, (prompt, reference) in enumerate(zip(prompts, references, strict=True))
+        ]
+        return cls(records, responses)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def test_the_rules_of_the_reward_are_left_out_of_it(config: SimilarityReward) ->
     responses = ["aabaab", " ", "abc"]
     embedder = LetterEmbedder("abc")
     reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
-    batch = RewardBatch([""] * 3, responses, [record.reference for record in RECORDS])
+    batch = RewardBatch.of_texts([""] * 3, responses, [record.reference for record in RECORDS])
     assert reward.score(batch).scores[:2].tolist() == [-1.0, -0.5]
     scores = evaluation(config=config).score(responses)
     assert scores["reward"][0] > 0.5
@@ -262,7 +262,7 @@ def test_a_translation_that_is_no_formula_says_nothing_of_its_answer() -> None:
 def test_rows_show_the_formulas_that_were_compared() -> None:
     heldout = of_texts(["'P(a)'", "'Q(a)'"])
     responses = ["'P(b)'", "..."]
-    scores, texts = heldout._score(responses)
+    scores, texts = heldout._score(responses, ())
     rows = heldout.rows(HeldoutScores(tuple(responses), scores, texts))
     assert [(row["formula"], row["reference_formula"]) for row in rows] == [
         ("P(b)", "P(a)"), (None, "Q(a)")

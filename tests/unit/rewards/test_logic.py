@@ -27,7 +27,7 @@ def score(
 ) -> RewardResult:
     reward = FormulaSimilarity(config or LogicReward(), SynonymEmbedder())
     count = len(responses)
-    return reward.score(RewardBatch(["Q"] * count, responses, [reference] * count))
+    return reward.score(RewardBatch.of_texts(["Q"] * count, responses, [reference] * count))
 
 
 def test_a_blend_of_meaning_and_tokens() -> None:
@@ -142,7 +142,7 @@ def score_texts(
 ) -> RewardResult:
     reward = FormulaSimilarity(config, SynonymEmbedder(), phrasebook or Phrasebook())
     count = len(responses)
-    return reward.score(RewardBatch(["Q"] * count, responses, [reference] * count))
+    return reward.score(RewardBatch.of_texts(["Q"] * count, responses, [reference] * count))
 
 
 TEXTS = ["Each cat is an animal.", "Some cats are not.", "Rain.", " \n", "unreachable"]

@@ -56,7 +56,7 @@ def score(
     reward = ReferenceSimilarity(
         config or SimilarityReward(similarity=COSINE), embedder, ReferenceCache(embedder, None)
     )
-    batch = RewardBatch(prompts or ["Q"] * len(responses), responses, references)
+    batch = RewardBatch.of_texts(prompts or ["Q"] * len(responses), responses, references)
     return reward.score(batch)
 
 
@@ -227,7 +227,7 @@ def test_a_blend_by_hand(
 def test_the_response_alone_is_encoded_by_default() -> None:
     embedder = TableEmbedder({"A": EAST, "R": EAST})
     reward = ReferenceSimilarity(SimilarityReward(), embedder, ReferenceCache(embedder, None))
-    reward.score(RewardBatch(["Q"], ["A"], ["R"]))
+    reward.score(RewardBatch.of_texts(["Q"], ["A"], ["R"]))
     assert embedder.calls == [["A"], ["R"]]
 
 
@@ -236,7 +236,7 @@ def test_the_prompt_is_encoded_on_both_sides_where_the_config_says_so() -> None:
     embedder = TableEmbedder(table)
     config = SimilarityReward(similarity=COSINE, text="prompt_and_response")
     reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
-    result = reward.score(RewardBatch(["Q", "P", "P"], ["A", "A", ""], ["R", "R", "R"]))
+    result = reward.score(RewardBatch.of_texts(["Q", "P", "P"], ["A", "A", ""], ["R", "R", "R"]))
     assert embedder.calls == [["Q\n\nA", "P\n\nA"], ["Q\n\nR", "P\n\nR"]]
     assert result.scores == pytest.approx([0.6, -1.0, -1.0])
 
@@ -248,10 +248,10 @@ def test_a_rollout_is_one_call_and_each_reference_is_encoded_once() -> None:
     )
     cache = ReferenceCache(references, None)
     reward = ReferenceSimilarity(SimilarityReward(), responses, cache)
-    reward.score(RewardBatch(["Q"] * 4, ["a", "b", "a", "b"], ["r", "r", "s", "s"]))
+    reward.score(RewardBatch.of_texts(["Q"] * 4, ["a", "b", "a", "b"], ["r", "r", "s", "s"]))
     assert responses.calls == [["a", "b", "a", "b"]]
     assert references.calls == [["r", "s"]]
-    reward.score(RewardBatch(["Q"] * 4, ["a"] * 4, ["s", "t", "r", "t"]))
+    reward.score(RewardBatch.of_texts(["Q"] * 4, ["a"] * 4, ["s", "t", "r", "t"]))
     assert len(responses.calls) == 2
     assert references.calls == [["r", "s"], ["t"]]
     assert cache.num_encoded == 3
@@ -262,7 +262,7 @@ def test_nothing_visible_is_never_encoded(responses: list[str]) -> None:
     embedder = TableEmbedder({})
     reward = ReferenceSimilarity(SimilarityReward(), embedder, ReferenceCache(embedder, None))
     count = len(responses)
-    result = reward.score(RewardBatch(["Q"] * count, responses, ["R"] * count))
+    result = reward.score(RewardBatch.of_texts(["Q"] * count, responses, ["R"] * count))
     assert embedder.calls == []
     assert result.scores.tolist() == [-1.0] * count
     names = ("similarity", "cosine", "overlap", "numbers", "repeated", "empty", "truncated")
@@ -275,4 +275,4 @@ def test_nothing_visible_is_never_encoded(responses: list[str]) -> None:
 
 def test_a_batch_has_one_of_each_a_row() -> None:
     with pytest.raises(AssertionError, match="one of each a row"):
-        RewardBatch(["Q"], ["A", "B"], ["R"])
+        RewardBatch.of_texts(["Q"], ["A", "B"], ["R"])

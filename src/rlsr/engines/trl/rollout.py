@@ -87,16 +87,22 @@ class RewardFunction:
     Args:
         reward: Scores responses.
         records: The training records that the dataset's rows point to.
+        stop_ids: Tokens that end a response; none where that is not known.
         processes: Those that train together.
     """
 
     __name__ = "reward"
 
     def __init__(
-        self, reward: Reward, records: Sequence[PromptRecord], processes: Processes = ALONE
+        self,
+        reward: Reward,
+        records: Sequence[PromptRecord],
+        stop_ids: Sequence[int] = (),
+        processes: Processes = ALONE,
     ) -> None:
         self._reward = reward
         self._records = records
+        self._stop_ids = frozenset(stop_ids)
         self._processes = processes
         self._last: Rollout | None = None
 
@@ -130,17 +136,16 @@ class RewardFunction:
         # A tokenizer that parses responses may find one without content, as after a thought that never ended.
         responses = tuple(completion[-1]["content"] or "" for completion in completions)
         result = self._reward.score(
-            RewardBatch(
-                prompts=[row.prompt for row in records],
-                responses=responses,
-                references=[row.reference for row in records],
-            )
+            RewardBatch(records, responses, [self._ended(tokens) for tokens in completion_ids])
         )
         own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
         self._last = merge_rollouts(self._processes.gather(own))
         for name, value in rollout_metrics(self._last).items():
             log_metric(name, value)
         return [None if np.isnan(score) else float(score) for score in result.scores]
+
+    def _ended(self, tokens: Sequence[int]) -> bool | None:
+        return not self._stop_ids.isdisjoint(tokens) if self._stop_ids else None
 
     def reference_rewards(self, rows: Sequence[int]) -> Scores:
         """Score references as if the policy had written them.
@@ -152,12 +157,7 @@ class RewardFunction:
             One score a row, those of all processes in their order; NaN where it could not be scored.
         """
         records = [self._records[row] for row in rows]
-        references = [record.reference for record in records]
-        batch = RewardBatch(
-            prompts=[record.prompt for record in records],
-            responses=references,
-            references=references,
-        )
+        batch = RewardBatch(records, [record.reference for record in records])
         return np.concatenate(self._processes.gather(self._reward.score(batch).scores))
 
 

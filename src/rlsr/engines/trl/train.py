@@ -36,6 +36,7 @@ from rlsr.engines.trl.starting_point import (
 from rlsr.engines.trl.supervised import SupervisedTrainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.models import Device, Policy, as_chat
+from rlsr.models.generate import stop_ids
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward
 from rlsr.runs import RunDirectory
@@ -197,9 +198,13 @@ def make_trainer(job: TrainingJob, observer: TrainingObserver) -> HostOverrides:
     return trainer
 
 
+def _reward_function(job: TrainingJob) -> RewardFunction:
+    return RewardFunction(job.reward, job.records, stop_ids(job.policy), job.processes)
+
+
 def _rlsr_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     trainer = RlsrTrainer(
-        reward_function=RewardFunction(job.reward, job.records, job.processes),
+        reward_function=_reward_function(job),
         rows_at_a_time=job.rows_at_a_time,
         train_dataset=as_dataset(job.records),
         **parts,
@@ -216,7 +221,7 @@ def _sgrpo_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     trainer = SgrpoTrainer(
         # With a KL term TRL keeps the reference policy.
         reference=None if method.kl_coefficient > 0 else frozen_reference(job.config, model),
-        reward_function=RewardFunction(job.reward, job.records, job.processes),
+        reward_function=_reward_function(job),
         rows_at_a_time=job.rows_at_a_time,
         train_dataset=with_labels(
             as_dataset(job.records), job.records, job.policy.tokenizer, max_response_tokens=limit

@@ -11,7 +11,6 @@ import numpy as np
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
-from rlsr.evaluation.comparison import adjusted_confidence, compare_metric, win_shares
 from rlsr.evaluation.comparison_result import (
     ComparedRecipe,
     ComparedRun,
@@ -21,8 +20,10 @@ from rlsr.evaluation.comparison_result import (
 )
 from rlsr.evaluation.labels import BETTER
 from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.evaluation.statistics import paired_difference
 from rlsr.runs.directory import write_json, write_json_lines
+from rlsr.statistics import paired_difference
+from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
+from rlsr.statistics.wins import win_shares
 
 Row = dict[str, Any]
 

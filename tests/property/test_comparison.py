@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from rlsr.evaluation.comparison import compare_metric, crossed_mean, paired, win_shares
+from rlsr.statistics.against_baseline import compare_metric, paired
+from rlsr.statistics.crossed import crossed_mean
+from rlsr.statistics.wins import win_shares
 
 Floats = NDArray[np.float64]
 

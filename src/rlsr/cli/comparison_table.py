@@ -10,9 +10,9 @@ from rich.table import Table
 from rlsr.evaluation.labels import digits, label
 
 if TYPE_CHECKING:
-    from rlsr.evaluation import Estimate
     from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison
     from rlsr.evaluation.shared_metrics import SharedMetric
+    from rlsr.statistics import Estimate
 
 MOST_METRICS = 3
 """Columns of means; ``compare.json`` has all."""

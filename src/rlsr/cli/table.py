@@ -9,7 +9,8 @@ from rich.table import Table
 from rlsr.evaluation.labels import digits, label
 
 if TYPE_CHECKING:
-    from rlsr.evaluation import Estimate, MetricChange
+    from rlsr.evaluation import MetricChange
+    from rlsr.statistics import Estimate
 
 
 def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from rlsr.errors import RunError
-from rlsr.evaluation.comparison import MetricComparison, WinShares
 from rlsr.evaluation.shared_metrics import SharedMetric
 from rlsr.runs.directory import read_json, write_json
+from rlsr.statistics.against_baseline import MetricComparison
+from rlsr.statistics.wins import WinShares
 
 VERSION = 1
 

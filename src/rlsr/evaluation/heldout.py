@@ -15,11 +15,11 @@ from rlsr.evaluation.formulas import formula_scores
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 from rlsr.evaluation.shared_metrics import in_reward
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.logic import require_prover
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import FormulaResult, FormulaSimilarity, Reward, RewardBatch, RewardResult
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
 

@@ -5,19 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 import rlsr
 from rlsr.config.experiment import BudgetConfig
 from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.errors import RunError
-from rlsr.evaluation.comparison import (
-    Floats,
-    MetricComparison,
-    WinShares,
-    adjusted_confidence,
-    compare_metric,
-    stack_seeds,
-    win_shares,
-)
 from rlsr.evaluation.comparison_result import (
     VERSION,
     ComparedRecipe,
@@ -28,6 +21,13 @@ from rlsr.evaluation.comparison_result import (
 from rlsr.pipeline.cells import Cell
 from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import collect_provenance
+from rlsr.statistics.against_baseline import (
+    MetricComparison,
+    adjusted_confidence,
+    compare_metric,
+)
+from rlsr.statistics.resamples import Floats
+from rlsr.statistics.wins import WinShares, win_shares
 
 Row = Mapping[str, Any]
 
@@ -147,7 +147,7 @@ def _require_same_prompts(
 
 
 def _scores(runs: Sequence[Sequence[Row]], metric: str) -> Floats:
-    return stack_seeds([[row["scores"][metric] for row in rows] for rows in runs])
+    return np.array([[row["scores"][metric] for row in rows] for rows in runs], dtype=np.float64)
 
 
 def _compared_run(cell: Cell) -> ComparedRun:

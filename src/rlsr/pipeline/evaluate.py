@@ -9,7 +9,7 @@ from typing import Any
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, DataError
-from rlsr.evaluation import Estimate, HeldoutScores, bootstrap_mean
+from rlsr.evaluation import HeldoutScores
 from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.models import load_policy
 from rlsr.pipeline.heldout import make_evaluation
@@ -19,6 +19,7 @@ from rlsr.pipeline.summary import data_facts, run_facts
 from rlsr.rewards import load_translator, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.log import log_to
+from rlsr.statistics import Estimate, bootstrap_mean
 
 
 @dataclass(frozen=True)

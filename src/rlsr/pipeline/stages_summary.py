@@ -9,10 +9,10 @@ import numpy as np
 
 from rlsr.config import RunConfig
 from rlsr.config.differences import differing_keys
-from rlsr.evaluation import Estimate, MetricChange
-from rlsr.evaluation.statistics import bootstrap_mean, paired_difference
+from rlsr.evaluation import MetricChange
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Rows = Sequence[Mapping[str, Any]]
 

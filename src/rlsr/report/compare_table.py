@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rlsr.evaluation.comparison import WinShares
 from rlsr.evaluation.labels import digits, label
 from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.evaluation.statistics import Estimate
 from rlsr.report.findings import NO_DIFFERENCE, Finding, findings
 from rlsr.report.page import NOTHING, number
 from rlsr.report.results import Column, Results
+from rlsr.statistics import Estimate
+from rlsr.statistics.wins import WinShares
 
 Tone = Literal["good", "bad", "even", ""]
 

@@ -8,7 +8,8 @@ from rlsr.config import RunConfig
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward
-from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation import MetricChange
+from rlsr.statistics import Estimate
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 

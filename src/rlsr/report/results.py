@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rlsr.evaluation.comparison import WinShares
 from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison, ComparisonBudget
 from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.evaluation.statistics import Estimate
+from rlsr.statistics import Estimate
+from rlsr.statistics.wins import WinShares
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError
-from rlsr.evaluation.comparison import crossed_mean, verdict
 from rlsr.evaluation.labels import BETTER, LABELS
 from rlsr.evaluation.shared_metrics import SharedMetric, in_reward, shared_metrics
-from rlsr.evaluation.statistics import Estimate
 from rlsr.report.report_data import Policy
 from rlsr.report.results import Column, Results, Score
 from rlsr.report.run_data import HeldoutRow, Stage
 from rlsr.report.run_series import step_seconds
+from rlsr.statistics import Estimate
+from rlsr.statistics.against_baseline import verdict
+from rlsr.statistics.crossed import crossed_mean
 
 Floats = NDArray[np.float64]
 

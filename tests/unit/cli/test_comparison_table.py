@@ -15,11 +15,11 @@ from rlsr.cli.comparison_table import (
     mean_with_interval,
     sentences,
 )
-from rlsr.evaluation import Estimate
 from rlsr.evaluation.comparison_result import Comparison
 from rlsr.evaluation.shared_metrics import SharedMetric
 from rlsr.pipeline.cells import Cell, Say
 from rlsr.pipeline.compare import run_comparison
+from rlsr.statistics import Estimate
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from rlsr.cli.table import change_table
-from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation import MetricChange
 from rlsr.evaluation.labels import LABELS
+from rlsr.statistics import Estimate
 
 NAN = float("nan")
 

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from rlsr.errors import RunError
-from rlsr.evaluation import Estimate
-from rlsr.evaluation.comparison import MetricComparison, WinShares
 from rlsr.evaluation.comparison_result import (
     ComparedRecipe,
     ComparedRun,
@@ -19,6 +17,9 @@ from rlsr.evaluation.comparison_result import (
     write_comparison,
 )
 from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.statistics import Estimate
+from rlsr.statistics.against_baseline import MetricComparison
+from rlsr.statistics.wins import WinShares
 
 NAN = float("nan")
 

@@ -14,11 +14,12 @@ from rlsr.config.training import EvaluationConfig
 from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message, PromptRecord
 from rlsr.embeddings import Encoding, ReferenceCache
-from rlsr.evaluation import Estimate, HeldoutEvaluation, HeldoutScores, bootstrap_mean
+from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, make_reward
 from rlsr.rewards.similarity import similarity_parts
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
+from rlsr.statistics import Estimate, bootstrap_mean
 
 NAN = float("nan")
 EVERY_METRIC = [

@@ -13,13 +13,13 @@ from report_sample import (
     write_sample_comparison,
     write_sample_run,
 )
-from rlsr.evaluation.comparison import WinShares
 from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.evaluation.statistics import Estimate
 from rlsr.report.compare_table import Cell, TableRow, duration, report_table
 from rlsr.report.report_data import BEFORE, read_report_data
 from rlsr.report.results import Column, Results, Score, results_of
 from rlsr.report.run_comparison import compare_policies
+from rlsr.statistics import Estimate
+from rlsr.statistics.wins import WinShares
 
 NAN = float("nan")
 CHRF = SharedMetric("chrf", False, "higher")

@@ -7,9 +7,10 @@ import yaml
 
 import rlsr
 from rlsr.config import RunConfig, load_config
-from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation import MetricChange
 from rlsr.report import write_model_card
 from rlsr.report.model_card import model_card
+from rlsr.statistics import Estimate
 
 NAN = float("nan")
 

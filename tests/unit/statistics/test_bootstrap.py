@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rlsr.evaluation import Estimate, bootstrap_mean, paired_difference
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 NAN = float("nan")
 Floats = NDArray[np.float64]

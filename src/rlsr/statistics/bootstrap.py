@@ -1,31 +1,11 @@
 """Means with intervals, over prompts."""
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean with its bootstrap interval."""
-
-    mean: float
-    """Mean over the values that are not NaN; NaN if there are none."""
-    low: float
-    """Lower end of the interval."""
-    high: float
-    """Upper end of the interval."""
-    num: int
-    """Values that the mean is over."""
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of 0."""
-        return self.low > 0 or self.high < 0
+from rlsr.statistics.estimate import Estimate
+from rlsr.statistics.resamples import Floats
 
 
 def bootstrap_mean(

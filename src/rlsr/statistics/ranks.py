@@ -1,82 +1,12 @@
-"""Bootstrap intervals of statistics that are no plain means, all resamples at once.
+"""Statistics of ranks for many resamples at once: the area under the ROC curve, and partial correlations."""
 
-A resample is kept as the number of times that it holds each unit (a row, or a group of rows), so that a statistic is
-computed for thousands of resamples with a few operations on a table, (resample, unit).
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rlsr.evaluation.statistics import Estimate
+from rlsr.statistics.resamples import Floats, ratio
 
-Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], Floats]
-"""From how often each unit counts, (resample, unit), to one number a resample."""
-
-_TAILS = (0.025, 0.975)
-_MOST_CELLS = 1_000_000  # of the tables of one batch of resamples: 8 MB each
 _LEFT_OVER = 1e-9  # of a variance: no more than this is rounding error
-
-
-def bootstrap_statistic(
-    statistic: Statistic,
-    strata: Sequence[int],
-    num: int,
-    *,
-    num_resamples: int,
-    seed: int,
-    cells_per_unit: float = 1,
-) -> Estimate:
-    """Compute a statistic and its 95 % percentile interval.
-
-    Args:
-        statistic: What to compute; NaN where a resample does not allow it.
-        strata: Number of units of each sample that is resampled apart; one number where there is one sample.
-        num: What to report as the number of values.
-        num_resamples: Bootstrap resamples.
-        seed: Of the resampling.
-        cells_per_unit: How many numbers the statistic keeps for a unit; bounds the memory.
-
-    Returns:
-        The statistic of the units as they are, with the interval over the resamples that allow it; an interval of NaN
-        where a sample has fewer than two units.
-
-    Source:
-        Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
-    """
-    if min(strata) == 0:
-        return Estimate(np.nan, np.nan, np.nan, num)
-    value = float(statistic(np.ones((1, sum(strata))))[0])
-    if min(strata) < 2 or np.isnan(value):
-        return Estimate(value, np.nan, np.nan, num)
-    batch = max(1, int(_MOST_CELLS / (sum(strata) * max(1.0, cells_per_unit))))
-    rng = np.random.default_rng(seed)
-    drawn = np.concatenate(
-        [statistic(weights) for weights in _resamples(strata, num_resamples, batch, rng)]
-    )
-    allowed = drawn[~np.isnan(drawn)]
-    if allowed.size == 0:
-        return Estimate(value, np.nan, np.nan, num)
-    low, high = (float(end) for end in np.quantile(allowed, _TAILS))
-    return Estimate(value, low, high, num)
-
-
-def _resamples(
-    strata: Sequence[int], num_resamples: int, batch: int, rng: np.random.Generator
-) -> Iterator[Floats]:
-    """Yield how often each unit is drawn, (resample, unit), in batches."""
-    for done in range(0, num_resamples, batch):
-        rows = min(batch, num_resamples - done)
-        yield np.concatenate([_draw_counts(rows, size, rng) for size in strata], axis=1)
-
-
-def _draw_counts(rows: int, size: int, rng: np.random.Generator) -> Floats:
-    """Draw ``size`` units with replacement, ``rows`` times, and count them."""
-    drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-    counts = np.bincount(drawn.reshape(-1), minlength=rows * size)
-    return counts.reshape(rows, size).astype(np.float64)
 
 
 class Levels:
@@ -142,22 +72,6 @@ def area_statistic(positive: Floats, negative: Floats) -> Callable[[Floats, Floa
         return ratio(np.einsum("ij,ij->i", above, beaten), pairs)
 
     return areas
-
-
-def ratio(numerators: Floats, denominators: Floats) -> Floats:
-    """Divide; NaN where the denominator is 0.
-
-    Args:
-        numerators: Any numbers.
-        denominators: As many numbers, at least 0.
-
-    Returns:
-        The quotients.
-    """
-    quotients: Floats = np.divide(
-        numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
-    )
-    return quotients
 
 
 def rank_products(ranks: Floats, weights: Floats) -> Floats:

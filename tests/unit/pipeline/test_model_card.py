@@ -8,8 +8,7 @@ import yaml
 import rlsr
 from rlsr.config import RunConfig, load_config
 from rlsr.evaluation import MetricChange
-from rlsr.report import write_model_card
-from rlsr.report.model_card import model_card
+from rlsr.pipeline.model_card import model_card, write_model_card
 from rlsr.statistics import Estimate
 
 NAN = float("nan")

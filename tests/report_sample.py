@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.config import load_config
-from rlsr.config.data import DataConfig
-from rlsr.data import load_dataset
-from rlsr.evaluation.comparison_result import (
+from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.result import (
     ComparedRecipe,
     ComparedRun,
     Comparison,
-    ComparisonBudget,
+    Origin,
     write_comparison,
 )
+from rlsr.config import load_config
+from rlsr.config.data import DataConfig
+from rlsr.data import load_dataset
 from rlsr.evaluation.labels import BETTER
 from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.runs.directory import write_json, write_json_lines
+from rlsr.runs.json_file import write_json, write_json_lines
 from rlsr.statistics import paired_difference
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
 from rlsr.statistics.wins import win_shares
@@ -206,12 +207,13 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
             tokens=51_234.0 if methods else None,
             num_steps=float(num_steps * len(methods)),
             peak_memory_gb=4.21 if methods else None,
+            compared_with="base" if methods else None,
         )
         for name, methods in METHODS.items()
     ]
     return Comparison(
-        version=1, rlsr="0.1.0", created="2026-11-20T12:00:00+00:00", commit="0123abc", machine={"processor": "AMD EPYC", "cores": 2},
-        experiment={}, budget=ComparisonBudget("wall_clock", 120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
+        origin=Origin("0.1.0", "2026-11-20T12:00:00+00:00", "0123abc", {"processor": "AMD EPYC", "cores": 2}, {}),
+        budget=BudgetConfig(by="wall_clock", amount=120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
         confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
         metrics=tuple(SharedMetric(name, name in IN_REWARD, BETTER[name]) for name in METRICS),
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.comparison_table import mean_with_interval
 from rlsr.cli.progress import LiveObserver, PlainObserver
 from rlsr.config import RunConfig, load_config
 from rlsr.errors import ConfigError
 from rlsr.evaluation.labels import digits, label
 from rlsr.processes import require_one_process
 from rlsr.runs import RunDirectory
+from rlsr.statistics.in_words import mean_with_interval
 
 if TYPE_CHECKING:
     from rlsr.pipeline.evaluate import MetricMean

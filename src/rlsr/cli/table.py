@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from rlsr.evaluation.labels import digits, label
+from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
     from rlsr.evaluation import MetricChange
@@ -37,9 +38,9 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         decimals = digits(change.name)
         table.add_row(
             _label(change),
-            f"{change.before.mean:.{decimals}f}",
-            f"{change.after.mean:.{decimals}f}",
-            _difference(change.difference, decimals),
+            number(change.before.mean, decimals),
+            number(change.after.mean, decimals),
+            mean_with_interval(change.difference, decimals, sign=True),
             reading(change.difference),
         )
     return table
@@ -63,8 +64,3 @@ def _label(change: "MetricChange") -> str:
     """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
     name = label(change.name)
     return f"{name} (in the reward)" if change.in_reward else name
-
-
-def _difference(estimate: "Estimate", decimals: int) -> str:
-    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
-    return f"{estimate.mean:+.{decimals}f} {interval}"

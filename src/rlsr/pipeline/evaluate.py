@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
         "peak_memory_gb": None,
-        "heldout": [asdict(metric) for metric in summary.metrics],
+        "heldout": summary.metrics,
         "warnings": list(plan.warnings),
         "final": None,
     }

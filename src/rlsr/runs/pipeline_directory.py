@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rlsr.config import StagedConfig
 from rlsr.errors import ConfigError, RunError
-from rlsr.runs.directory import RunDirectory, read_json, require_free, write_json
+from rlsr.runs.directory import RunDirectory, require_free
+from rlsr.runs.json_file import read_json, write_json
 
 FILE = "pipeline.json"
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rlsr.statistics.crossed import crossed_mean
 from rlsr.statistics.estimate import Estimate
 from rlsr.statistics.resamples import Floats
 
 Verdict = Literal["higher", "lower", "no difference shown", "baseline"]
+
+NO_DIFFERENCE: Final = "no difference shown"
+"""The verdict of an interval that holds 0."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class MetricComparison:
     difference: Estimate | None
     """The mean of the paired differences, recipe minus baseline, with an interval that is corrected for the number of
     comparisons; None for the baseline itself."""
-    verdict: Verdict
-    """What the interval of the difference shows."""
+    verdict: Verdict | None
+    """What the interval of the difference shows; None where it stands beside no baseline, or has no interval."""
 
 
 def adjusted_confidence(confidence: float, num_comparisons: int) -> float:
@@ -102,5 +105,5 @@ def verdict(difference: Estimate) -> Verdict:
         ``higher`` or ``lower`` where the interval excludes 0, else ``no difference shown``.
     """
     if not difference.excludes_zero:
-        return "no difference shown"
+        return NO_DIFFERENCE
     return "higher" if difference.mean > 0 else "lower"

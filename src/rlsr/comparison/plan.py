@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsr.comparison.budget import without_effect
+from rlsr.comparison.cells import Cell
+from rlsr.comparison.experiment import ExperimentConfig
+from rlsr.comparison.recipe import Recipe, check_agreement, resolve_recipes
 from rlsr.config import RunConfig
-from rlsr.config.budget import without_effect
-from rlsr.config.experiment import ExperimentConfig
-from rlsr.config.recipe import Recipe, check_agreement, resolve_recipes
 from rlsr.errors import ConfigError, EngineError, ModelError
 from rlsr.evaluation.shared_metrics import SharedMetric, metric_scorers, shared_metrics
-from rlsr.pipeline.cells import Cell
 from rlsr.pipeline.evaluate import require_evaluation
 from rlsr.pipeline.plan import RunPlan, plan_run
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from rlsr.evaluation.comparison_result import Comparison
-from rlsr.report.compare_table import Cell, ReportTable, TableGroup, TableRow, report_table
-from rlsr.report.findings import Finding
-from rlsr.report.results import results_of
+from rlsr.comparison.result import Comparison, Origin
+from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
+from rlsr.comparison.words import Finding, findings, how_it_was_compared
 
 
 def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
@@ -31,14 +30,13 @@ def comparison_markdown(comparison: Comparison) -> str:
     Returns:
         Sentences, a table a group of metrics, how the numbers were made and on what, and the notes.
     """
-    table = report_table(results_of(comparison))
+    table = table_of(comparison)
     parts = [
-        *(_sentence(finding) for finding in table.findings),
+        *map(_sentence, findings(comparison)),
         *(line for group in table.groups for line in ("", *_group(group, table))),
         "",
-        table.caption,
-        "",
-        _origin(comparison),
+        how_it_was_compared(comparison),
+        *(("", _origin(comparison.origin)) if comparison.origin else ()),
         *(line for note in comparison.notes for line in ("", f"Note: {_escaped(note)}")),
     ]
     return "\n".join(parts).strip() + "\n"
@@ -56,20 +54,20 @@ def _sentence(finding: Finding) -> str:
     return f"- {' '.join(sentences)}"
 
 
-def _group(group: TableGroup, table: ReportTable) -> list[str]:
+def _group(group: TableGroup, table: ComparisonTable) -> list[str]:
     return [
         f"| {_escaped(group.title)} | {' | '.join(map(_escaped, table.columns))} |",
         "|---" * (1 + len(table.columns)) + "|",
-        *(_row(row) for row in group.rows),
+        *map(_row, group.rows),
     ]
 
 
 def _row(row: TableRow) -> str:
     title = f"{row.label} ({row.remark})" if row.remark else row.label
-    return f"| {_escaped(title)} | {' | '.join(_cell(cell) for cell in row.cells)} |"
+    return f"| {_escaped(title)} | {' | '.join(map(_cell, row.cells))} |"
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     found = " ".join(part for part in (cell.value, cell.difference, cell.interval) if part)
     if not cell.verdict or cell.verdict == "baseline":
         return found
@@ -81,11 +79,11 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _origin(comparison: Comparison) -> str:
+def _origin(origin: Origin) -> str:
     machine = ", ".join(
         f"{name} {value}"
-        for name, value in comparison.machine.items()
+        for name, value in origin.machine.items()
         if isinstance(value, str | int | float)
     )
-    commit = f", commit {comparison.commit}" if comparison.commit else ""
-    return f"{comparison.created}, rlsr {comparison.rlsr}{commit}; {machine}."
+    commit = f", commit {origin.commit}" if origin.commit else ""
+    return f"{origin.created}, rlsr {origin.rlsr}{commit}; {machine}."

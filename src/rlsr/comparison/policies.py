@@ -1,21 +1,21 @@
-"""Compares the policies of plain runs, so that they are shown in the same table as a comparison of recipes."""
+"""Policies of plain runs, put side by side as a comparison of recipes is. No torch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError
 from rlsr.evaluation.labels import BETTER, LABELS
 from rlsr.evaluation.shared_metrics import SharedMetric, in_reward, shared_metrics
-from rlsr.report.report_data import Policy
-from rlsr.report.results import Column, Results, Score
-from rlsr.report.run_data import HeldoutRow, Stage
-from rlsr.report.run_series import step_seconds
+from rlsr.runs.record import UNTRAINED, Stage
+from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.typed_json import from_table
 from rlsr.statistics import Estimate
-from rlsr.statistics.against_baseline import verdict
+from rlsr.statistics.against_baseline import MetricComparison, verdict
 from rlsr.statistics.crossed import crossed_mean
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,26 @@ Floats = NDArray[np.float64]
 _SURELY_IN_REWARD = {"reward", "similarity", "logic", "parsed", "equivalent"}
 
 
-def compare_policies(policies: Sequence[Policy]) -> Results | None:
+@dataclass(frozen=True)
+class AnsweringPolicy:
+    """A policy whose answers to the held-out prompts are shown."""
+
+    name: str
+    """Unique in a report."""
+    answers: Mapping[int, tuple[HeldoutRow, ...]]
+    """By seed."""
+    compared_with: str | None = None
+    """The policy that differences are taken from; None for one that others are compared with."""
+    stages: Mapping[int, tuple[Stage, ...]] = field(default_factory=dict)
+    """What trained it, in order, by seed; empty for a policy before training."""
+
+    @property
+    def last_stage(self) -> Stage | None:
+        """The run that it came out of, of the first seed; None for a policy before training."""
+        return next((stages[-1] for stages in self.stages.values()), None)
+
+
+def compare_policies(policies: Sequence[AnsweringPolicy]) -> Comparison | None:
     """Put policies side by side.
 
     Args:
@@ -40,33 +59,39 @@ def compare_policies(policies: Sequence[Policy]) -> Results | None:
     configs = _configs(policies)
     metrics = _metrics(policies, configs)
     confidence = configs[0].evaluation.confidence if configs else 0.95
-    return Results(
+    return Comparison(
+        origin=None,
+        budget=None,
         baseline=next((policy.name for policy in policies if policy.name in starts), ""),
+        seeds=(),
         num_prompts=max(len(rows) for policy in policies for rows in policy.answers.values()),
-        metrics=metrics,
-        columns=tuple(
-            _column(policy, by_name.get(policy.compared_with or ""), metrics, confidence, is_start=policy.name in starts)
-            for policy in policies
-        ),
         confidence=confidence,
         adjusted_confidence=confidence,
+        num_comparisons=1,
+        metrics=metrics,
+        recipes=tuple(
+            _recipe(policy, by_name.get(policy.compared_with or ""), metrics, confidence, is_start=policy.name in starts)
+            for policy in policies
+        ),
         notes=_notes(metrics, configs),
     )  # fmt: skip
 
 
-def _configs(policies: Sequence[Policy]) -> list[RunConfig]:
+def _configs(policies: Sequence[AnsweringPolicy]) -> list[RunConfig]:
     """Read the configs that made the policies, as far as this version knows them."""
     configs = []
     for policy in policies:
-        if policy.stages:
+        if policy.last_stage:
             try:
-                configs.append(config_from_table(policy.stages[-1].config))
+                configs.append(config_from_table(policy.last_stage.config))
             except ConfigError:
                 continue
     return configs
 
 
-def _metrics(policies: Sequence[Policy], configs: Sequence[RunConfig]) -> tuple[SharedMetric, ...]:
+def _metrics(
+    policies: Sequence[AnsweringPolicy], configs: Sequence[RunConfig]
+) -> tuple[SharedMetric, ...]:
     """List what was measured, in the order of the labels and then of the files."""
     rows = [row for policy in policies for answers in policy.answers.values() for row in answers]
     measured = dict.fromkeys(name for row in rows for name in row.scores)
@@ -97,54 +122,58 @@ def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tup
     )
 
 
-def _column(
-    policy: Policy,
-    start: Policy | None,
+def _recipe(
+    policy: AnsweringPolicy,
+    start: AnsweringPolicy | None,
     metrics: Sequence[SharedMetric],
     confidence: float,
     *,
     is_start: bool,
-) -> Column:
-    steps = [row.values for stage in policy.stages for row in stage.steps]
+) -> ComparedRecipe:
+    stages = next(iter(policy.stages.values()), ())
     measured = {name for rows in policy.answers.values() for row in rows for name in row.scores}
-    return Column(
-        name=policy.name,
-        remark=" then ".join(stage.method for stage in policy.stages),
-        scores={
-            metric.name: _score(policy, start, metric.name, confidence, is_start=is_start)
+    return ComparedRecipe.of_runs(
+        policy.name,
+        tuple(stage.method for stage in stages if stage.method != UNTRAINED),
+        tuple(
+            ComparedRun.of_steps(seed, str(own[-1].path), [row for one in own for row in one.steps])
+            for seed, own in policy.stages.items()
+        ),
+        metrics={
+            metric.name: _compared(policy, start, metric.name, confidence, is_start=is_start)
             for metric in metrics
             if metric.name in measured
         },
+        wins={},
         compared_with=policy.compared_with if start else None,
-        seconds=sum(map(step_seconds, steps)) if steps else None,
-        tokens=_total(steps, "tokens/trained"),
-        num_steps=float(len(steps)) if steps else None,
-        peak_memory_gb=max((s["memory/peak_gb"] for s in steps if "memory/peak_gb" in s), default=None),
-    )  # fmt: skip
+    )
 
 
-def _total(steps: Sequence[Mapping[str, float]], name: str) -> float | None:
-    values = [step[name] for step in steps if name in step]
-    return float(np.nansum(values)) if values else None
-
-
-def _score(
-    policy: Policy, start: Policy | None, name: str, confidence: float, *, is_start: bool
-) -> Score:
+def _compared(
+    policy: AnsweringPolicy,
+    start: AnsweringPolicy | None,
+    name: str,
+    confidence: float,
+    *,
+    is_start: bool,
+) -> MetricComparison:
     # Seeds that stand side by side here are those of a comparison that is not finished: their mean is all there is to say.
-    values = np.concatenate([_scores(rows, name) for rows in policy.answers.values()])
+    mean = _plain_mean([row for rows in policy.answers.values() for row in rows], name)
     if start is None:
-        return Score(_plain_mean(values), None, "baseline" if is_start else "")
+        return MetricComparison(mean, None, "baseline" if is_start else None)
     (rows,) = policy.answers.values()
     (others,) = start.answers.values()
     told = _told_difference(policy, name)
     difference = told or crossed_mean(_differences(others, rows, name), confidence=confidence)
-    shows = "" if np.isnan(difference.low) else verdict(difference)
-    return Score(_plain_mean(values), difference, shows)
+    shows = None if np.isnan(difference.low) else verdict(difference)
+    return MetricComparison(mean, difference, shows)
 
 
-def _scores(rows: Sequence[HeldoutRow], name: str) -> Floats:
-    return np.array([row.scores.get(name, np.nan) for row in rows], dtype=np.float64)
+def _plain_mean(rows: Sequence[HeldoutRow], name: str) -> Estimate:
+    values = np.array([row.scores.get(name, np.nan) for row in rows], dtype=np.float64)
+    scored = values[~np.isnan(values)]
+    mean = float(scored.mean()) if scored.size else np.nan
+    return Estimate(mean, np.nan, np.nan, int(scored.size))
 
 
 def _differences(before: Sequence[HeldoutRow], after: Sequence[HeldoutRow], name: str) -> Floats:
@@ -154,26 +183,13 @@ def _differences(before: Sequence[HeldoutRow], after: Sequence[HeldoutRow], name
     return np.array([found], dtype=np.float64)
 
 
-def _told_difference(policy: Policy, name: str) -> Estimate | None:
+def _told_difference(policy: AnsweringPolicy, name: str) -> Estimate | None:
     """Take the difference that the run wrote down itself; a stage of a pipeline has another start than the policy."""
-    if len(policy.stages) != 1:
+    (stages,) = policy.stages.values()
+    if len(stages) != 1:
         return None
-    for change in _changes(policy.stages[0]):
-        difference = change.get("difference")
-        if change.get("name") == name and isinstance(difference, dict):
-            ends = [difference.get(key) for key in ("mean", "low", "high")]
-            mean, low, high = (np.nan if end is None else float(end) for end in ends)
-            return Estimate(mean, low, high, int(difference.get("num", 0)))
+    changes = (stages[0].manifest or {}).get("heldout", [])
+    for change in changes if isinstance(changes, list) else []:
+        if isinstance(change, dict) and change.get("name") == name and change.get("difference"):
+            return from_table(Estimate, change["difference"])
     return None
-
-
-def _changes(stage: Stage) -> list[dict[str, Any]]:
-    changes = (stage.manifest or {}).get("heldout", [])
-    found = changes if isinstance(changes, list) else []
-    return [change for change in found if isinstance(change, dict)]
-
-
-def _plain_mean(values: Floats) -> Estimate:
-    scored = values[~np.isnan(values)]
-    mean = float(scored.mean()) if scored.size else np.nan
-    return Estimate(mean, np.nan, np.nan, int(scored.size))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from report_sample import write_sample_comparison
-from rlsr.evaluation.comparison_result import Comparison, read_comparison
-from rlsr.report.compare_markdown import comparison_markdown, write_comparison_markdown
+from rlsr.comparison.markdown import comparison_markdown, write_comparison_markdown
+from rlsr.comparison.result import Comparison, read_comparison
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_numbers_are_those_of_the_comparison(comparison: Comparison) -> None:
     assert f"{trained.metrics['bleu'].mean.mean:.1f} {difference.mean:+.1f} [" in cell.replace(
         "\N{MINUS SIGN}", "-"
     )
-    assert trained.metrics["bleu"].verdict in cell
+    assert str(trained.metrics["bleu"].verdict) in cell
     assert f"{comparison.num_prompts} held-out prompts" in text
     assert all(note in text for note in comparison.notes)
 

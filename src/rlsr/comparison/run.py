@@ -7,13 +7,14 @@ directory, and goes on where an earlier session was interrupted.
 from collections.abc import Callable
 from pathlib import Path
 
+from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
+from rlsr.comparison.collect import collect
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import Comparison, read_comparison, write_comparison
 from rlsr.config.differences import differing_keys
 from rlsr.errors import ConfigError, RunError
-from rlsr.evaluation.comparison_result import Comparison, read_comparison, write_comparison
-from rlsr.pipeline.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
-from rlsr.pipeline.collect import collect
-from rlsr.pipeline.compare_plan import ComparisonPlan
-from rlsr.runs.directory import read_json, require_free, write_json
+from rlsr.runs.directory import require_free
+from rlsr.runs.json_file import read_json, write_json
 
 
 def run_comparison(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from comparisons import answers, finish, make_plan, read_lines, scores
+from comparisons import answers, finish, make_plan, read_lines, recipe_of, scores
+from rlsr.comparison.cells import Cell, Say
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import Comparison, read_comparison
+from rlsr.comparison.run import open_comparison, run_comparison
 from rlsr.errors import ConfigError, RunError
-from rlsr.evaluation.comparison_result import Comparison, read_comparison
-from rlsr.pipeline.cells import Cell, Say
-from rlsr.pipeline.compare import open_comparison, run_comparison
-from rlsr.pipeline.compare_plan import ComparisonPlan
 
 
 class Runner:
@@ -126,31 +126,31 @@ def test_what_was_found_is_written_and_read_back(tmp_path: Path) -> None:
         "rlsr": "no difference shown",
         "sft+rlsr": "lower",
     }
-    sft = found.recipe("sft")
+    sft = recipe_of(found, "sft")
     mean = sum(sum(scores("sft", seed)) for seed in (0, 1)) / 24
     assert sft.metrics["reward"].mean.mean == pytest.approx(mean)
     assert sft.metrics["reward"].mean.num == 24
-    assert found.recipe("base").metrics["reward"].mean.num == 12
+    assert recipe_of(found, "base").metrics["reward"].mean.num == 12
     assert sft.methods == ("sft",)
     assert [run.path for run in sft.runs] == ["runs/sft/seed-0", "runs/sft/seed-1"]
     assert (sft.seconds, sft.tokens, sft.num_steps, sft.peak_memory_gb) == (20, 500, 10, 2.0)
-    both = found.recipe("sft+rlsr")
+    both = recipe_of(found, "sft+rlsr")
     assert both.methods == ("sft", "rlsr")
     assert (both.seconds, both.tokens, both.num_steps) == (20, 500, 10)
 
 
 def test_wins_are_counted_by_scorers_that_no_reward_has_seen(tmp_path: Path) -> None:
     found = compare(make_plan(), tmp_path / "cosine")
-    assert set(found.recipe("sft").wins) == {"chrf", "bleu"}
-    assert found.recipe("sft").wins["chrf"].win == 1
-    assert found.recipe("sft").wins["chrf"].margin == 1.0
-    assert found.recipe("base").wins == {}
+    assert set(recipe_of(found, "sft").wins) == {"chrf", "bleu"}
+    assert recipe_of(found, "sft").wins["chrf"].win == 1
+    assert recipe_of(found, "sft").wins["chrf"].margin == 1.0
+    assert recipe_of(found, "base").wins == {}
     blend = {
         "method": {"max_response_tokens": 8},
         "evaluation": {"independent_embedding": None, "num_resamples": 500},
     }
     found = compare(make_plan(base=blend), tmp_path / "blend")
-    assert set(found.recipe("sft").wins) == {"bleu"}
+    assert set(recipe_of(found, "sft").wins) == {"bleu"}
     assert {metric.name: metric.in_reward for metric in found.metrics}["chrf"] is True
 
 
@@ -198,7 +198,7 @@ def test_a_failed_cell_does_not_stop_the_others_and_the_same_command_goes_on(
     again = Runner()
     found = compare(plan, path, again)
     assert again.started == ["rlsr, seed 0", "sft, seed 1"]
-    assert found.recipe("sft").metrics["chrf"].verdict == "higher"
+    assert recipe_of(found, "sft").metrics["chrf"].verdict == "higher"
 
 
 def test_a_cell_that_ends_well_without_a_result_has_failed(tmp_path: Path) -> None:
@@ -344,11 +344,11 @@ def test_answers_are_scored_as_null_where_they_could_not_be(tmp_path: Path) -> N
         return 0
 
     found = run_comparison(make_plan(), tmp_path, silent, execute=unscored)
-    sft = found.recipe("sft").metrics
+    sft = recipe_of(found, "sft").metrics
     assert (sft["chrf"].mean.num, sft["bleu"].mean.num) == (22, 0)
     assert sft["bleu"].verdict == "no difference shown"
     text = (tmp_path / "compare.json").read_text(encoding="utf-8")
     assert "NaN" not in text
-    again = read_comparison(tmp_path / "compare.json").recipe("sft")
+    again = recipe_of(read_comparison(tmp_path / "compare.json"), "sft")
     assert again.metrics["bleu"].mean.mean != again.metrics["bleu"].mean.mean
     assert again.wins["bleu"].win != again.wins["bleu"].win

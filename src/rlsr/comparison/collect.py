@@ -1,6 +1,5 @@
 """From the finished runs of a comparison to its numbers."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,28 +7,20 @@ from typing import Any
 import numpy as np
 
 import rlsr
-from rlsr.config.experiment import BudgetConfig
-from rlsr.engines.stopping import seconds_spent, tokens_trained
+from rlsr.comparison.cells import Cell
+from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
 from rlsr.errors import RunError
-from rlsr.evaluation.comparison_result import (
-    VERSION,
-    ComparedRecipe,
-    ComparedRun,
-    Comparison,
-    ComparisonBudget,
-)
-from rlsr.pipeline.cells import Cell
-from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import collect_provenance
+from rlsr.runs.json_file import Row
+from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics.against_baseline import (
     MetricComparison,
     adjusted_confidence,
     compare_metric,
 )
-from rlsr.statistics.resamples import Floats
 from rlsr.statistics.wins import WinShares, win_shares
-
-Row = Mapping[str, Any]
 
 FEW_SEEDS = 5
 """Below it a bootstrap over seeds has too few to draw from."""
@@ -74,7 +65,10 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
     metrics: dict[str, dict[str, MetricComparison]] = {}
     wins: dict[str, dict[str, WinShares]] = {name: {} for name in by_recipe}
     for metric in plan.metrics:
-        scores = {name: _scores(rows, metric.name) for name, rows in answers.items()}
+        scores = {
+            name: np.array([[row.scores[metric.name] for row in rows] for rows in runs])
+            for name, runs in answers.items()
+        }
         metrics[metric.name] = compare_metric(scores, baseline, **options)
         if metric.name in experiment.tie_margins and not metric.in_reward:
             for name in by_recipe:
@@ -82,25 +76,26 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
                     margin = experiment.tie_margins[metric.name]
                     wins[name][metric.name] = win_shares(scores[name], scores[baseline], margin)
     recipes = tuple(
-        _compared(
+        ComparedRecipe.of_runs(
             recipe.name,
             recipe.methods,
-            [_compared_run(cell) for cell in by_recipe[recipe.name]],
-            {name: found[recipe.name] for name, found in metrics.items()},
-            wins[recipe.name],
+            tuple(map(_compared_run, by_recipe[recipe.name])),
+            metrics={name: found[recipe.name] for name, found in metrics.items()},
+            wins=wins[recipe.name],
+            compared_with=None if recipe.name == baseline else baseline,
         )
         for recipe in plan.recipes
     )
     sessions = [session for cell in cells for run in cell.runs for session in run.read_sessions()]
-    provenance = collect_provenance()
     return Comparison(
-        version=VERSION,
-        rlsr=rlsr.__version__,
-        created=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        commit=provenance["commit"],
-        machine={name: sessions[-1].get(name) for name in _MACHINE} if sessions else {},
-        experiment=plan.table,
-        budget=ComparisonBudget(experiment.budget.by, experiment.budget.amount),
+        origin=Origin(
+            rlsr=rlsr.__version__,
+            created=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+            commit=collect_provenance()["commit"],
+            machine={name: sessions[-1].get(name) for name in _MACHINE} if sessions else {},
+            experiment=plan.table,
+        ),
+        budget=experiment.budget,
         baseline=baseline,
         seeds=experiment.seeds,
         num_prompts=num_prompts,
@@ -118,7 +113,7 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
     )
 
 
-def _answers(cell: Cell) -> list[dict[str, Any]]:
+def _answers(cell: Cell) -> list[HeldoutRow]:
     rows = cell.runs[-1].read_evaluation("after")
     if not rows:
         raise RunError(
@@ -130,13 +125,13 @@ def _answers(cell: Cell) -> list[dict[str, Any]]:
 
 def _require_same_prompts(
     by_recipe: Mapping[str, Sequence[Cell]],
-    answers: Mapping[str, Sequence[Sequence[Row]]],
+    answers: Mapping[str, Sequence[Sequence[HeldoutRow]]],
 ) -> int:
     """Make sure that all answers are to the same prompts in the same order, and count them."""
-    expected: list[Any] | None = None
+    expected: list[str] | None = None
     for name, cells in by_recipe.items():
         for cell, rows in zip(cells, answers[name], strict=True):
-            ids = [row["id"] for row in rows]
+            ids = [row.id for row in rows]
             expected = ids if expected is None else expected
             if ids != expected:
                 raise RunError(
@@ -146,43 +141,9 @@ def _require_same_prompts(
     return len(expected or ())
 
 
-def _scores(runs: Sequence[Sequence[Row]], metric: str) -> Floats:
-    return np.array([[row["scores"][metric] for row in rows] for rows in runs], dtype=np.float64)
-
-
 def _compared_run(cell: Cell) -> ComparedRun:
-    rows = [row for run in cell.runs for row in run.read_metrics()]
-    memory = [row["memory/peak_gb"] for row in rows if row.get("memory/peak_gb") is not None]
-    return ComparedRun(
-        seed=cell.seed,
-        path=cell.place,
-        num_steps=len(rows),
-        seconds=seconds_spent(rows),
-        tokens=tokens_trained(rows),
-        peak_memory_gb=max(memory, default=None),
-    )
-
-
-def _compared(
-    name: str,
-    methods: tuple[str, ...],
-    runs: Sequence[ComparedRun],
-    metrics: Mapping[str, MetricComparison],
-    wins: Mapping[str, WinShares],
-) -> ComparedRecipe:
-    tokens = [run.tokens for run in runs if run.tokens is not None]
-    memory = [run.peak_memory_gb for run in runs if run.peak_memory_gb is not None]
-    return ComparedRecipe(
-        name=name,
-        methods=methods,
-        runs=tuple(runs),
-        metrics=metrics,
-        wins=wins,
-        seconds=statistics.fmean(run.seconds for run in runs),
-        tokens=statistics.fmean(tokens) if len(tokens) == len(runs) else None,
-        num_steps=statistics.fmean(run.num_steps for run in runs),
-        peak_memory_gb=max(memory, default=None),
-    )
+    steps = [row for run in cell.runs for row in run.read_metrics()]
+    return ComparedRun.of_steps(cell.seed, cell.place, steps)
 
 
 def _seed_notes(seeds: Sequence[int]) -> list[str]:

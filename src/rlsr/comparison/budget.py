@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from rlsr.config.experiment import BudgetConfig
+from rlsr.comparison.experiment import BudgetConfig
 from rlsr.config.layers import Table, merge
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError

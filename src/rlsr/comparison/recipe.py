@@ -4,23 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rlsr.config.budget import (
+from rlsr.comparison.budget import (
     cut_budget,
     own_limits,
     read_shares,
     require_known_end,
     with_budget,
 )
+from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.config.differences import differing_keys
-from rlsr.config.experiment import ExperimentConfig
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import config_from_table
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.config.stages import FROM_THE_STAGE_BEFORE, split_stages, stages_from_table
 from rlsr.errors import ConfigError
-
-_LENGTHS = ("max_prompt_tokens", "max_response_tokens")
+from rlsr.evaluation.alike import questions
 
 
 @dataclass(frozen=True)
@@ -138,14 +137,8 @@ def check_agreement(recipes: Sequence[Recipe]) -> None:
 
 
 def _measurement(config: RunConfig) -> Table:
-    """Pick what decides on which prompts and how a policy is measured; encoders are looked at metric by metric."""
-    return {
-        "data": config.data.model_dump(),
-        "evaluation": config.evaluation.model_dump(exclude={"independent_embedding"}),
-        "method": {name: getattr(config.method, name) for name in _LENGTHS},
-        "device": config.device,
-        "threads": config.threads,
-    }
+    """Pick what decides how a policy is measured; encoders are looked at metric by metric."""
+    return {**questions(config), "threads": config.threads}
 
 
 def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:

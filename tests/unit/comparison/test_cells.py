@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from comparisons import finish, make_plan
-from rlsr.pipeline import cells
-from rlsr.pipeline.cells import Cell, remove_checkpoints, run_cell, stream
+from rlsr.comparison import cells
+from rlsr.comparison.cells import Cell, remove_checkpoints, run_cell, stream
 
 
 def cell(path: Path, name: str, seed: int = 0) -> Cell:

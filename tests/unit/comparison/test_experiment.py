@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from rlsr.comparison.budget import without_effect
+from rlsr.comparison.experiment import ExperimentConfig, experiment_from_table, load_experiment
+from rlsr.comparison.recipe import Recipe, check_agreement, join_stages, resolve_recipes
 from rlsr.config import load_stages
-from rlsr.config.budget import without_effect
-from rlsr.config.experiment import ExperimentConfig, experiment_from_table, load_experiment
-from rlsr.config.recipe import Recipe, check_agreement, join_stages, resolve_recipes
 from rlsr.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]

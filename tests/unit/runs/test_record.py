@@ -14,7 +14,7 @@ from report_sample import (
     write_sample_run,
 )
 from rlsr.errors import RunError
-from rlsr.report.read_run import is_run, read_run
+from rlsr.runs.record import is_run, read_run
 
 SURROGATE = "half of a pair \ud83d, \u2028 and a null \x00"
 
@@ -25,10 +25,8 @@ def test_a_complete_run_has_steps_answers_and_summary(tmp_path: Path) -> None:
     assert not run.is_pipeline
     (stage,) = run.stages
     assert (stage.name, stage.method) == ("run", "rlsr")
-    assert [row.step for row in stage.steps] == [1, 2, 3, 4]
-    assert stage.steps[0].values["reward/p50"] == pytest.approx(
-        stage.steps[0].values["reward/mean"]
-    )
+    assert [row["step"] for row in stage.steps] == [1, 2, 3, 4]
+    assert stage.steps[0]["reward/p50"] == pytest.approx(stage.steps[0]["reward/mean"])
     assert run.before is not None
     assert run.after is not None
     assert [row.key for row in run.before] == [row.key for row in run.after]
@@ -75,14 +73,14 @@ def test_null_is_not_a_number_and_never_zero(tmp_path: Path) -> None:
     (stage,) = read_run(write_run(tmp_path / "run", after=rows, steps=steps)).stages
     assert stage.after is not None
     assert math.isnan(stage.after[0].scores["chrf"])
-    assert math.isnan(stage.steps[1].values["reward/mean"])
+    assert math.isnan(stage.steps[1]["reward/mean"])
 
 
 def test_of_a_step_that_was_taken_twice_the_last_line_counts(tmp_path: Path) -> None:
     again = {**step_rows(2)[1], "optim/kl": 0.5}
     (stage,) = read_run(write_run(tmp_path / "run", steps=[*step_rows(3), again])).stages
-    assert [row.step for row in stage.steps] == [1, 2, 3]
-    assert stage.steps[1].values["optim/kl"] == 0.5
+    assert [row["step"] for row in stage.steps] == [1, 2, 3]
+    assert stage.steps[1]["optim/kl"] == 0.5
 
 
 def test_any_text_survives(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ from typing import TextIO
 
 import yaml
 
+from rlsr.comparison.recipe import join_stages
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
-from rlsr.config.recipe import join_stages
 from rlsr.errors import RunError
-from rlsr.pipeline.stages_summary import measured_alike
+from rlsr.evaluation.alike import measured_alike
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import Row
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.rows import HeldoutRow
 
 Say = Callable[[str], None]
 
@@ -192,7 +192,7 @@ def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
     run.write_evaluation("before", rows)
 
 
-def _answers_for(cell: Cell, other: Cell) -> list[Row] | None:
+def _answers_for(cell: Cell, other: Cell) -> list[HeldoutRow] | None:
     if not other.runs or not _starts_alike(cell.stages[0], other.stages[0]):
         return None
     return other.runs[0].read_evaluation("after" if other.is_untrained else "before")

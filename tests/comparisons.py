@@ -129,7 +129,7 @@ def compared(
 ) -> ComparedRecipe:
     """Make up a recipe that took no step."""
     runs = (ComparedRun.of_steps(0, name, []),)
-    return ComparedRecipe.of_runs(
+    return ComparedRecipe(
         name, (name,) if against else (), runs, metrics=metrics, wins={}, compared_with=against
     )
 

@@ -194,7 +194,11 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
             name=name,
             methods=methods,
             runs=tuple(
-                ComparedRun(seed, f"runs/{name}/seed-{seed}", num_steps, 60.0, 10_000, 4.2)
+                ComparedRun(
+                    seed, f"runs/{name}/seed-{seed}", num_steps * len(methods), 118.3, 51_234, 4.21
+                )
+                if methods
+                else ComparedRun(seed, f"runs/{name}/seed-{seed}", 0, 0.0, 0, None)
                 for seed in (seeds if methods else seeds[:1])
             ),
             metrics={metric: found[metric][name] for metric in METRICS},
@@ -203,10 +207,6 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
                 for metric, margin in (("independent_similarity", 0.01), ("bleu", 1.0))
                 if name != "base"
             },
-            seconds=118.3 if methods else 0.0,
-            tokens=51_234.0 if methods else None,
-            num_steps=float(num_steps * len(methods)),
-            peak_memory_gb=4.21 if methods else None,
             compared_with="base" if methods else None,
         )
         for name, methods in METHODS.items()

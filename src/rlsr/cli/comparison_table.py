@@ -24,14 +24,7 @@ _ORDER = (
 
 
 def comparison_table(comparison: "Comparison") -> Table:
-    """Lay out a comparison, one row a recipe.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        A table for the terminal.
-    """
+    """Lay out a comparison for the terminal, one row a recipe."""
     metrics, budget = main_metrics(comparison.metrics), comparison.budget
     assert budget is not None, "recipes are compared after the same budget"
     seeds = f"{len(comparison.seeds)} seed{'s' if len(comparison.seeds) > 1 else ''}"
@@ -66,14 +59,7 @@ def comparison_table(comparison: "Comparison") -> Table:
 
 
 def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
-    """Choose the metrics that a narrow table has room for.
-
-    Args:
-        metrics: All that recipes are compared by.
-
-    Returns:
-        At most ``MOST_METRICS``, those that no reward has seen first.
-    """
+    """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
     known = [metric for metric in metrics if metric.name in _ORDER]
     known.sort(key=lambda metric: (metric.in_reward, _ORDER.index(metric.name)))
     return known[:MOST_METRICS]

@@ -17,14 +17,7 @@ _LIMITS = ("epochs", "steps", "max_seconds", "max_tokens")
 
 
 def without_effect(base: Table) -> list[str]:
-    """Name the limits of the shared settings, whose place the budget takes.
-
-    Args:
-        base: The shared settings of an experiment.
-
-    Returns:
-        One sentence a limit.
-    """
+    """Name the limits of an experiment's shared settings, whose place the budget takes, one sentence each."""
     return [
         f"base: training.{key}={value:g} is without effect, since the budget decides how long a recipe trains"
         for key, value in _training(base).items()

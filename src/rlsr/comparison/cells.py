@@ -20,8 +20,8 @@ import yaml
 from rlsr.comparison.recipe import join_stages
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
+from rlsr.config.measurement import measured_alike
 from rlsr.errors import RunError
-from rlsr.evaluation.alike import measured_alike
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.rows import HeldoutRow
@@ -206,11 +206,7 @@ def _starts_alike(config: RunConfig, other: RunConfig) -> bool:
 
 
 def remove_checkpoints(cell: Cell) -> None:
-    """Remove what only an interrupted run needs.
-
-    Args:
-        cell: A complete cell.
-    """
+    """Remove from a complete cell what only an interrupted run needs."""
     assert cell.is_complete, "the checkpoints of a run that is not complete are needed"
     for run in cell.runs:
         shutil.rmtree(run.checkpoints, ignore_errors=True)

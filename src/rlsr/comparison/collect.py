@@ -76,7 +76,7 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
                     margin = experiment.tie_margins[metric.name]
                     wins[name][metric.name] = win_shares(scores[name], scores[baseline], margin)
     recipes = tuple(
-        ComparedRecipe.of_runs(
+        ComparedRecipe(
             recipe.name,
             recipe.methods,
             tuple(map(_compared_run, by_recipe[recipe.name])),

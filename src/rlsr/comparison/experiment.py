@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.layers import Table, merge, merge_layers
+from rlsr.config.messages import describe
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
@@ -201,14 +202,7 @@ def _describe(detail: ErrorDetails) -> str:
             f"did you mean {close[0]}?" if close else f"the settings here are {', '.join(names)}"
         )
         return f"{key}: unknown setting of an experiment; {way_out}"
-    if detail["type"] == "missing":
-        return f"{key}: is missing{_MISSING.get(key, '')}"
-    if detail["type"] == "value_error":
-        message = detail["msg"].removeprefix("Value error, ")
-        return f"{key}: {message}" if key else message
-    rule = detail["msg"]
-    rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
-    return f"{key}: {rule}, got {detail['input']!r}"
+    return describe(detail) + (_MISSING.get(key, "") if detail["type"] == "missing" else "")
 
 
 _MISSING = {

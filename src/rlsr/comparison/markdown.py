@@ -8,28 +8,13 @@ from rlsr.comparison.words import Finding, findings, how_it_was_compared
 
 
 def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
-    """Write ``compare.md``.
-
-    Args:
-        file: Where to; its directory exists.
-        comparison: What was found.
-
-    Returns:
-        The file.
-    """
+    """Write ``compare.md``."""
     file.write_text(comparison_markdown(comparison), encoding="utf-8")
     return file
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Write a comparison in Markdown.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        Sentences, a table a group of metrics, how the numbers were made and on what, and the notes.
-    """
+    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes."""
     table = table_of(comparison)
     parts = [
         *map(_sentence, findings(comparison)),

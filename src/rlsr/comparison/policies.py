@@ -132,7 +132,7 @@ def _recipe(
 ) -> ComparedRecipe:
     stages = next(iter(policy.stages.values()), ())
     measured = {name for rows in policy.answers.values() for row in rows for name in row.scores}
-    return ComparedRecipe.of_runs(
+    return ComparedRecipe(
         policy.name,
         tuple(stage.method for stage in stages if stage.method != UNTRAINED),
         tuple(

@@ -15,11 +15,11 @@ from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.config.differences import differing_keys
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import config_from_table
+from rlsr.config.measurement import measurement
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.config.stages import FROM_THE_STAGE_BEFORE, split_stages, stages_from_table
 from rlsr.errors import ConfigError
-from rlsr.evaluation.alike import questions
 
 
 @dataclass(frozen=True)
@@ -125,20 +125,15 @@ def check_agreement(recipes: Sequence[Recipe]) -> None:
         ConfigError: Settings that decide the measurement differ; the message names recipes and settings.
     """
     first = recipes[0]
-    expected = _measurement(first.stages[0])
+    expected = measurement(first.stages[0])
     for recipe in recipes:
         for stage in recipe.stages:
-            differing = differing_keys(expected, _measurement(stage))
+            differing = differing_keys(expected, measurement(stage))
             if differing:
                 raise ConfigError(
                     f"recipes.{recipe.name}: recipes are measured on the same prompts in the same way, but these settings "
                     f"differ from those of {first.name}: {', '.join(differing)}; put them into base"
                 )
-
-
-def _measurement(config: RunConfig) -> Table:
-    """Pick what decides how a policy is measured; encoders are looked at metric by metric."""
-    return {**questions(config), "threads": config.threads}
 
 
 def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:

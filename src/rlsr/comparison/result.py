@@ -10,7 +10,8 @@ from rlsr.comparison.experiment import BudgetConfig
 from rlsr.errors import RunError
 from rlsr.evaluation.shared_metrics import SharedMetric
 from rlsr.runs.json_file import read_json, write_json
-from rlsr.runs.rows import StepRow, scored, seconds_spent, tokens_trained
+from rlsr.runs.rows import StepRow
+from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
 from rlsr.runs.typed_json import from_table, to_table
 from rlsr.statistics.against_baseline import MetricComparison
 from rlsr.statistics.wins import WinShares
@@ -37,16 +38,7 @@ class ComparedRun:
 
     @classmethod
     def of_steps(cls, seed: int, path: str, steps: Sequence[StepRow]) -> "ComparedRun":
-        """Add up what the steps of a run took.
-
-        Args:
-            seed: The run's seed.
-            path: Its directory.
-            steps: All of them, those of a pipeline's stages one after another.
-
-        Returns:
-            The run.
-        """
+        """Add up what the steps of a run took, those of a pipeline's stages one after another."""
         counts_tokens = not steps or bool(scored(steps, "tokens/trained"))
         return cls(
             seed=seed,
@@ -54,7 +46,7 @@ class ComparedRun:
             num_steps=len(steps),
             seconds=seconds_spent(steps),
             tokens=tokens_trained(steps) if counts_tokens else None,
-            peak_memory_gb=max(scored(steps, "memory/peak_gb"), default=None),
+            peak_memory_gb=peak_memory_gb(steps),
         )
 
 
@@ -72,55 +64,37 @@ class ComparedRecipe:
     """By name of the metric; without those that it was not measured by."""
     wins: Mapping[str, WinShares]
     """Wins and ties against the baseline by scorers that no reward has seen; empty for the baseline."""
-    seconds: float
-    """Mean over the runs."""
-    tokens: float | None
-    """Mean over the runs; None where one did not count them."""
-    num_steps: float
-    """Mean over the runs."""
-    peak_memory_gb: float | None
-    """Maximum over the runs."""
     compared_with: str | None = None
     """The recipe that its differences are taken from; None where there is none."""
 
-    @classmethod
-    def of_runs(
-        cls,
-        name: str,
-        methods: tuple[str, ...],
-        runs: tuple[ComparedRun, ...],
-        *,
-        metrics: Mapping[str, MetricComparison],
-        wins: Mapping[str, WinShares],
-        compared_with: str | None,
-    ) -> "ComparedRecipe":
-        """Put a recipe together, with what its runs took.
+    @property
+    def seconds(self) -> float:
+        """Mean over the runs."""
+        return _mean([run.seconds for run in self.runs])
 
-        Args:
-            name: As in the experiment.
-            methods: Of its stages.
-            runs: One a seed.
-            metrics: What was found, by name of the metric.
-            wins: Against the baseline.
-            compared_with: The recipe that its differences are taken from.
+    @property
+    def tokens(self) -> float | None:
+        """Mean over the runs; None where one did not count them."""
+        counted = [run.tokens for run in self.runs if run.tokens is not None]
+        return _mean(counted) if len(counted) == len(self.runs) else None
 
-        Returns:
-            The recipe.
-        """
-        tokens = [run.tokens for run in runs if run.tokens is not None]
-        memory = [run.peak_memory_gb for run in runs if run.peak_memory_gb is not None]
-        return cls(
-            name=name,
-            methods=methods,
-            runs=runs,
-            metrics=metrics,
-            wins=wins,
-            seconds=statistics.fmean(run.seconds for run in runs) if runs else 0.0,
-            tokens=statistics.fmean(tokens) if runs and len(tokens) == len(runs) else None,
-            num_steps=statistics.fmean(run.num_steps for run in runs) if runs else 0.0,
-            peak_memory_gb=max(memory, default=None),
-            compared_with=compared_with,
-        )
+    @property
+    def num_steps(self) -> float:
+        """Mean over the runs; 0 for a policy that was not trained."""
+        return _mean([run.num_steps for run in self.runs])
+
+    @property
+    def peak_memory_gb(self) -> float | None:
+        """Maximum over the runs."""
+        measured = [run.peak_memory_gb for run in self.runs if run.peak_memory_gb is not None]
+        return max(measured, default=None)
+
+
+_COSTS = ("seconds", "tokens", "num_steps", "peak_memory_gb")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values) if values else 0.0
 
 
 @dataclass(frozen=True)
@@ -171,15 +145,16 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     """Write the comparison of an experiment as ``compare.json``, atomically.
 
     The keys are the names of the fields, those of the origin among them. Whom a recipe is compared with goes without
-    saying.
+    saying; what its runs took is there as a whole, too.
 
     Args:
         file: Where to; its directory exists.
         comparison: What was found.
     """
     table = to_table(comparison)
-    for recipe in table["recipes"]:
-        del recipe["compared_with"]
+    for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
+        del found["compared_with"]
+        found |= {cost: getattr(recipe, cost) for cost in _COSTS}
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})
 
 

@@ -77,14 +77,7 @@ class ComparisonTable:
 
 
 def table_of(comparison: Comparison) -> ComparisonTable:
-    """Lay out what was found.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        The table.
-    """
+    """Lay out what was found."""
     recipes = comparison.recipes
     groups = (
         *(

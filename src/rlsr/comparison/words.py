@@ -35,14 +35,7 @@ class Finding:
 
 
 def findings(comparison: Comparison) -> tuple[Finding, ...]:
-    """Say what a comparison shows.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        One finding a recipe that is compared with another, if anything is shown.
-    """
+    """Say what a comparison shows about each recipe that is compared with another, if anything is shown."""
     found = (
         Finding(
             recipe.name,
@@ -96,14 +89,7 @@ def tone(metric: SharedMetric, verdict: Verdict | None) -> Tone:
 
 
 def training_in_words(recipe: ComparedRecipe) -> str:
-    """Say how a recipe was trained.
-
-    Args:
-        recipe: The recipe.
-
-    Returns:
-        Its methods; nothing where its name says it.
-    """
+    """Name the methods that trained a recipe; nothing where its name says them."""
     if not recipe.runs:
         return ""
     how = " then ".join(recipe.methods) or "not trained"
@@ -111,29 +97,14 @@ def training_in_words(recipe: ComparedRecipe) -> str:
 
 
 def amount_in_words(by: str, amount: float) -> str:
-    """Write a budget.
-
-    Args:
-        by: ``wall_clock``, ``tokens`` or ``steps``.
-        amount: How much of it.
-
-    Returns:
-        For example ``120 s``.
-    """
+    """Write a budget, as in ``120 s``."""
     if by == "wall_clock":
         return f"{amount:g} s"
     return f"{amount:,.0f} {'response tokens' if by == 'tokens' else by}"
 
 
 def duration(seconds: float) -> str:
-    """Write a time for people.
-
-    Args:
-        seconds: At least 0.
-
-    Returns:
-        For example ``12.3 s``, ``4 min 30 s`` or ``2 h 5 min``.
-    """
+    """Write a time for people, as in ``12.3 s``, ``4 min 30 s`` or ``2 h 5 min``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
@@ -144,14 +115,7 @@ def duration(seconds: float) -> str:
 
 
 def how_it_was_compared(comparison: Comparison) -> str:
-    """Say what the numbers of a table are, for below it.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        Some sentences.
-    """
+    """Say what the numbers of a table are, in sentences to stand below it."""
     over = f"{comparison.num_prompts} held-out prompts"
     if len(comparison.seeds) > 1:
         over += f" and {len(comparison.seeds)} seeds"

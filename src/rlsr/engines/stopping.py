@@ -5,13 +5,14 @@ All rules read the rows of ``metrics.jsonl``, so that a resumed run stops where 
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
-from rlsr.runs.rows import scored, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
 
-Rows = Sequence[Mapping[str, float]]
+Rows = Sequence[Mapping[str, Any]]
 
 HELDOUT_REWARD = "stop/heldout_reward"
 """Column of the reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""

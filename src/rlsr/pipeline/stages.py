@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
 from rlsr.config.differences import differing_keys
+from rlsr.config.measurement import measured_alike
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, RlsrError, RunError
-from rlsr.evaluation.alike import measured_alike
 from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
 from rlsr.pipeline.run import train_run

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rlsr.config.measurement import measured_alike
 from rlsr.evaluation import MetricChange
-from rlsr.evaluation.alike import measured_alike
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.typed_json import from_table

@@ -9,7 +9,7 @@ from typing import Any
 from rlsr.data import DataReport
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
-from rlsr.runs.rows import scored, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def manifest(
         "model": plan.config.model.name,
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
-        "peak_memory_gb": max(scored(metrics, "memory/peak_gb"), default=None),
+        "peak_memory_gb": peak_memory_gb(metrics),
         "heldout": summary.changes,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,

@@ -71,14 +71,7 @@ def read_report_data(paths: Sequence[Path]) -> ReportData:
 
 
 def is_comparison(path: Path) -> bool:
-    """Say whether a directory looks like a comparison.
-
-    Args:
-        path: A directory.
-
-    Returns:
-        True if a comparison was begun there.
-    """
+    """Say whether a directory looks like a comparison: one was begun there."""
     return (path / "experiment.json").is_file() or (path / "compare.json").is_file()
 
 

@@ -11,7 +11,8 @@ from rlsr.report.report_data import ReportedRecipe
 from rlsr.report.run_charts import Figure
 from rlsr.report.vega import Chart, chart
 from rlsr.runs.record import Run
-from rlsr.runs.rows import StepRow, scored
+from rlsr.runs.rows import StepRow
+from rlsr.runs.step_totals import scored
 from rlsr.statistics.against_baseline import NO_DIFFERENCE
 
 PHASES = ("generate", "reward", "reference", "update", "heldout", "other")
@@ -52,14 +53,7 @@ def difference_figures(comparison: Comparison) -> list[Figure]:
 
 
 def phases_of(recipes: Sequence[ReportedRecipe]) -> dict[str, str]:
-    """List the phases that took time.
-
-    Args:
-        recipes: What was trained.
-
-    Returns:
-        The variable of the page's style with its colour, by phase.
-    """
+    """List the phases that took time, each with the variable of the page's style that has its colour."""
     return {
         phase: f"var(--phase-{index})"
         for index, phase in enumerate(PHASES)
@@ -68,14 +62,7 @@ def phases_of(recipes: Sequence[ReportedRecipe]) -> dict[str, str]:
 
 
 def time_figure(recipes: Sequence[ReportedRecipe]) -> Figure | None:
-    """Draw where the time of training went.
-
-    Args:
-        recipes: What was trained.
-
-    Returns:
-        Stacked bars, a recipe each; None where no time was measured.
-    """
+    """Draw where the time of training went, stacked bars, a recipe each; None where no time was measured."""
     rows = [
         {"recipe": recipe.name, "phase": phase, "order": PHASES.index(phase), "seconds": seconds}
         for recipe in recipes

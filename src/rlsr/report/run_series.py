@@ -10,7 +10,7 @@ import numpy as np
 
 from rlsr.report.report_data import ReportedRecipe
 from rlsr.runs.record import Run
-from rlsr.runs.rows import step_seconds
+from rlsr.runs.step_totals import step_seconds
 
 MEAN = "mean"
 """Stands for the seed in the lines that are the mean of several."""
@@ -60,37 +60,15 @@ class Series:
         ]
 
     def has(self, name: str) -> bool:
-        """Say whether a metric was scored anywhere.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            True if there is a line to draw.
-        """
+        """Say whether a metric was scored anywhere, so that there is a line to draw."""
         return bool(self.numbers(name))
 
     def has_seeds(self, name: str, *, method: str | None = None) -> bool:
-        """Say whether a metric has lines of single seeds beside those of the recipes.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-            method: Of this method only, if given.
-
-        Returns:
-            True if there are.
-        """
+        """Say whether a metric has lines of single seeds beside those of the recipes."""
         return bool(self.numbers(name, method=method, main=0))
 
     def methods_with(self, name: str) -> list[str]:
-        """List the methods that have a metric.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            Their names, in the order of the rows.
-        """
+        """List the methods that have a metric, in the order of the rows."""
         place = self.columns.index("method")
         methods = dict.fromkeys(str(row[place]) for row in self.rows)
         return [method for method in methods if self.numbers(name, method=method)]

@@ -35,14 +35,7 @@ class RunDirectory:
 
     @classmethod
     def check_free(cls, path: Path) -> None:
-        """Refuse a place where something stands already; nothing is ever overwritten.
-
-        Args:
-            path: The directory that a new run would take.
-
-        Raises:
-            RunError: The place is taken.
-        """
+        """Refuse a place where something stands already, for nothing is ever overwritten."""
         require_free(
             path, "a new run needs", "name another with --out, or continue this run with --resume"
         )
@@ -146,103 +139,54 @@ class RunDirectory:
             raise RunError(f"{file}: not a config that this version knows: {error}") from error
 
     def read_settings(self) -> Row:
-        """Read the config as it was written, without a look at what it says.
-
-        Returns:
-            Its settings, of whatever version; empty if there are none.
-        """
+        """Read the config as it was written, of whatever version; empty if there is none."""
         file = self.path / "config.json"
         return read_json(file) if file.is_file() else {}
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
-        """Write ``provenance.json``; a resumed run adds to the list of its sessions.
-
-        Args:
-            provenance: What ``collect_provenance`` returned.
-        """
+        """Write ``provenance.json``; a resumed run adds to the list of its sessions."""
         sessions = [*self.read_sessions(), dict(provenance)]
         write_json(self.path / "provenance.json", {"sessions": sessions})
 
     def read_sessions(self) -> list[Row]:
-        """Read ``provenance.json``.
-
-        Returns:
-            What each session of the run ran with, the first one first; empty if none got as far.
-        """
+        """Read with what each session of the run ran, the first one first; empty if none got as far."""
         file = self.path / "provenance.json"
         sessions = read_json(file).get("sessions") if file.is_file() else None
         found = sessions if isinstance(sessions, list) else []
         return [session for session in found if isinstance(session, dict)]
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add a line to ``metrics.jsonl``.
-
-        Args:
-            row: Numbers by name, with ``step``; NaN (nothing was scored) is written as null.
-        """
+        """Add a step's numbers by name, ``step`` among them, to ``metrics.jsonl``; NaN becomes null."""
         append_json_line(self.metrics_file, row)
 
     def read_metrics(self) -> list[StepRow]:
-        """Read ``metrics.jsonl``.
-
-        Returns:
-            One row a step, in order.
-        """
+        """Read ``metrics.jsonl``, one row a step, in order."""
         return read_step_rows(self.metrics_file)
 
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write rollouts of a step to ``samples/``.
-
-        Args:
-            step: The optimiser step that they were drawn for, counted from 1.
-            rows: One a response.
-        """
+        """Write rollouts of a step, counted from 1, to ``samples/``, one row a response."""
         write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
 
     def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
-        """Write held-out answers with their scores.
-
-        Args:
-            when: ``before`` or ``after``.
-            rows: One a prompt.
-        """
+        """Write held-out answers with their scores, ``before`` or ``after`` training, one row a prompt."""
         write_json_lines(self.evaluation / f"{when}.jsonl", (row.table() for row in rows))
 
     def read_evaluation(self, when: str) -> list[HeldoutRow] | None:
-        """Read held-out answers with their scores.
-
-        Args:
-            when: ``before`` or ``after``.
-
-        Returns:
-            One row a prompt; None if this evaluation was not finished.
-        """
+        """Read the held-out answers of ``before`` or ``after``; None if that evaluation was not finished."""
         file = self.evaluation / f"{when}.jsonl"
         return read_heldout_rows(file) if file.is_file() else None
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the pairs that were sampled for this run.
-
-        Args:
-            rows: One a prompt.
-        """
+        """Write the pairs that were sampled for this run, one row a prompt."""
         write_json_lines(self.preferences_file, rows)
 
     def read_preferences(self) -> list[Row] | None:
-        """Read the pairs that were sampled for this run.
-
-        Returns:
-            One row a prompt; None if none were sampled, or not all.
-        """
+        """Read the pairs that were sampled for this run; None if none were sampled, or not all."""
         file = self.preferences_file
         return [row for _, row in read_json_lines(file)] if file.is_file() else None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write ``manifest.json``, atomically and last.
-
-        Args:
-            manifest: The summary of the complete run.
-        """
+        """Write ``manifest.json``, the summary of the complete run, atomically and last."""
         write_json(self.path / "manifest.json", manifest)
 
     def read_manifest(self) -> Row:

@@ -39,12 +39,7 @@ def read_json(file: Path) -> Row:
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Write an object as JSON, atomically.
-
-    Args:
-        file: Where to; its directory exists.
-        content: A mapping or a dataclass; NaN is written as null.
-    """
+    """Write a mapping or a dataclass as JSON, atomically; NaN becomes null."""
     _write_text(file, json.dumps(to_table(content), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -84,15 +79,7 @@ def read_json_lines(file: Path, *, may_be_cut_off: bool = False) -> Iterator[tup
 
 
 def write_json_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write rows as JSON lines, atomically.
-
-    Args:
-        file: Where to; its directory exists.
-        rows: JSON-ready mappings; NaN is written as null.
-
-    Returns:
-        The file.
-    """
+    """Write rows as JSON lines, atomically; NaN becomes null."""
     _write_text(file, "".join(json.dumps(to_table(row), ensure_ascii=False) + "\n" for row in rows))
     return file
 

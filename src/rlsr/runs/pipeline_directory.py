@@ -24,14 +24,7 @@ class PipelineDirectory:
 
     @staticmethod
     def is_one(path: Path) -> bool:
-        """Say whether stages were begun somewhere.
-
-        Args:
-            path: Any place.
-
-        Returns:
-            True if a pipeline stands there.
-        """
+        """Say whether stages were begun somewhere."""
         return (path / FILE).is_file()
 
     @classmethod
@@ -104,14 +97,7 @@ class PipelineDirectory:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a place where something stands already; nothing is ever overwritten.
-
-    Args:
-        path: The directory that new stages would take.
-
-    Raises:
-        RunError: The place is taken.
-    """
+    """Refuse a place where something stands already, for nothing is ever overwritten."""
     require_free(
         path, "new stages need", "name another with --out, or continue these stages with --resume"
     )

@@ -78,14 +78,7 @@ class Run:
 
 
 def is_run(path: Path) -> bool:
-    """Say whether a directory looks like one run.
-
-    Args:
-        path: A directory.
-
-    Returns:
-        True if a run was begun there, or a policy evaluated.
-    """
+    """Say whether a directory looks like one run: one was begun there, or a policy evaluated."""
     files = ("config.json", "manifest.json", "evaluation/after.jsonl", "evaluation/before.jsonl")
     return any((path / file).is_file() for file in files)
 

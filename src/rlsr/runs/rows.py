@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -49,11 +49,7 @@ class HeldoutRow:
         return self.id, self.prompt, self.reference
 
     def table(self) -> dict[str, Any]:
-        """List the row as its file has it.
-
-        Returns:
-            A JSON-ready table but for NaN.
-        """
+        """List the row as its file has it, but with NaN where that has null."""
         texts = {
             "id": self.id, "category": self.category, "prompt": self.prompt, "reference": self.reference,
             "response": self.response,
@@ -116,52 +112,3 @@ def _checked(kind: type[T], line: Any, place: str) -> T:
         return from_table(kind, line)
     except ValueError as error:
         raise RunError(f"{place}: damaged: {error}; {RESTORE}") from error
-
-
-def scored(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:
-    """List what was scored of one number.
-
-    Args:
-        rows: Of steps.
-        name: As in ``metrics.jsonl``.
-
-    Returns:
-        The numbers in order, without NaN and without the steps that do not have it.
-    """
-    return [row[name] for row in rows if not math.isnan(row.get(name, math.nan))]
-
-
-def step_seconds(row: Mapping[str, float]) -> float:
-    """Add up what a step took, as budgets count it.
-
-    Args:
-        row: Of the step.
-
-    Returns:
-        Seconds of the step and of the measurement for a stopping rule after it; what was not measured counts nothing.
-    """
-    return sum(number for name in ("time/step", "time/heldout") for number in scored([row], name))
-
-
-def seconds_spent(rows: Sequence[Mapping[str, float]]) -> float:
-    """Add up the time of steps.
-
-    Args:
-        rows: Of the steps.
-
-    Returns:
-        Seconds of all steps and of the measurements between them.
-    """
-    return float(sum(map(step_seconds, rows)))
-
-
-def tokens_trained(rows: Sequence[Mapping[str, float]]) -> int:
-    """Add up what updates have learnt from.
-
-    Args:
-        rows: Of the steps.
-
-    Returns:
-        Response tokens.
-    """
-    return int(sum(scored(rows, "tokens/trained")))

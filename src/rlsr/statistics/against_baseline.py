@@ -96,14 +96,7 @@ def paired(scores: Floats, baseline: Floats) -> Floats:
 
 
 def verdict(difference: Estimate) -> Verdict:
-    """Say in words what an interval shows.
-
-    Args:
-        difference: Recipe minus baseline.
-
-    Returns:
-        ``higher`` or ``lower`` where the interval excludes 0, else ``no difference shown``.
-    """
+    """Say in words what the interval of a difference, recipe minus baseline, shows."""
     if not difference.excludes_zero:
         return NO_DIFFERENCE
     return "higher" if difference.mean > 0 else "lower"

@@ -9,32 +9,14 @@ NOTHING = "\N{EN DASH}"
 
 
 def number(value: float | None, decimals: int = 3, *, sign: bool = False) -> str:
-    """Write a number.
-
-    Args:
-        value: Any number, or None.
-        decimals: Digits behind the point.
-        sign: Whether positive numbers have their sign, too.
-
-    Returns:
-        The number; a dash where there is none, never 0.
-    """
+    """Write a number, positive ones with their sign if asked for; a dash where there is none, never 0."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{value:{'+' if sign else ''}.{decimals}f}"
 
 
 def interval(estimate: Estimate, decimals: int, *, sign: bool = False) -> str:
-    """Write the interval of an estimate.
-
-    Args:
-        estimate: Its interval may be missing, where there are too few values for one.
-        decimals: Digits behind the point.
-        sign: Whether positive numbers have their sign, too.
-
-    Returns:
-        For example ``[0.489, 0.535]``; nothing where it is missing.
-    """
+    """Write the interval of an estimate, as in ``[0.489, 0.535]``; nothing where too few values allow one."""
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
         return ""
     low, high = (number(end, decimals, sign=sign) for end in (estimate.low, estimate.high))
@@ -42,16 +24,7 @@ def interval(estimate: Estimate, decimals: int, *, sign: bool = False) -> str:
 
 
 def mean_with_interval(estimate: Estimate, decimals: int, *, sign: bool = False) -> str:
-    """Write an estimate.
-
-    Args:
-        estimate: Its interval may be missing, where there are too few values for one.
-        decimals: Digits behind the point.
-        sign: Whether positive numbers have their sign, too.
-
-    Returns:
-        For example ``0.512 [0.489, 0.535]``.
-    """
+    """Write an estimate, as in ``0.512 [0.489, 0.535]``."""
     if math.isnan(estimate.mean):
         return "not scored"
     ends = interval(estimate, decimals, sign=sign) or "(no interval)"

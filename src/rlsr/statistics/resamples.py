@@ -43,15 +43,7 @@ def _draw_counts(rows: int, size: int, rng: np.random.Generator) -> Floats:
 
 
 def ratio(numerators: Floats, denominators: Floats) -> Floats:
-    """Divide; NaN where the denominator is 0.
-
-    Args:
-        numerators: Any numbers.
-        denominators: As many numbers, at least 0.
-
-    Returns:
-        The quotients.
-    """
+    """Divide; NaN where the denominator is 0."""
     quotients: Floats = np.divide(
         numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
     )

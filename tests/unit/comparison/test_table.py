@@ -5,7 +5,7 @@ from pathlib import Path
 
 from comparisons import compared, found_in, make_comparison, recipe_of
 from report_sample import write_sample_comparison
-from rlsr.comparison.result import Comparison, read_comparison
+from rlsr.comparison.result import ComparedRun, Comparison, read_comparison
 from rlsr.comparison.table import TableCell, TableRow, table_of
 from rlsr.evaluation.shared_metrics import SharedMetric
 from rlsr.statistics import Estimate
@@ -63,10 +63,10 @@ def test_wins_and_costs_have_lines_of_their_own() -> None:
     mine = replace(
         mine,
         wins={"chrf": WinShares(0.5, 0.2, 0.3, 1.0)},
-        seconds=121.4,
-        tokens=51_234.4,
-        num_steps=30.5,
-        peak_memory_gb=4.216,
+        runs=(
+            ComparedRun(0, "runs/mine/seed-0", 30, 121.0, 51_234, 4.216),
+            ComparedRun(1, "runs/mine/seed-1", 31, 121.8, 51_234, 4.1),
+        ),
     )
     table = table_of(make_comparison({CHRF: "higher"}, recipes=(base, mine)))
     _, wins, costs = table.groups

@@ -11,7 +11,7 @@ from rlsr.engines.stopping import (
     share_of_budget,
     stop_reason,
 )
-from rlsr.runs.rows import seconds_spent
+from rlsr.runs.step_totals import seconds_spent
 
 
 def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
 from rlsr.errors import EngineError
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
-from rlsr.runs.rows import StepRow
 
 PHASES = ("generate", "reward", "reference")
 
@@ -69,7 +68,7 @@ class StepRecorder(TrainerCallback):
         self._processes = processes
         self._started = 0.0
         self._step_seconds = 0.0
-        self._rows: list[StepRow] = []
+        self._rows: list[dict[str, Any]] = []
         # Set once the trainer exists; TRL wants its callbacks before that.
         self.trainer: HostOverrides | None = None
 
@@ -101,10 +100,10 @@ class StepRecorder(TrainerCallback):
             # The others wait for it below.
             is_main = self._processes.is_main
             reward = self._measure_heldout(trainer.model) if is_main else math.nan
+            # As a resumed run reads it back.
             metrics[HELDOUT_REWARD] = None if math.isnan(reward) else reward
             metrics["time/heldout"] = time.perf_counter() - started
-        scored = {name: math.nan if value is None else value for name, value in metrics.items()}
-        self._rows.append({"step": step, **scored})
+        self._rows.append({"step": step, **metrics})
         self._run.append_metrics(self._rows[-1])
         samples = trainer.sample_rows(self._config.training.sample_groups)
         if samples:

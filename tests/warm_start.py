@@ -6,6 +6,7 @@ for each command; the command has its own environment, working directory, output
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,23 +31,58 @@ def run_warm(
     arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
     """Run ``rlsr`` with arguments and capture what it says."""
+    [result] = _run_all(arguments, [environment], cwd, timeout_s)
+    return result
+
+
+def run_together(
+    count: int,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+    timeout_s: float,
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run ``rlsr`` in several processes that train together, told of one another as torchrun tells them."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    counts = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    environments = [
+        {**environment, **place, **counts, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        for rank in range(count)
+    ]
+    return _run_all(arguments, environments, cwd, timeout_s)
+
+
+def _run_all(
+    arguments: Sequence[str],
+    environments: Sequence[Mapping[str, str]],
+    cwd: Path,
+    timeout_s: float,
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run a command once in each environment, all at the same time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = context.Process(
-            target=_run, args=(list(arguments), dict(environment), str(cwd), *map(str, files))
-        )
-        process.start()
-        process.join(timeout_s)
-        if process.is_alive():
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(list(arguments), timeout_s)
-        code = process.exitcode
-        assert code is not None, "it has ended"
-        said = [file.read_text(encoding="utf-8", errors="replace") for file in files]
-    return subprocess.CompletedProcess(list(arguments), code, *said)
+        started = []
+        for place, environment in enumerate(environments):
+            files = [Path(folder) / f"{place}-{name}" for name in ("stdout", "stderr")]
+            process = context.Process(
+                target=_run, args=(list(arguments), dict(environment), str(cwd), *map(str, files))
+            )
+            process.start()
+            started.append((process, files))
+        results = []
+        for process, files in started:
+            process.join(timeout_s)
+            if process.is_alive():
+                process.kill()
+                process.join()
+                raise subprocess.TimeoutExpired(list(arguments), timeout_s)
+            assert process.exitcode is not None, "it has ended"
+            said = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+            results.append(subprocess.CompletedProcess(list(arguments), process.exitcode, *said))
+        return results
 
 
 def _run(

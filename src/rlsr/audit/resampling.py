@@ -4,7 +4,8 @@ A resample is kept as the number of times that it holds each unit (a row, or a g
 computed for thousands of resamples with a few operations on a table, (resample, unit).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from rlsr.evaluation.statistics import Estimate
 
 Floats = NDArray[np.float64]
+Groups = NDArray[Any]
+"""Numbers or names; what has equal ones belongs to one group."""
 Statistic = Callable[[Floats], Floats]
-"""From how often each unit counts, (resample, unit), to one number a resample."""
+"""A function of how often each unit counts, (resample, unit), to one number for each resample."""
 
 _TAILS = (0.025, 0.975)
 _MOST_CELLS = 1_000_000  # of the tables of one batch of resamples: 8 MB each
@@ -22,7 +25,7 @@ _LEFT_OVER = 1e-9  # of a variance: no more than this is rounding error
 
 def bootstrap_statistic(
     statistic: Statistic,
-    strata: Sequence[int],
+    num_units: int,
     num: int,
     *,
     num_resamples: int,
@@ -33,28 +36,32 @@ def bootstrap_statistic(
 
     Args:
         statistic: What to compute; NaN where a resample does not allow it.
-        strata: Number of units of each sample that is resampled apart; one number where there is one sample.
+        num_units: The number of units that are drawn with replacement.
         num: What to report as the number of values.
-        num_resamples: Bootstrap resamples.
-        seed: Of the resampling.
-        cells_per_unit: How many numbers the statistic keeps for a unit; bounds the memory.
+        num_resamples: The number of bootstrap resamples.
+        seed: The seed of the resampling.
+        cells_per_unit: How many numbers the statistic keeps for a unit, from which follows how many resamples are
+            computed at a time.
 
     Returns:
         The statistic of the units as they are, with the interval over the resamples that allow it; an interval of NaN
-        where a sample has fewer than two units.
+        where there are fewer than two units.
 
     Source:
         Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
     """
-    if min(strata) == 0:
+    if num_units == 0:
         return Estimate(np.nan, np.nan, np.nan, num)
-    value = float(statistic(np.ones((1, sum(strata))))[0])
-    if min(strata) < 2 or np.isnan(value):
+    value = float(statistic(np.ones((1, num_units)))[0])
+    if num_units < 2 or np.isnan(value):
         return Estimate(value, np.nan, np.nan, num)
-    batch = max(1, int(_MOST_CELLS / (sum(strata) * max(1.0, cells_per_unit))))
+    batch = max(1, int(_MOST_CELLS / (num_units * max(1.0, cells_per_unit))))
     rng = np.random.default_rng(seed)
     drawn = np.concatenate(
-        [statistic(weights) for weights in _resamples(strata, num_resamples, batch, rng)]
+        [
+            statistic(_draw_counts(min(batch, num_resamples - done), num_units, rng))
+            for done in range(0, num_resamples, batch)
+        ]
     )
     allowed = drawn[~np.isnan(drawn)]
     if allowed.size == 0:
@@ -63,17 +70,8 @@ def bootstrap_statistic(
     return Estimate(value, low, high, num)
 
 
-def _resamples(
-    strata: Sequence[int], num_resamples: int, batch: int, rng: np.random.Generator
-) -> Iterator[Floats]:
-    """Yield how often each unit is drawn, (resample, unit), in batches."""
-    for done in range(0, num_resamples, batch):
-        rows = min(batch, num_resamples - done)
-        yield np.concatenate([_draw_counts(rows, size, rng) for size in strata], axis=1)
-
-
 def _draw_counts(rows: int, size: int, rng: np.random.Generator) -> Floats:
-    """Draw ``size`` units with replacement, ``rows`` times, and count them."""
+    """Draw ``size`` of as many units with replacement, ``rows`` times, and count how often each is drawn."""
     drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
     counts = np.bincount(drawn.reshape(-1), minlength=rows * size)
     return counts.reshape(rows, size).astype(np.float64)
@@ -83,7 +81,7 @@ class Levels:
     """The distinct values of some rows in order, and what weights of the rows make of them.
 
     Args:
-        values: One number a row, none of them NaN.
+        values: A number for each row, none of them NaN.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -98,7 +96,7 @@ class Levels:
             weights: How often each row counts, (resample, row).
 
         Returns:
-            (resample, level), the smallest value first.
+            The sums, (resample, level), that of the smallest value first.
         """
         ordered = weights[:, self._order]
         if len(self._starts) == len(self._order):
@@ -113,7 +111,7 @@ class Levels:
             weights: How often each row counts, (resample, row).
 
         Returns:
-            (resample, row), from 1; ties, copies of a row included, share the mean of their ranks.
+            The ranks from 1, (resample, row); ties, copies of a row included, share the mean of their ranks.
         """
         totals = self.totals(weights)
         middles = np.cumsum(totals, axis=1) - (totals - 1) / 2
@@ -145,11 +143,11 @@ def area_statistic(positive: Floats, negative: Floats) -> Callable[[Floats, Floa
 
 
 def ratio(numerators: Floats, denominators: Floats) -> Floats:
-    """Divide; NaN where the denominator is 0.
+    """Divide numbers by numbers, and give NaN where the denominator is 0.
 
     Args:
         numerators: Any numbers.
-        denominators: As many numbers, at least 0.
+        denominators: As many numbers, none below 0.
 
     Returns:
         The quotients.
@@ -168,8 +166,8 @@ def rank_products(ranks: Floats, weights: Floats) -> Floats:
         weights: How often each row counts, (resample, row).
 
     Returns:
-        Covariances times the number of rows, (resample, variable, variable); exact, so that 0 is 0 for a variable that
-        does not vary.
+        The covariances times the number of rows, (resample, variable, variable); they are exact, and 0 for a variable
+        that does not vary.
     """
     centred = ranks - (weights.sum(axis=1)[:, None, None] + 1) / 2
     products: Floats = (centred * weights[:, None, :]) @ centred.transpose(0, 2, 1)
@@ -180,10 +178,10 @@ def partial_correlations(products: Floats) -> Floats:
     """Correlate the first two variables with the straight line in the others taken away.
 
     Args:
-        products: Covariances, or any multiple of them, (resample, variable, variable).
+        products: The covariances of the variables, or any multiple of them, (resample, variable, variable).
 
     Returns:
-        One number in [-1, 1] a resample; NaN where nothing is left of one of the two.
+        A number in [-1, 1] for each resample; NaN where nothing is left of one of the two variables.
     """
     both, cross = products[:, :2, :2], products[:, 2:, :2]
     # The pseudo-inverse takes controls that do not vary, or that say the same, for one or none.

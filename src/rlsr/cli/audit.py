@@ -15,7 +15,7 @@ from rlsr.cli.arguments import (
     settings_of,
     split_arguments,
 )
-from rlsr.cli.terminal import open_console, quieten_libraries
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
 from rlsr.processes import require_one_process
@@ -81,7 +81,6 @@ def audit(
     require_free(path, "findings need", "name another with --out")
     _check_page_library()
     console = open_console()
-    quieten_libraries()
     from rlsr.audit.rows import load_audit_rows, shuffled
 
     found = shuffled(load_audit_rows(config.data, rows, config.seed), config.seed)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from rlsr.cli.arguments import default_directory, split_arguments
-from rlsr.cli.terminal import open_console, quieten_libraries
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError
 from rlsr.processes import require_one_process
 
@@ -49,7 +49,6 @@ def compare(
     experiment = load_experiment(files[0], overrides)
     path = out or default_directory("runs", files)
     console = open_console()
-    quieten_libraries()
     from rlsr.pipeline.compare import run_comparison
     from rlsr.pipeline.compare_plan import plan_comparison
     from rlsr.report.compare_markdown import write_comparison_markdown

@@ -13,7 +13,7 @@ from rlsr.cli.arguments import (
     settings_of,
     split_arguments,
 )
-from rlsr.cli.terminal import open_console, quieten_libraries
+from rlsr.cli.terminal import open_console
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ def evaluate(
     if not resume:
         RunDirectory.check_free(path)
     console = open_console()
-    quieten_libraries()
     from rlsr.cli.progress import LiveObserver, PlainObserver
     from rlsr.cli.table import means_table
     from rlsr.pipeline import plan_run

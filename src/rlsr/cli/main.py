@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -97,7 +98,12 @@ def main() -> None:
 
 
 def _prepare_environment() -> None:
-    """Set what libraries read when they are imported; what the user has set stays."""
+    """Set what libraries read when they are imported, and silence their warnings; what the user has set stays."""
+    # The terminal is left to our own progress.
+    for name in ("HF_DATASETS_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        os.environ.setdefault(name, "1")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")
     # Spinning OpenMP threads slow everything down as soon as another process wants a core; they spin for microseconds,
     # until the next product comes, and then sleep (docs/log.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,6 +1,4 @@
-"""The terminal: how commands write to it, and how libraries are kept from it."""
-
-import warnings
+"""The terminal that commands write to."""
 
 from rich.console import Console
 
@@ -21,16 +19,3 @@ def open_console(*, quiet: bool = False) -> Console:
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console
-
-
-def quieten_libraries() -> None:
-    """Leave the terminal to our own progress."""
-    try:
-        import datasets
-        from transformers.utils import logging as transformers_logging
-    except ImportError:  # the pipeline says what is missing and how to get it
-        return
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")

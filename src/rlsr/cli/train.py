@@ -17,7 +17,7 @@ from rlsr.cli.arguments import (
     split_arguments,
 )
 from rlsr.cli.launch import launch
-from rlsr.cli.terminal import open_console, quieten_libraries
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, RunError
 from rlsr.processes import is_main_process, launched_processes
 
@@ -77,7 +77,6 @@ def train(
         _launch(processes, path)
         return
     console = open_console(quiet=not is_main_process())
-    quieten_libraries()
     if staged.is_pipeline:
         _train_stages(console, staged, path, resume=resume, dry_run=dry_run)
     else:

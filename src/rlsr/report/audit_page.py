@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
-from rlsr.audit.result import AttackExample, Audit, Check, Verdict
+from rlsr.audit.result import AttackExample, Audit, Check
+from rlsr.audit.thresholds import Verdict
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
 from rlsr.report.page import NOTHING, render_page
@@ -19,7 +20,7 @@ _GROUPS = (
     ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
     ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
     ("biases", "Biases", "Does the reward follow something other than quality?"),
-    ("agreement", "Agreement", "Does the reward rank answers as the labels in the data do?"),
+    ("agreement", "Agreement", "Does the reward rank answers as the people did who judged them?"),
 )
 _HEADLINES: dict[Verdict, str] = {
     "fail": "Do not train on this reward as it is",

@@ -8,15 +8,8 @@ import pytest
 from scipy import stats
 
 from bootstrap_oracle import NAN, Floats, counted_auc, is_close_to, judged, plain_interval
-from rlsr.audit.measures import (
-    auc,
-    group_spread,
-    label_auc,
-    pair_accuracy,
-    partial_correlation,
-    share_attack_wins,
-    spearman_within,
-)
+from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
 from rlsr.evaluation import bootstrap_mean
 
 
@@ -48,35 +41,22 @@ def test_auc_is_that_of_mann_and_whitney(decimals: int) -> None:
     assert is_close_to(found, rows)
 
 
-def test_paired_rows_are_resampled_as_a_whole() -> None:
+def test_rows_are_resampled_as_a_whole() -> None:
     level = noise(3, 80)
     positive, negative = level + 0.1 * noise(4, 80) + 0.3, level + 0.1 * noise(5, 80)
-    together, apart = auc(positive, negative), auc(positive, negative, paired=False)
-    assert together.mean == apart.mean
-    # What a row has in common cancels out.
-    assert together.high - together.low < 0.5 * (apart.high - apart.low)
-    assert apart.num == 160
+    together = auc(positive, negative)
     rng = np.random.default_rng(6)
-    drawn = [counted_auc(rng.choice(positive, 80), rng.choice(negative, 80)) for _ in range(1000)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    assert is_close_to(apart, (float(low), float(high)))
+    apart = [counted_auc(rng.choice(positive, 80), rng.choice(negative, 80)) for _ in range(1000)]
+    low, high = np.quantile(apart, [0.025, 0.975])
+    # What a row has in common cancels out.
+    assert together.high - together.low < 0.5 * (high - low)
 
 
 def test_auc_leaves_out_rows_unscored_on_either_side() -> None:
     positive, negative = np.array([0.9, NAN, 0.4, 0.8]), np.array([0.5, 0.99, NAN, 0.1])
     assert auc(positive, negative) == auc(positive[[0, 3]], negative[[0, 3]])
-    apart = auc(positive, negative, paired=False)
-    assert apart.mean == pytest.approx(counted_auc(positive[[0, 2, 3]], negative[[0, 1, 3]]))
-    assert apart.num == 6
-
-
-def test_auc_of_sides_of_unequal_size() -> None:
-    positive, negative = noise(7, 30), noise(8, 50)
-    found = auc(positive, negative, paired=False)
-    assert found.mean == pytest.approx(counted_auc(positive, negative))
-    assert found.num == 80
-    with pytest.raises(AssertionError, match="the same rows"):
-        auc(positive, negative)
+    with pytest.raises(AssertionError, match="one negative score for each row"):
+        auc(positive, negative[:3])
 
 
 @pytest.mark.parametrize(
@@ -114,17 +94,10 @@ def test_a_group_has_signal_from_the_threshold_on() -> None:
     assert group_spread(scores, min_std=0.1).share_without_signal == 1.0
 
 
-def test_noise_without_a_second_scoring_is_that_of_rounding() -> None:
+def test_noise_is_that_of_rounding() -> None:
     scores = 0.6 + 0.1 * np.random.default_rng(9).random((200, 100))
     rounded = scores.astype(np.float32).astype(np.float64)
     assert group_spread(scores).noise == pytest.approx((rounded - scores).std(), rel=0.02)
-
-
-def test_noise_with_a_second_scoring_is_the_spread_of_each_response() -> None:
-    true = noise(10, 400, 8)
-    first, second = true + 0.03 * noise(11, 400, 8), true + 0.03 * noise(12, 400, 8)
-    second[0, 0] = NAN
-    assert group_spread(first, rescored=second).noise == pytest.approx(0.03, rel=0.05)
 
 
 def test_spread_without_any_group() -> None:
@@ -132,7 +105,6 @@ def test_spread_without_any_group() -> None:
     assert found.std_within.num == 0
     assert np.isnan([found.std_within.mean, found.share_without_signal]).all()
     assert np.isnan(group_spread(np.full((2, 2), NAN)).noise)
-    assert np.isnan(group_spread(np.ones((2, 2)), rescored=np.full((2, 2), NAN)).noise)
 
 
 def residual_correlation(x: Floats, y: Floats, controls: Floats) -> float:
@@ -250,7 +222,7 @@ MEASURES: dict[str, Callable[[int, int], object]] = {
     "pair_accuracy": lambda seed, num: pair_accuracy(
         *judged(4, 50, 4), seed=seed, num_resamples=num
     ),
-    "label_auc": lambda seed, num: label_auc(
+    "judgement_auc": lambda seed, num: judgement_auc(
         noise(1, 200),
         (noise(2, 200) > 0).astype(np.float64),
         judged(4, 50, 4)[2],

@@ -21,7 +21,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from rlsr.config.data import DataConfig
     from rlsr.data import load_dataset
 
-    records = load_dataset(DataConfig()).train[:40]
+    records = load_dataset(DataConfig()).train[:24]
     rows = []
     for number, record in enumerate(records):
         sentences = record.reference.replace(". ", ".|").split("|")
@@ -67,7 +67,7 @@ def test_good_answers_beat_nonsense(finished: tuple[Path, str]) -> None:
     for name in ("empty", "reference of another prompt", "generic refusal"):
         assert audit["checks"][name]["verdict"] == "ok", audit["checks"][name]
     assert audit["checks"]["pairs in order"]["value"] == 1
-    assert audit["num_rows"] == 40
+    assert audit["num_rows"] == 24
     assert "judged" in audit["honest"]
 
 

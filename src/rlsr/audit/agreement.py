@@ -1,4 +1,4 @@
-"""How well scores agree with the judgements of people: within a prompt, and whatever the prompt.
+"""These functions measure how well scores agree with the judgements of people, within a prompt and whatever the prompt.
 
 An answer whose score or judgement is NaN is left out. Intervals are over prompts, because the answers to one prompt are alike.
 """

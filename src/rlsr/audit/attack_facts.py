@@ -1,4 +1,4 @@
-"""Change the numbers and the names of a text, and nothing else."""
+"""These functions change the numbers and the names of a text, and nothing else."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ def _ordinal(number: str) -> str:
 
 
 def _other_word(word: str, is_unit: bool, rng: Random) -> str:
-    """Choose another number word of the same kind; below ten if it is the unit of a longer one."""
+    """Choose another number word of the same kind, and one below ten if the word is the unit of a longer number."""
     words: tuple[str, ...] = next(kind for kind in NUMBER_WORD_CLASSES if word in kind)
     if is_unit and "nine" in words:
         words = words[: words.index("nine") + 1]
@@ -117,7 +117,7 @@ def _cased(model: str, word: str) -> str:
 
 
 def find_names(text: str, context: str = "") -> dict[str, NameKind]:
-    """Find capitalised names, by the rules of English: capitals in mid-sentence, at its start only if known.
+    """Find names by their capital letters in English; at the start of a sentence only what is a name elsewhere, too.
 
     Args:
         text: The text in which names are looked for.

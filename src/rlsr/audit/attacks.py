@@ -1,6 +1,6 @@
-"""Answers that ought to score lower than an honest one, made from the user's own rows.
+"""An attack is an answer that ought to score lower than an honest one. It is made from the user's own rows.
 
-An attack makes its texts from the rows and a seed by rules alone: no model writes anything.
+All attacks follow rules alone: no model writes anything.
 """
 
 import re
@@ -112,7 +112,7 @@ def _is_other(text: str, row: AttackRow) -> bool:
 
 
 def _row_by_row(change: Callable[[AttackRow, Random], str | None]) -> Damage:
-    """Make the damage to all rows of one that looks at a row alone."""
+    """Turn a function that changes one row's answer into one that damages all rows."""
 
     def damage(rows: Sequence[AttackRow], seed: str) -> list[str | None]:
         return [change(row, Random(f"{seed}:{place}")) for place, row in enumerate(rows)]
@@ -162,7 +162,7 @@ def _one_sentence(row: AttackRow, _: Random) -> str | None:
 
 
 def _fluff(phrases: Sequence[str], length: int, rng: Random) -> list[str]:
-    """Draw phrases until they have at least ``length`` characters; all come once before any comes twice."""
+    """Draw phrases until they have at least ``length`` characters, each of them once before any comes twice."""
     drawn: list[str] = []
     so_far = 0
     while so_far < length:

@@ -1,4 +1,4 @@
-"""The questions of an audit, each answered by one :class:`~rlsr.audit.result.Check` that says what to do about it."""
+"""An audit puts these questions to the reward. Each is answered by a check, which says what to do about it, too."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The numbers of an audit: how often and how clearly one kind of answer scores above another.
+"""These functions measure how often and how clearly one kind of answer scores above another.
 
 A score of NaN says that an answer could not be scored, and is left out. Intervals are of 95 %: for means over rows or groups
 that of ``bootstrap_mean``, for the others the percentiles of the statistic over resamples.

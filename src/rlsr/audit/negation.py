@@ -1,4 +1,4 @@
-"""Turn statements into their opposites by English rules, one word at a time."""
+"""English rules turn statements into their opposites by a word in each sentence."""
 
 import re
 from typing import Final

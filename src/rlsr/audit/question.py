@@ -1,4 +1,4 @@
-"""A question to the reward, from which its check is made."""
+"""A question is put to the reward, and a check is made from what was measured."""
 
 import math
 from collections.abc import Mapping
@@ -47,40 +47,20 @@ class Question:
             )
         verdict = self.threshold.judge(found.mean)
         return Check(
-            group=self.group,
-            name=self.name,
-            verdict=verdict,
-            measure=self.measure,
+            self.group,
+            self.name,
+            verdict,
+            self.measure,
+            self.threshold,
+            reason,
             value=found.mean,
             low=None if math.isnan(found.low) else found.low,
             high=None if math.isnan(found.high) else found.high,
             num=found.num,
-            threshold=self.threshold,
-            reason=reason,
-            advice=advice if verdict != "ok" else "",
+            advice="" if verdict == "ok" else advice,
             details=details or {},
         )
 
     def leave_out(self, why: str) -> Check:
-        """Say that the question could not be put.
-
-        Args:
-            why: What is missing.
-
-        Returns:
-            A check without a value.
-        """
-        return Check(
-            group=self.group,
-            name=self.name,
-            verdict="left out",
-            measure=self.measure,
-            value=None,
-            low=None,
-            high=None,
-            num=0,
-            threshold=self.threshold,
-            reason=why,
-            advice="",
-            details={},
-        )
+        """Make a check without a value, which says what was missing to put the question."""
+        return Check(self.group, self.name, "left out", self.measure, self.threshold, why)

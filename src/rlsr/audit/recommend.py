@@ -1,4 +1,4 @@
-"""What to change, from what the checks found. What follows from one check alone is said by the check itself."""
+"""Recommendations say what to change. What follows from one check alone is said by that check; the rest is added here."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of statistics that are no plain means, all resamples at once.
+"""Intervals of statistics that are no plain means come from bootstrap resamples, which are computed all at once.
 
 A resample is kept as the number of times that it holds each unit (a row, or a group of rows), so that a statistic is
 computed for thousands of resamples with a few operations on a table, (resample, unit).
@@ -78,7 +78,7 @@ def _draw_counts(rows: int, size: int, rng: np.random.Generator) -> Floats:
 
 
 class Levels:
-    """The distinct values of some rows in order, and what weights of the rows make of them.
+    """The distinct values of some rows in their order, for sums and ranks of many weightings of the rows.
 
     Args:
         values: A number for each row, none of them NaN.
@@ -143,15 +143,7 @@ def area_statistic(positive: Floats, negative: Floats) -> Callable[[Floats, Floa
 
 
 def ratio(numerators: Floats, denominators: Floats) -> Floats:
-    """Divide numbers by numbers, and give NaN where the denominator is 0.
-
-    Args:
-        numerators: Any numbers.
-        denominators: As many numbers, none below 0.
-
-    Returns:
-        The quotients.
-    """
+    """Divide numbers by as many others, of which none is below 0; what is divided by 0 becomes NaN."""
     quotients: Floats = np.divide(
         numerators, denominators, out=np.full(len(numerators), np.nan), where=denominators > 0
     )

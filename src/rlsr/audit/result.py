@@ -1,7 +1,7 @@
-"""What an audit found, as plain data: written as JSON, shown in the terminal and as a page."""
+"""The findings of an audit are plain data, which are written as JSON and shown in the terminal and as a page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rlsr.audit.thresholds import Threshold, Verdict
@@ -21,21 +21,21 @@ class Check:
     """The answer; ``left out`` where the data did not allow one, with the reason."""
     measure: str
     """What the value is, in words, as in ``share of rows where the attack wins``."""
-    value: float | None
-    """The measured number; None where the check was left out."""
-    low: float | None
-    """The lower end of the value's 95 % interval; None where there is none."""
-    high: float | None
-    """The upper end of the value's 95 % interval; None where there is none."""
-    num: int
-    """The number of rows, groups or pairs that were measured."""
     threshold: Threshold
     """The rule by which the value is judged."""
     reason: str
     """Why the verdict is what it is, in one sentence for a person."""
-    advice: str
+    value: float | None = None
+    """The measured number; None where the check was left out."""
+    low: float | None = None
+    """The lower end of the value's 95 % interval; None where there is none."""
+    high: float | None = None
+    """The upper end of the value's 95 % interval; None where there is none."""
+    num: int = 0
+    """The number of rows, groups or pairs that were measured."""
+    advice: str = ""
     """What to do about it, in one sentence; empty where the check does not warn or fail, or nothing more is known."""
-    details: Mapping[str, float]
+    details: Mapping[str, float] = field(default_factory=dict)
     """Further numbers by name, as in ``auc``."""
 
     @property

@@ -1,4 +1,4 @@
-"""The whole audit: honest answers and attacks go through the reward, and become checks and recommendations."""
+"""An audit scores honest answers, attacks and samples, and makes checks and recommendations of the rewards."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -241,7 +241,7 @@ def _score_one_answers(job: AuditJob, reward: RewardUnderAudit) -> tuple[list[st
 
 
 def _bias_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
-    """Look at the policy's samples where there are any, else at the judged answers, else at the honest ones."""
+    """Look for biases in the policy's samples, or in the judged answers where there are none, or else in the honest ones."""
     places, texts = _free_answers(job)
     rows = [job.rows[place] for place in places]
     rewards = reward.score(rows, texts)

@@ -17,7 +17,7 @@ _LONGEST_LOOK_BACK = 20
 
 
 def sentence_spans(text: str) -> list[Span]:
-    """Find the sentences of a text; a line break ends one too.
+    """Find the sentences of a text; a line break ends a sentence, too.
 
     Args:
         text: Any text.

@@ -1,4 +1,4 @@
-"""From where on a check warns and fails: all rules stand in one table, so that a reader can disagree with it."""
+"""Thresholds say where a check begins to warn and to fail. They stand in one table, so that a reader can disagree with it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,14 +20,7 @@ class Threshold:
     """Whether the number's distance from 0 is judged, as of a correlation that may have either sign."""
 
     def judge(self, value: float) -> Verdict:
-        """Judge a number.
-
-        Args:
-            value: The measured number, not NaN.
-
-        Returns:
-            ``ok``, ``warn`` or ``fail``.
-        """
+        """Judge a measured number, which is not NaN, as ``ok``, ``warn`` or ``fail``."""
         sign = 1 if self.higher_is_better else -1
         judged = sign * (abs(value) if self.of_size else value)
         if judged < sign * self.fail:

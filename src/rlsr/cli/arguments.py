@@ -1,4 +1,4 @@
-"""What commands share: their options, telling files from settings, and what holds where an option is not given."""
+"""Commands share some options, how files are told from settings, and what holds where an option is not given."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,7 @@ _CONFIG_ENDINGS = {".yaml", ".yml"}
 
 
 def is_config_or_setting(argument: str) -> bool:
-    """Say whether an argument can be a config file or a setting.
-
-    Args:
-        argument: What stands on the command line without an option.
-
-    Returns:
-        False for anything else, such as the name of an encoder.
-    """
+    """Tell a config file or a setting from anything else, such as the name of an encoder."""
     return "=" in argument or Path(argument).suffix in _CONFIG_ENDINGS
 
 
@@ -69,7 +62,7 @@ def settings_of(options: Mapping[str, str | None]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Put a text in quotes as JSON does; YAML reads that, but for the two halves that JSON makes of an emoji."""
+    """Put a text in quotes as JSON does, which YAML reads, too; but JSON makes two halves of an emoji, which stays whole here."""
     inside = (letter if letter > "\uffff" else json.dumps(letter)[1:-1] for letter in text)
     return f'"{"".join(inside)}"'
 

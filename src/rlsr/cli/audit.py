@@ -1,4 +1,4 @@
-"""``rlsr audit``: can this reward be trusted on this data? No training."""
+"""``rlsr audit`` asks whether a reward can be trusted on some data, without training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,7 +103,7 @@ def audit(
 
 
 def _check_page_library() -> None:
-    """Miss the library of the page before the work and not after it."""
+    """Say that the library of the page is missing before the work and not after it."""
     if package_directory("vl_convert") is None:
         raise MissingPackageError(
             "vl-convert-python", "draw the audit's page", "pip install 'rlsr[report]'"

@@ -1,4 +1,4 @@
-"""``rlsr compare``: recipes side by side, after the same budget, on the same held-out prompts."""
+"""``rlsr compare`` trains recipes with the same budget and compares them on the same held-out prompts."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``rlsr data check``: can this file be trained on?"""
+"""``rlsr data check`` says whether a file can be trained on."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated

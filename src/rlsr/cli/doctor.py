@@ -1,4 +1,4 @@
-"""``rlsr doctor``: what is installed, what is missing and how to get it."""
+"""``rlsr doctor`` says what is installed, what is missing and how to get it."""
 
 import importlib
 import os

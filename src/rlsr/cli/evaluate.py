@@ -1,4 +1,4 @@
-"""``rlsr evaluate``: how good is a policy on the held-out prompts, as it is?"""
+"""``rlsr evaluate`` measures how good a policy is on the held-out prompts, without training it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

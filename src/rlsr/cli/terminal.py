@@ -1,4 +1,4 @@
-"""The terminal that commands write to."""
+"""Commands write to the terminal through a console."""
 
 from rich.console import Console
 
@@ -7,14 +7,7 @@ PIPED_WIDTH = 120
 
 
 def open_console(*, quiet: bool = False) -> Console:
-    """Open the terminal for a command.
-
-    Args:
-        quiet: Whether nothing is printed.
-
-    Returns:
-        A console that neither colours nor breaks what it prints.
-    """
+    """Open a console that neither colours nor breaks what it prints; a quiet one prints nothing."""
     console = Console(highlight=False, soft_wrap=True, quiet=quiet)
     if not console.is_terminal:
         console.width = PIPED_WIDTH

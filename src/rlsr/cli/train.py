@@ -1,4 +1,4 @@
-"""``rlsr train``: from a config or a data file to a trained and evaluated model."""
+"""``rlsr train`` makes a trained and evaluated model from a config or a data file."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -86,7 +86,7 @@ def train(
 
 
 def _show_division(console: Console, staged: "StagedConfig", processes: int) -> None:
-    """Say how a dry run's numbers are those of several processes."""
+    """Say what a dry run's numbers mean for several processes."""
     from rlsr.engines.trl.settings import prompts_per_process
 
     parts = {prompts_per_process(config, processes) for config in staged.configs}
@@ -98,7 +98,7 @@ def _show_division(console: Console, staged: "StagedConfig", processes: int) -> 
 
 
 def _launch(processes: int, path: Path) -> None:
-    """Let several processes do it."""
+    """Start the processes that train together, and end as they do."""
     if launched_processes() > 1:
         raise ConfigError(
             f"--processes: a launcher has started {launched_processes()} processes already; leave it out"
@@ -174,7 +174,7 @@ def _train_stages(
 
 @contextmanager
 def _watch(console: Console, path: Path) -> Iterator["TrainingObserver"]:
-    """Show a run while it goes on; of several processes one does."""
+    """Show a run while it goes on; of several processes, the main one shows it."""
     from rlsr.cli.progress import LiveObserver, PlainObserver
     from rlsr.engines import SilentObserver
 

@@ -1,4 +1,4 @@
-"""The chart of the attacks on an audit's page."""
+"""The page of an audit has a chart of how often each attack wins."""
 
 import math
 from collections.abc import Sequence

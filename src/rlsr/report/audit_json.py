@@ -1,4 +1,4 @@
-"""An audit as JSON, for scripts.
+"""The findings of an audit are written as JSON for scripts.
 
 The keys are the names of the fields of :class:`rlsr.audit.result.Audit`, with the worst verdict in front, and for each check
 its rule in words. NaN (not scored) is written as null, never as 0.

@@ -1,4 +1,4 @@
-"""An audit as one HTML page that opens from disk: nothing on it comes from a network."""
+"""The findings of an audit are shown on one HTML page that opens from disk: nothing on it comes from a network."""
 
 import functools
 import html
@@ -97,7 +97,7 @@ def _content(audit: Audit) -> dict[str, Any]:
 
 
 def _tally(checks: Sequence[Check]) -> str:
-    """Count the verdicts in words, the ones left out apart."""
+    """Count the verdicts in words; checks that were left out are counted apart."""
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _SYMBOLS}
     left_out = counts["left out"]
     made = len(checks) - left_out

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from rlsr.engines.trl.micro_batches import (  # noqa: E402 - needs torch
+from rlsr.engines.trl.padded import Responses, read_responses, take_rows  # noqa: E402
+from rlsr.engines.trl.passes import micro_batches  # noqa: E402
+from rlsr.forward.micro_batches import (  # noqa: E402 - needs torch
     grouped_micro_batches,
     padded_micro_batches,
 )
-from rlsr.engines.trl.padded import Responses, read_responses, take_rows  # noqa: E402
-from rlsr.engines.trl.passes import micro_batches  # noqa: E402
 
 
 @st.composite

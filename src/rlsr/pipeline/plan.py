@@ -18,6 +18,7 @@ from rlsr.engines.memory import (
     free_memory_gb,
     plan_memory,
 )
+from rlsr.engines.sizes import policy_size, rollout_size
 from rlsr.errors import ConfigError
 from rlsr.models import (
     Device,
@@ -28,7 +29,6 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
-from rlsr.pipeline.sizes import policy_size, rollout_size
 from rlsr.processes import Processes, join_processes
 
 

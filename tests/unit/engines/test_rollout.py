@@ -7,7 +7,7 @@ import pytest
 
 from rlsr.config.method import AdvantageConfig
 from rlsr.data.record import Message, PromptRecord
-from rlsr.engines.trl.rollout import RewardFunction, Rollout, rollout_metrics, sample_rows
+from rlsr.engines.rollout import RewardFunction, Rollout, rollout_metrics, sample_rows
 from rlsr.methods import group_advantages
 from rlsr.rewards import RewardBatch, RewardResult
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rlsr.config import RunConfig, load_config
 from rlsr.config.preference import DpoMethod
 from rlsr.data import Message, PromptRecord
+from rlsr.engines.sizes import rollout_size
 from rlsr.errors import DataError
 from rlsr.pipeline.preferences import (
     EMPTY,
@@ -24,7 +25,6 @@ from rlsr.pipeline.preferences import (
     rejected_source,
     used_records,
 )
-from rlsr.pipeline.sizes import rollout_size
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 

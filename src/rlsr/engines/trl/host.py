@@ -18,10 +18,10 @@ import torch
 from transformers import Trainer
 
 from rlsr.config.run import RunConfig
+from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.gradients import average_gradients
 from rlsr.engines.trl.passes import takes_groups
 from rlsr.engines.trl.sampler import PromptSampler
-from rlsr.engines.trl.schedule import rate_factor
 from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.fused_adapters import fused_adapters
 
@@ -89,7 +89,7 @@ class HostOverrides(Trainer):
             weight.data = weight.data.to(types[name])
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Make the schedule of ``rlsr.engines.trl.schedule``.
+        """Make the schedule of ``rlsr.engines.schedule``.
 
         Args:
             num_training_steps: Steps of the run.

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from rlsr.config.training import TrlEngine
-from rlsr.engines.trl.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.engines.trl.padded import Responses
+from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.forward.packed import packed_log_probs
 from rlsr.forward.support import check_support
 from rlsr.forward.token_scores import TokenScores, selected_log_probs

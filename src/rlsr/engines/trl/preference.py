@@ -17,10 +17,10 @@ from trl import DPOTrainer
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.engines.trl.padded import Responses, rollout_responses
 from rlsr.engines.trl.passes import score_responses
 from rlsr.engines.trl.reference import reference_policy
+from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.methods.dpo import PairLogRatios, dpo_losses, pair_metrics
 
 

@@ -45,7 +45,7 @@ def shared_arguments(
         "bf16": False,
         "seed": config.seed,
         "max_steps": num_steps,
-        # A process gets its part of a step whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
+        # A process gets its part of a step whole; how it is split into passes is ours (rlsr.forward.micro_batches).
         "per_device_train_batch_size": prompts_per_process(config, num_processes),
         "gradient_accumulation_steps": 1,
         "learning_rate": config.learning_rate,

@@ -15,6 +15,7 @@ from rlsr.config.method import SgrpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.engines.observer import TrainingObserver
+from rlsr.engines.rollout import RECORD_COLUMN, RewardFunction
 from rlsr.engines.stopping import stop_reason
 from rlsr.engines.trl.callbacks import StepRecorder
 from rlsr.engines.trl.host import HostOverrides
@@ -23,7 +24,6 @@ from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
-from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
 from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.starting_point import (

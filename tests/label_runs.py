@@ -9,15 +9,12 @@ import torch
 
 from rlsr.config import load_config
 from rlsr.data import Message, PromptRecord
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver
 from rlsr.engines.trl.padded import rollout_responses
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
-from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer
-from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import RewardBatch, RewardResult, make_reward
-from rlsr.runs import RunDirectory
+from rlsr.models import prompt_ids
+from rlsr.rewards import RewardBatch, RewardResult
+from trainers import trainer_of_config
 
 REFERENCES = [
     "the cat sat on a mat",
@@ -81,19 +78,13 @@ def make_any(
 ) -> RlsrTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    embedder = load_embedder(config.embedding, "cpu")
-    real = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=records(),
-        reward=real if scores is None else FixedReward(scores),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
+    trainer = trainer_of_config(
+        config,
+        path,
         tokens_per_pass=90,
+        records=records(),
+        reward=None if scores is None else FixedReward(scores),
     )
-    trainer = make_trainer(job, SilentObserver())
     assert isinstance(trainer, RlsrTrainer)
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))

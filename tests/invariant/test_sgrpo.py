@@ -29,14 +29,12 @@ from label_runs import (
     step,
 )
 from rlsr.config import load_config
-from rlsr.engines import SilentObserver
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.supervised import SupervisedTrainer
-from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.forward.packed import packed_log_probs
 from rlsr.models import load_policy
-from rlsr.runs import RunDirectory
+from trainers import trainer_of_config
 
 LOSSES = ("nll", "ratio_clip", "one_sided_clip", "as_released")
 
@@ -163,17 +161,13 @@ def test_without_signal_it_is_sft_with_a_weight(settings: list[str], tmp_path: P
     _, ours = step(trainer, roll_out(trainer))
     shared = [one for one in settings if not one.startswith("method")]
     config = load_config(overrides=[*shared, "method=sft", "method.max_response_tokens=16"])
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
+    sft = trainer_of_config(
+        config,
+        tmp_path / "sft",
+        tokens_per_pass=90,
         records=records(),
         reward=FixedReward(NO_SIGNAL),
-        run=RunDirectory.create(tmp_path / "sft", config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=90,
     )
-    sft = make_trainer(job, SilentObserver())
     assert isinstance(sft, SupervisedTrainer)
     sft.model.train()
     nll = sft.compute_loss(sft.model, next(iter(sft.get_train_dataloader())))

@@ -14,34 +14,18 @@ from trl.trainer.utils import use_adapter
 
 from families import SUPPORTED, make_policy, save_with_tokenizer
 from rlsr.config import load_config
-from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver
-from rlsr.engines.trl.settings import grpo_arguments, make_trainer_config
-from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer, samples_otherwise
+from rlsr.engines.trl.trainers import trainer_of
 from rlsr.forward.generation import generate_groups
 from rlsr.methods import group_advantages
-from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import make_reward
-from rlsr.runs import RunDirectory
+from rlsr.models import prompt_ids
+from trainers import trainer_of_config
 
 
 def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    embedder = load_embedder(config.embedding, "cpu")
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=150,
-    )
-    trainer = make_trainer(job, SilentObserver())
+    trainer = trainer_of_config(config, path, tokens_per_pass=150)
     assert isinstance(trainer, RlsrTrainer)
     return trainer
 
@@ -440,8 +424,8 @@ def test_options_of_sampling_leave_the_rollout_to_trl(
 ) -> None:
     place = "method" if option.startswith("temperature") else "engine.options"
     config = load_config(overrides=[*tiny_settings, f"{place}.{option}"])
-    arguments = make_trainer_config(
-        config, grpo_arguments(config, output_dir=str(tmp_path), device="cpu", num_steps=1)
+    arguments = trainer_of(config).trl_config(
+        config, output_dir=str(tmp_path), device="cpu", num_steps=1
     )
     assert samples_otherwise(arguments) is otherwise
     arguments.use_vllm = True

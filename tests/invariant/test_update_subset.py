@@ -9,16 +9,12 @@ import pytest
 import torch
 
 from rlsr.config import load_config
-from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver, estimate
+from rlsr.engines import estimate
 from rlsr.engines.memory import PolicySize
-from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.methods import group_advantages, max_variance_subset
-from rlsr.models import load_policy
-from rlsr.rewards import RewardBatch, RewardResult, make_reward
-from rlsr.runs import RunDirectory
+from rlsr.rewards import RewardBatch, RewardResult
+from trainers import trainer_of_config
 
 NAN = float("nan")
 
@@ -31,12 +27,8 @@ LEARNED = [0, 2, 8, 9]
 class FixedReward:
     """Gives the responses of a rollout these scores."""
 
-    def __init__(self, reward: Any, scores: Sequence[float]) -> None:
-        self._reward = reward
+    def __init__(self, scores: Sequence[float]) -> None:
         self._scores = np.array(scores)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reward, name)
 
     def score(self, batch: RewardBatch) -> RewardResult:
         return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
@@ -49,19 +41,8 @@ def make(
     config = load_config(
         overrides=[*settings, "training.prompts_per_step=3", "method.kl_coefficient=0.3", *extra]
     )
-    embedder = load_embedder(config.embedding, "cpu")
-    reward: Any = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=reward if scores is None else FixedReward(reward, scores),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=60,
-    )
-    trainer = make_trainer(job, SilentObserver())
+    reward = None if scores is None else FixedReward(scores)
+    trainer: RlsrTrainer = trainer_of_config(config, path, tokens_per_pass=60, reward=reward)
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))
     return trainer
@@ -267,14 +248,16 @@ def test_the_estimate_counts_the_update_of_the_subset_alone(
         bytes_per_weight=4,
     )
     work = estimate.Workload(
-        size, prompt_tokens=40, response_tokens=8, answer_tokens=8, num_heldout=0, num_steps=1
+        prompt_tokens=40, response_tokens=8, answer_tokens=8, num_heldout=0, num_steps=1
     )
     whole, half, quarter = (
-        estimate.estimate(load_config(overrides=[f"method.update_subset={subset}"]), work, "cpu")
+        estimate.estimate(
+            load_config(overrides=[f"method.update_subset={subset}"]), size, work, device="cpu"
+        )
         for subset in (8, 4, 2)
     )
     # The rollout stays as it is.
     update = whole.step_seconds - half.step_seconds
     assert update > 0
     assert half.step_seconds - quarter.step_seconds == pytest.approx(update / 2)
-    assert whole == estimate.estimate(load_config(), work, "cpu")
+    assert whole == estimate.estimate(load_config(), size, work, device="cpu")

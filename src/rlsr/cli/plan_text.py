@@ -11,7 +11,7 @@ from rlsr.config.differences import differing_keys
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 
 if TYPE_CHECKING:
-    from rlsr.engines.estimate import Estimate
+    from rlsr.engines.estimate import TimeEstimate
     from rlsr.pipeline import RunPlan
 
 METHOD_NAMES = {
@@ -44,7 +44,7 @@ def show_head(console: Console, plan: "RunPlan") -> None:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 
 
-def show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+def show_plan(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> None:
     """Show what a run would do and what it would cost.
 
     Args:
@@ -60,7 +60,7 @@ def show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
 
 
 def show_stages(
-    console: Console, plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "Estimate"]
+    console: Console, plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "TimeEstimate"]
 ) -> None:
     """Show what stages would do and what they would cost.
 
@@ -128,7 +128,7 @@ def _references(method: RlsrMethod, prompts: int) -> str:
     return f"{prefixes} and {prompts} references" if method.reads_labels else prefixes
 
 
-def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+def _show_work(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> None:
     show_head(console, plan)
     for name, lengths in (("prompts", plan.prompt_lengths), ("references", plan.reference_lengths)):
         console.print(
@@ -138,9 +138,10 @@ def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
         f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
         f"{estimate.total_minutes:.3g} minutes in all"
     )
-    console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
-    if plan.memory.rows_at_a_time is not None:
-        console.print(f"rollouts of {plan.memory.rows_at_a_time:,} responses at a time")
+    console.print(f"passes of at most {plan.memory.cut.tokens_per_pass:,} tokens")
+    rows = plan.memory.cut.rows_at_a_time
+    if rows is not None:
+        console.print(f"rollouts of {rows:,} responses at a time")
 
 
 def _show_yaml(console: Console, settings: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ def train(
 
 def _show_division(console: Console, staged: StagedConfig, processes: int) -> None:
     """Say how a dry run's numbers are those of several processes."""
-    from rlsr.engines.trl.settings import prompts_per_process
+    from rlsr.engines.prompt_order import prompts_per_process
 
     parts = {prompts_per_process(config, processes) for config in staged.configs}
     console.print(

@@ -15,13 +15,13 @@ import torch
 
 from rlsr.config.method import SgrpoMethod
 from rlsr.config.run import RunConfig
-from rlsr.engines.rollout import RECORD_COLUMN
 from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.guided import GuidedTrainer
 from rlsr.engines.trl.labels import LABEL_COLUMN, LABEL_TEMPERATURE, GroupShare, LabelTerm
 from rlsr.engines.trl.padded import Responses, rollout_responses
 from rlsr.engines.trl.passes import micro_batches, score_responses
 from rlsr.engines.trl.reference import reference_policy
+from rlsr.engines.trl.reward_function import RECORD_COLUMN
 from rlsr.engines.trl.trainer import NUM_RESPONSES, Flags, Floats
 from rlsr.forward.token_scores import TokenScores
 from rlsr.methods import GroupAdvantages

@@ -24,11 +24,12 @@ from trl import GRPOTrainer
 
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
-from rlsr.engines.rollout import RewardFunction, sample_rows
+from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses, take_rows
 from rlsr.engines.trl.passes import micro_batches, score_responses, whole_groups
 from rlsr.engines.trl.reference import put_rows, reference_policy, rows_with_tokens
+from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling

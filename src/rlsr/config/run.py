@@ -13,12 +13,6 @@ from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
 
-LEARNING_RATES = {"rlsr": (1e-4, 1e-6), "sgrpo": (1e-4, 1e-6), "dpo": (1e-5, 1e-6)}
-"""Peak learning rates by method for adapters and for all weights."""
-
-SUPERVISED_LEARNING_RATES = (2e-4, 2e-5)
-"""The same for the methods that learn from the references: TRL's default for SFT, ten times it for adapters."""
-
 
 class RunConfig(ConfigTable):
     """Everything that decides what a run does; the same config, data and machine give the same run."""
@@ -69,5 +63,5 @@ class RunConfig(ConfigTable):
         """The peak learning rate, with the default of the trained weights filled in."""
         if self.training.learning_rate is not None:
             return self.training.learning_rate
-        adapters, full = LEARNING_RATES.get(self.method.type, SUPERVISED_LEARNING_RATES)
-        return full if self.model.lora is None else adapters
+        rates = self.method.learning_rates
+        return rates.all_weights if self.model.lora is None else rates.adapters

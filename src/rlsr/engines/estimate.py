@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
 from rlsr.forward.precision import computes_in_bfloat16
@@ -56,13 +55,16 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         The estimate; expect a factor of two either way, more where responses end early.
     """
     method = config.method
-    sampled = method.num_generations if isinstance(method, RlsrMethod) else 0
-    rows = config.training.prompts_per_step * (sampled or method.responses_per_prompt)
+    rows = config.training.prompts_per_step * (method.num_sampled or method.responses_per_prompt)
     slow, fast = (_matrix_rate(device, policy, rows=count) for count in (rows, 2048))
     # Two operations a weight and token; the backward pass costs twice the forward pass.
     forward = 2 * policy.num_parameters
-    generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow if sampled else 0.0
-    passes = 3 + (1 if method.needs_reference else 0)
+    generate = (
+        GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow
+        if method.num_sampled
+        else 0.0
+    )
+    passes = 3 + (1 if method.needs_reference_policy else 0)
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:

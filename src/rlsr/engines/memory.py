@@ -48,7 +48,7 @@ class RolloutSize:
     longest_prompt: int
     """The longest prompt of the training data."""
     response_tokens: int
-    """The longest response."""
+    """The longest response, or those that must stand in one pass together."""
     num_generations: int
     """Responses of a prompt that are sampled; 0 where none are."""
     num_prompts: int
@@ -154,7 +154,7 @@ def held_gb(config: RunConfig, policy: PolicySize) -> float:
     trained_bytes = policy.bytes_per_weight + optimizer
     lora = config.model.lora
     if lora is None:
-        reference = weights if config.method.needs_reference else 0
+        reference = weights if config.method.needs_reference_policy else 0
         trained = reference + policy.num_parameters * trained_bytes
     else:
         # A pair of rank-r matrices for each of about seven linear layers of a block.

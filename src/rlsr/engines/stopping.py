@@ -34,7 +34,7 @@ def stop_reason(rows: Rows, config: RunConfig) -> str | None:
         return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
     if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
         return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
-    if config.method.is_supervised:
+    if config.method.learns_from == "references":
         return _enough_supervision(rows, stop)
     return None
 
@@ -92,7 +92,7 @@ def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
         The rule that asks for it; None where it is not due.
     """
     rule = config.pipeline.sft_stop.heldout_reward
-    if rule is None or not config.method.is_supervised or step % rule.every_steps:
+    if rule is None or config.method.learns_from != "references" or step % rule.every_steps:
         return None
     return rule
 

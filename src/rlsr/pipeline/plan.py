@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.config.method import RlsrMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.training import TrainingConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
@@ -130,10 +129,11 @@ def estimate_run(plan: RunPlan) -> TimeEstimate:
     """
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
-    samples = isinstance(plan.config.method, RlsrMethod)
     work = Workload(
         prompt_tokens=plan.prompt_lengths.median,
-        response_tokens=response_tokens if samples else plan.reference_lengths.median,
+        response_tokens=response_tokens
+        if plan.config.method.num_sampled
+        else plan.reference_lengths.median,
         answer_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,
@@ -191,7 +191,7 @@ def _resolve(
     steps = training.steps
     if steps is None:
         steps = _steps_of(training.epochs, dataset, training)
-    if method.is_supervised and config.pipeline.sft_stop.epoch is not None:
+    if method.learns_from == "references" and config.pipeline.sft_stop.epoch is not None:
         steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, dataset, training))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(

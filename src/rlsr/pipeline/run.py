@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
@@ -142,10 +141,10 @@ def _training_data(
     """Give the training prompts what the method wants: prompts set aside to stop by, or worse answers."""
     config, records = plan.config, plan.dataset.train
     rule = config.pipeline.sft_stop.heldout_reward
-    if rule is not None and config.method.is_supervised:
+    if rule is not None and config.method.learns_from == "references":
         kept, validation = set_aside(records, rule.num_prompts, seed=config.data.seed)
         return _TrainingData(kept, mean_reward(validation, reward, config))
-    if not isinstance(config.method, DpoMethod):
+    if config.method.learns_from != "pairs":
         return _TrainingData(records)
     observer.on_stage("pairing references with worse answers")
     started = time.perf_counter()

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from trl import SFTTrainer
 
-from rlsr.config.method import SupervisedMethod
 from rlsr.config.run import RunConfig
+from rlsr.config.supervised import ReferenceMethod
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import rollout_responses, token_mask
 from rlsr.engines.trl.passes import micro_batches, score_responses
@@ -31,7 +31,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
     """
 
     def __init__(self, *, config: RunConfig, reference: Any | None, **kwargs: Any) -> None:
-        assert isinstance(config.method, SupervisedMethod), (
+        assert isinstance(config.method, ReferenceMethod), (
             "this trainer is of the supervised methods"
         )
         self._method = config.method
@@ -74,7 +74,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
                 "with_entropy": False,
             }
             before = None
-            if self._method.needs_reference:
+            if self._method.needs_reference_policy:
                 before = self.timed(
                     "reference", lambda: self._log_probs_before(rows.take(part), options)
                 )

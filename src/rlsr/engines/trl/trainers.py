@@ -67,7 +67,7 @@ def trainer_of(config: RunConfig) -> MethodTrainer:
     Returns:
         The method's own entry, or that of the supervised methods, which differ in their weights alone.
     """
-    if config.method.is_supervised:
+    if config.method.learns_from == "references":
         return SUPERVISED
     return TRAINERS[config.method.type]
 

@@ -15,12 +15,11 @@ from rlsr.config.differences import differing_keys
 from rlsr.config.experiment import ExperimentConfig
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import config_from_table
+from rlsr.config.measurement import measurement
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.config.stages import FROM_THE_STAGE_BEFORE, split_stages, stages_from_table
 from rlsr.errors import ConfigError
-
-_LENGTHS = ("max_prompt_tokens", "max_response_tokens")
 
 
 @dataclass(frozen=True)
@@ -126,26 +125,15 @@ def check_agreement(recipes: Sequence[Recipe]) -> None:
         ConfigError: Settings that decide the measurement differ; the message names recipes and settings.
     """
     first = recipes[0]
-    expected = _measurement(first.stages[0])
+    expected = measurement(first.stages[0])
     for recipe in recipes:
         for stage in recipe.stages:
-            differing = differing_keys(expected, _measurement(stage))
+            differing = differing_keys(expected, measurement(stage))
             if differing:
                 raise ConfigError(
                     f"recipes.{recipe.name}: recipes are measured on the same prompts in the same way, but these settings "
                     f"differ from those of {first.name}: {', '.join(differing)}; put them into base"
                 )
-
-
-def _measurement(config: RunConfig) -> Table:
-    """Pick what decides on which prompts and how a policy is measured; encoders are looked at metric by metric."""
-    return {
-        "data": config.data.model_dump(),
-        "evaluation": config.evaluation.model_dump(exclude={"independent_embedding"}),
-        "method": {name: getattr(config.method, name) for name in _LENGTHS},
-        "device": config.device,
-        "threads": config.threads,
-    }
 
 
 def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:

@@ -7,6 +7,7 @@ from typing import Any
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.forward.ways import wants_groups
 
 # Time over matrix products alone, set so that the dry run of the demo gives its 8.5 s a step on two CPU cores (docs/log.md):
 # sampling, attention and memory traffic come on top of the products. Other devices have other overheads, hence "to a factor of two".
@@ -81,10 +82,7 @@ def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:
     """Count the tokens that pass through the policy once for an update."""
     prompts = config.training.prompts_per_step
     responses = prompts * config.method.responses_per_prompt
-    by_groups = config.engine.passes == "grouped" or (
-        config.engine.passes == "auto" and device == "cpu"
-    )
-    times_read = prompts if by_groups else responses
+    times_read = prompts if wants_groups(config.engine.passes, device) else responses
     return times_read * work.prompt_tokens + responses * work.response_tokens
 
 

@@ -19,9 +19,9 @@ import yaml
 
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
+from rlsr.config.measurement import measured_alike
 from rlsr.config.recipe import join_stages
 from rlsr.errors import RunError
-from rlsr.pipeline.stages_summary import measured_alike
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import Row
 from rlsr.runs.pipeline_directory import PipelineDirectory

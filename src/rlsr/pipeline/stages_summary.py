@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.config import RunConfig
-from rlsr.config.differences import differing_keys
+from rlsr.config.measurement import measured_alike
 from rlsr.evaluation import Estimate, MetricChange
 from rlsr.evaluation.statistics import bootstrap_mean, paired_difference
 from rlsr.runs import RunDirectory
@@ -65,26 +64,6 @@ def summarise_stages(
     stages = tuple(_summarise(run, run.path.name in skipped) for run in pipeline.stages)
     changes = _changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)
     return StagesSummary(pipeline.path, stages, changes, seconds)
-
-
-def measured_alike(one: RunConfig, other: RunConfig) -> bool:
-    """Say whether two runs put the same questions to their policies and score the answers in the same way.
-
-    Args:
-        one: The resolved config of a run.
-        other: That of another.
-
-    Returns:
-        True if an answer of the same policy would be the same with the same scores; whether the data has changed is not
-        looked at.
-    """
-    return not differing_keys(_measurement(one), _measurement(other))
-
-
-def _measurement(config: RunConfig) -> dict[str, Any]:
-    table = config.model_dump(include={"data", "embedding", "reward", "evaluation", "device"})
-    lengths = config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"})
-    return {**table, **lengths, "dtype": config.model.dtype}
 
 
 def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:

@@ -29,7 +29,10 @@ Result = TypeVar("Result")
 
 
 class HostOverrides(Trainer):
-    """Stands before one of TRL's trainers in the bases of ours.
+    """The half of a trainer that is ours; the other half is a trainer of TRL.
+
+    A trainer inherits from both, as in ``class SupervisedTrainer(HostOverrides, SFTTrainer)``, so that what is overridden here
+    comes before TRL's, and ``super()`` reaches TRL's.
 
     Args:
         config: The resolved config.

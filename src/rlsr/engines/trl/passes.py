@@ -1,4 +1,7 @@
-"""Which way a policy's passes take: by groups, or plainly."""
+"""The log-probabilities of responses, computed in forward passes by groups or plainly (``rlsr.forward.ways``).
+
+What the trainers of this folder score and learn from goes through here: rollouts, references, pairs and labels alike.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -13,6 +16,7 @@ from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batch
 from rlsr.forward.packed import packed_log_probs
 from rlsr.forward.support import check_support
 from rlsr.forward.token_scores import TokenScores, selected_log_probs
+from rlsr.forward.ways import wants_groups
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +31,7 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
     Returns:
         True for ``passes: grouped`` or, with ``auto``, on a CPU, unless the policy's attention does not allow it.
     """
-    if engine.passes == "plain" or (engine.passes == "auto" and model.device.type != "cpu"):
+    if not wants_groups(engine.passes, model.device.type):
         return False
     reason = check_support(model)
     if reason is not None:

@@ -28,7 +28,7 @@ from rlsr.models import Device
 from rlsr.rewards.endpoint_translator import EndpointTranslatorClient
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.model_translator import LanguageModelTranslator, translator_gb
-from rlsr.rewards.protocol import Part, RewardBatch, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.translation import TranslationCache, Translator
 from rlsr.runs import cache_directory
 
@@ -99,7 +99,7 @@ class _Reading:
     texts: Mapping[str, Sequence[str | None]]
 
 
-class FormulaSimilarity:
+class FormulaSimilarity(Reward):
     """Scores a rollout of formulas, or of texts that a translator turns into formulas.
 
     Args:

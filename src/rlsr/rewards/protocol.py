@@ -1,8 +1,9 @@
 """A reward scores a whole rollout at once; NaN means unscored and is never turned into 0."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,14 +106,15 @@ class RewardResult:
         return int(np.isnan(self.scores).sum())
 
 
-class Reward(Protocol):
+class Reward(ABC):
     """Scores responses, and holds what it takes for that until it is closed."""
 
     @property
     def parts(self) -> Sequence[Part]:
         """What the components of its results are, in the order in which they are shown; others are not summarised."""
-        ...
+        return ()
 
+    @abstractmethod
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
 
@@ -122,8 +124,6 @@ class Reward(Protocol):
         Returns:
             Scores in the order of the batch.
         """
-        ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most rewards hold nothing
         """Let go of models, connections and files; the reward is not used afterwards."""
-        ...

@@ -13,7 +13,7 @@ from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.lexical import character_overlap, number_agreement
-from rlsr.rewards.protocol import Part, RewardBatch, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.repetition import breaks_repetition_rule
 from rlsr.runs import cache_directory
 
@@ -117,7 +117,7 @@ def similarity_parts(
     }
 
 
-class ReferenceSimilarity:
+class ReferenceSimilarity(Reward):
     """Scores a rollout: closeness to the reference; fixed scores for repetition and for empty responses.
 
     Args:
@@ -137,9 +137,6 @@ class ReferenceSimilarity:
     def parts(self) -> tuple[Part, ...]:
         """Closeness, what it is made of, and which rules applied."""
         return _parts(self._config)
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.

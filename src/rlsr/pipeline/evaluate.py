@@ -124,7 +124,7 @@ def _means(plan: RunPlan, scored: HeldoutScores) -> tuple[MetricMean, ...]:
             after=bootstrap_mean(
                 values, confidence=settings.confidence, num_resamples=settings.num_resamples
             ),
-            in_reward=in_reward(name, plan.config.reward),
+            in_reward=in_reward(name, plan.config),
         )
         for name, values in scored.scores.items()
     )

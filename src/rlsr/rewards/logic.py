@@ -1,9 +1,9 @@
 """The reward for formulas, written or translated: closeness in meaning, blended with closeness in tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,10 @@ class FormulaResult(RewardResult):
 
     pairs: Pairs = field(default=())
     """Formula and reference of each response; None is what is no formula, beyond the limits or untranslated."""
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses with what they were compared to."""
+        return replace(super().take(rows), pairs=[self.pairs[row] for row in rows])
 
 
 @dataclass(frozen=True)
@@ -240,8 +244,7 @@ def _line(formula: Formula) -> str:
 class LogicKind(RewardKind[LogicReward]):
     """The reward ``logic``."""
 
-    def __init__(self) -> None:
-        super().__init__(LogicReward)
+    config = LogicReward
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness in meaning and in tokens, and what could not be read."""

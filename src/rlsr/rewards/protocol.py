@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -23,6 +23,8 @@ class RewardBatch:
     """What the policy wrote."""
     ended: Sequence[bool | None] = ()
     """Whether each response ended by itself and was not cut at the longest; None where that is not known. Empty is None for all."""
+    tokens: Sequence[Sequence[int]] | None = None
+    """The tokens of each response, end of sequence included; None where they are not known, as in an evaluation."""
 
     def __post_init__(self) -> None:
         if not self.ended:
@@ -41,6 +43,23 @@ class RewardBatch:
     def references(self) -> list[str]:
         """The human-written answer to each prompt; the first one where there are several."""
         return [record.reference for record in self.records]
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses.
+
+        Args:
+            rows: Their places, in any order; a place may come several times.
+
+        Returns:
+            Those, in that order.
+        """
+        return replace(
+            self,
+            records=[self.records[row] for row in rows],
+            responses=[self.responses[row] for row in rows],
+            ended=[self.ended[row] for row in rows],
+            tokens=None if self.tokens is None else [self.tokens[row] for row in rows],
+        )
 
     @classmethod
     def of_texts(
@@ -99,6 +118,24 @@ class RewardResult:
     that says nothing."""
     texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     """What was compared in place of the texts, by name, one a response, for people to read; empty where the texts were."""
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses.
+
+        Args:
+            rows: Their places, in any order.
+
+        Returns:
+            What is said of those, in that order.
+        """
+        places = np.array(rows, dtype=np.intp)
+        return replace(
+            self,
+            scores=self.scores[places],
+            components={name: values[places] for name, values in self.components.items()},
+            heldout={name: values[places] for name, values in self.heldout.items()},
+            texts={name: [texts[row] for row in rows] for name, texts in self.texts.items()},
+        )
 
     @property
     def num_unscored(self) -> int:

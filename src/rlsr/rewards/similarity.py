@@ -206,7 +206,9 @@ class ReferenceSimilarity(Reward):
         return [f"{batch.prompts[row]}\n\n{answers[row]}" for row in rows]
 
     def _repeated(self, batch: RewardBatch) -> NDArray[np.bool_]:
-        rows = zip(batch.prompts, batch.responses, batch.references, strict=True)
+        # Whichever reference is compared: a passage may be as long as the longest of them allows.
+        longest = [max(record.references, key=len) for record in batch.records]
+        rows = zip(batch.prompts, batch.responses, longest, strict=True)
         return np.array(
             [
                 breaks_repetition_rule(
@@ -221,8 +223,7 @@ class ReferenceSimilarity(Reward):
 class SimilarityKind(RewardKind[SimilarityReward]):
     """The reward ``similarity``."""
 
-    def __init__(self) -> None:
-        super().__init__(SimilarityReward)
+    config = SimilarityReward
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness, what it is made of, and which rules applied."""
@@ -255,7 +256,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         """Give closeness, and the cosine of its encoder."""
         settings = self.settings(config)
         # Both are taken before the rules for repeated and empty responses.
-        read = [settings.text, config.embedding.model_dump(mode="json")]
+        read = [settings.text, settings.references, config.embedding.model_dump(mode="json")]
         closeness = settings.similarity.model_dump(mode="json")
         return {"reward": [closeness, *read], "similarity": read}
 

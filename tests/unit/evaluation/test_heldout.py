@@ -57,8 +57,9 @@ def evaluation(*, independent: bool = True, config: SimilarityReward = BLEND) ->
         RECORDS,
         reward=ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None)),
         independent=LetterEmbedder("ab") if independent else None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
 
@@ -204,8 +205,9 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
         records,
         reward=FormulaSimilarity(config, embedder),
         independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
     scores = heldout.score(["P(a)", "¬P(a)", "no formula", ""])
@@ -240,8 +242,9 @@ def of_texts(references: Sequence[str]) -> HeldoutEvaluation:
         ],
         reward=FormulaSimilarity(config, embedder, Quoting()),
         independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
 

@@ -15,6 +15,7 @@ from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import (
     HELDOUT_REWARD,
     measures_heldout,
+    require_scores,
     share_of_budget,
     stop_reason,
 )
@@ -108,6 +109,7 @@ class StepRecorder(TrainerCallback):
         samples = trainer.sample_rows(self._config.training.sample_groups)
         if samples:
             self._run.write_samples(step, samples)
+        require_scores(self._rows, self._config)
         share = share_of_budget(self._rows, self._config.training)
         self._observer.on_step(step, int(state.max_steps), {**metrics, "budget/share": share})
         if self._processes.from_main(stop_reason(self._rows, self._config)) is not None:

@@ -13,7 +13,7 @@ from rlsr.engines.trl.padded import rollout_responses
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.models import prompt_ids
-from rlsr.rewards import RewardBatch, RewardResult
+from rlsr.rewards import Reward, RewardBatch, RewardResult
 from trainers import trainer_of_config
 
 REFERENCES = [
@@ -27,7 +27,7 @@ NO_SIGNAL = [0.5] * 12
 LABEL_REWARDS = dict(zip(REFERENCES, [1.0, 0.9, float("nan")], strict=True))
 
 
-class FixedReward:
+class FixedReward(Reward):
     """Gives the responses of a rollout these scores."""
 
     def __init__(self, scores: Sequence[float]) -> None:

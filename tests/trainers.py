@@ -6,14 +6,13 @@ from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.data import PromptRecord, load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.memory import StepCut
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.train import make_trainer
 from rlsr.models import load_policy
-from rlsr.rewards import Reward, make_reward
+from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory
 
 
@@ -26,13 +25,10 @@ def trainer_of_config(
     reward: Reward | None = None,
 ) -> Any:
     """Make the trainer of a run of three steps; by default with the config's own data and reward."""
-    if reward is None:
-        embedder = load_embedder(config.embedding, "cpu")
-        reward = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
     job = TrainingJob(
         config=config,
         records=load_dataset(config.data).train if records is None else records,
-        reward=reward,
+        reward=open_reward(config, "cpu", keep=False) if reward is None else reward,
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

@@ -13,7 +13,7 @@ from rlsr.engines import estimate
 from rlsr.engines.memory import PolicySize
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.methods import group_advantages, max_variance_subset
-from rlsr.rewards import RewardBatch, RewardResult
+from rlsr.rewards import Reward, RewardBatch, RewardResult
 from trainers import trainer_of_config
 
 NAN = float("nan")
@@ -24,7 +24,7 @@ IN_SUBSET = [0, 2, 4, 5, 8, 9]
 LEARNED = [0, 2, 8, 9]
 
 
-class FixedReward:
+class FixedReward(Reward):
     """Gives the responses of a rollout these scores."""
 
     def __init__(self, scores: Sequence[float]) -> None:

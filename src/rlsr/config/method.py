@@ -87,7 +87,7 @@ class RlsrMethod(MethodTable):
         subset = self.update_subset
         chosen = "" if subset is None else f" on the {subset} whose rewards vary most"
         return (
-            f"{self.num_generations} responses to each prompt, rewarded by their {reward} to the reference, optimised by "
+            f"{self.num_generations} responses to each prompt, rewarded by {reward}, optimised by "
             f"GRPO{chosen} (KL coefficient {self.kl_coefficient:g})"
         )
 

@@ -8,21 +8,8 @@ import numpy as np
 
 from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
-from rlsr.rewards import RewardResult
+from rlsr.rewards import Part, RewardResult
 from rlsr.rewards.protocol import Scores
-
-SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers", "logic", "bleu")
-"""Components of a reward whose means are logged, as far as the reward has them."""
-
-FLAGS = {
-    "repeated": "reward/share_repeated",
-    "empty": "reward/share_empty",
-    "truncated": "reward/share_cut_by_encoder",
-    "unparsable": "reward/share_unparsable",
-    "unparsable_reference": "reward/share_unparsable_reference",
-    "untranslated": "reward/share_untranslated",
-}
-"""Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
 
 QUANTILES = {
     "reward/p05": 0.05,
@@ -76,11 +63,12 @@ def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
     )
 
 
-def rollout_metrics(rollout: Rollout) -> dict[str, float]:
+def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]:
     """Summarise a rollout.
 
     Args:
         rollout: A scored rollout.
+        parts: What the components of its scores are.
 
     Returns:
         Means over the responses, NaN left out; lengths in characters; shares in [0, 1].
@@ -89,14 +77,9 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
     references = [len(record.reference) for record in rollout.records]
     return {
         **{
-            f"reward/{name}": _mean_of_scored(components[name])
-            for name in SIMILARITY_PARTS
-            if name in components
-        },
-        **{
-            metric: float(components[name].mean())
-            for name, metric in FLAGS.items()
-            if name in components
+            part.column: _mean(components[part.name], is_share=part.is_share)
+            for part in parts
+            if part.name in components
         },
         **_quantiles(rollout.result.scores),
         "reward/num_unscored": float(rollout.result.num_unscored),
@@ -113,9 +96,9 @@ def _quantiles(scores: Scores) -> dict[str, float]:
     return {name: float(np.quantile(scored, share)) for name, share in QUANTILES.items()}
 
 
-def _mean_of_scored(values: Scores) -> float:
-    scored = values[~np.isnan(values)]
-    return float(scored.mean()) if scored.size else float("nan")
+def _mean(values: Scores, *, is_share: bool) -> float:
+    counted = values if is_share else values[~np.isnan(values)]
+    return float(counted.mean()) if counted.size else float("nan")
 
 
 def sample_rows(

@@ -10,6 +10,7 @@ from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import (
     HELDOUT_REWARD,
     measures_heldout,
+    require_scores,
     share_of_budget,
     stop_reason,
 )
@@ -62,6 +63,7 @@ class StepLog:
 
         Raises:
             EngineError: The policy is lost.
+            RewardError: The reward leaves too much unscored.
         """
         job = self._job
         _check_finite(step, metrics)
@@ -70,6 +72,7 @@ class StepLog:
         job.run.append_metrics(self._rows[-1])
         if samples:
             job.run.write_samples(step, samples)
+        require_scores(self._rows, job.config)
         share = share_of_budget(self._rows, job.config.training)
         self._observer.on_step(step, job.num_steps, {**row, "budget/share": share})
         return job.processes.from_main(stop_reason(self._rows, job.config))

@@ -25,6 +25,7 @@ from rlsr.models import (
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
 from rlsr.processes import Processes, join_processes
+from rlsr.rewards import reward_kind
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     engine = engine_of(resolved)
     # Before anything is loaded or written.
     engine.check(resolved, device=device, processes=processes)
+    reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, DpoMethod):
         rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps

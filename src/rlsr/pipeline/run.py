@@ -3,12 +3,12 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from rlsr.data import PromptRecord
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.stopping import stop_reason
@@ -22,8 +22,8 @@ from rlsr.pipeline.resume import open_for_resume, step_cut
 from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
 from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
-from rlsr.rewards import Reward, load_translator, make_reward
-from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.rewards import Reward, open_reward
+from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
 
@@ -56,10 +56,7 @@ def train_run(
         RunDirectory.check_free(path)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
-    embedder = load_embedder(config.embedding, plan.device)
-    references = ReferenceCache(embedder, cache_directory("embeddings"))
-    translator = load_translator(config.reward, plan.device)
-    reward = make_reward(config.reward, embedder, references, translator)
+    reward = open_reward(config, plan.device)
     evaluation = make_evaluation(plan, reward)
     policy = cache(partial(load_policy, config.model, plan.device))
     if run is None and evaluation is not None:
@@ -68,7 +65,7 @@ def train_run(
     cut = processes.from_main(step_cut(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut)}))
     seconds: dict[str, float] = {}
-    with log_to(run.log_file):
+    with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
         data = _training_data(plan, policy, reward, run, observer, seconds)
         # The engine loads its own: where it trains, nobody else holds a policy.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
-from rlsr.config.reward import LogicReward
 from rlsr.evaluation import Estimate, MetricChange
+from rlsr.rewards import reward_kind
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -64,7 +64,7 @@ def model_card(
         f"# {config.model.name} after {config.method.cited_title}",
         "",
         f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__} on {config.data.path}: "
-        f"{config.method.training_in_words(_closeness(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
+        f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
         f"{config.learning_rate:g}.",
         "",
         *_table(changes, config.evaluation.confidence),
@@ -78,12 +78,6 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
-
-
-def _closeness(config: RunConfig) -> str:
-    if isinstance(config.reward, LogicReward):
-        return f"logic similarity ({config.reward.variant}, BLEU share {config.reward.bleu_share:g}, {config.reward.sources})"
-    return f"similarity ({config.reward.similarity.variant}, {config.embedding.model})"
 
 
 def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:

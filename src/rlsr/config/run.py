@@ -7,11 +7,12 @@ from pydantic import Field, model_validator
 from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
+from rlsr.config.engine import EngineConfig, TrlEngine
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
-from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+from rlsr.config.training import EvaluationConfig, TrainingConfig
 
 
 class RunConfig(ConfigTable):
@@ -39,8 +40,8 @@ class RunConfig(ConfigTable):
     """The held-out evaluation."""
     pipeline: PipelineConfig = PipelineConfig()
     """What lies between the stages of a pipeline."""
-    engine: TrlEngine = TrlEngine()
-    """The trainer underneath."""
+    engine: EngineConfig = TrlEngine()
+    """What trains."""
 
     @model_validator(mode="after")
     def _independent_scorer_is_not_the_reward(self) -> Self:

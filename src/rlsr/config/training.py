@@ -1,6 +1,6 @@
 """How long, how fast and how often: the optimiser, the batch and what is kept."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,14 +69,3 @@ class EvaluationConfig(ConfigTable):
     """Level of the intervals."""
     num_resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples of the held-out prompts."""
-
-
-class TrlEngine(ConfigTable):
-    """TRL's trainers, on one machine."""
-
-    type: Literal["trl"] = "trl"
-    passes: Literal["auto", "grouped", "plain"] = "auto"
-    """``grouped``: a prompt passes once for its whole group and nothing is padded, in rollouts and updates; ``plain``: as TRL
-    does it; ``auto``: grouped on a CPU, where it is measured, and where the policy's attention is known."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of ``trl.GRPOConfig``, checked by it; those that rlsr sets itself are refused."""

@@ -1,4 +1,4 @@
-"""The tables of the config that come in several types: the embedding, the reward and its translator, the method.
+"""The tables of the config that come in several types: the embedding, the reward and its translator, the method, the engine.
 
 Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeGuard, get_args
 
 from pydantic import Field, create_model
 
@@ -126,16 +125,25 @@ def find_unions(config: type[RunConfig]) -> Mapping[str, TaggedUnion]:
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
-        if field.discriminator is None:
+        members = get_args(field.annotation) or (field.annotation,)
+        tables = [one for one in members if _has_type(one)]
+        if not tables:
             continue
         key = place + name
-        tables = [one for one in get_args(field.annotation) if one is not NoneType]
         types = {one.model_fields["type"].default: one for one in tables}
         default = next(iter(types)) if field.default is None else field.default.type
         found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
         for one in tables:
             found |= _find_unions(one, f"{key}.")
     return found
+
+
+def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
+    return (
+        isinstance(member, type)
+        and issubclass(member, ConfigTable)
+        and "type" in member.model_fields
+    )
 
 
 UNIONS = find_unions(RunConfig)

@@ -48,6 +48,7 @@ def message_of(files: list[Path], overrides: list[str]) -> str:
         ("data=mine.jsonl", "data.path=mine.jsonl"),
         ("embedding=org/encoder", "embedding.model=org/encoder"),
         ("method=rlsr", "method.type=rlsr"),
+        ("engine=trl", "engine.type=trl"),
     ],
 )
 def test_a_table_written_as_one_string_means_its_main_key(

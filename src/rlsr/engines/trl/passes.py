@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rlsr.config.training import TrlEngine
+from rlsr.config.engine import TrlEngine
 from rlsr.engines.trl.padded import Responses
 from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.forward.packed import packed_log_probs

@@ -73,6 +73,31 @@ def plugin_origins(group: Group, name: str) -> str:
     return " and ".join(map(_origin, find_plugins(group)[name]))
 
 
+def plugin_part(group: Group, name: str, part: str, wanted: str) -> Any:
+    """Take one of the parts of what an installed package adds.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+        part: The attribute.
+        wanted: What it must be, for messages.
+
+    Returns:
+        The part.
+
+    Raises:
+        ConfigError: It cannot be imported, or has no such part.
+    """
+    added = load_plugin(group, name)
+    found = getattr(added, part, None)
+    if found is None:
+        raise ConfigError(
+            f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `{part}`, {wanted}; mend or "
+            "uninstall that package"
+        )
+    return found
+
+
 def import_object(path: str, setting: str) -> Any:
     """Import something of the user's own; files of the working directory can be imported like installed packages.
 

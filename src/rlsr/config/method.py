@@ -1,6 +1,6 @@
 """Training methods; a method is a name with vetted defaults."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -194,3 +194,18 @@ MethodConfig = Annotated[
     RlsrMethod | SgrpoMethod | SupervisedMethod | DpoMethod, Field(discriminator="type")
 ]
 """The methods; what each says of itself is all that the rest of the program knows of it."""
+
+
+def methods_that_learn_from(source: str) -> set[str]:
+    """List the methods of our own by what an update reads.
+
+    Args:
+        source: As in ``MethodTable.learns_from``.
+
+    Returns:
+        Their types.
+    """
+    methods: tuple[type[MethodTable], ...] = get_args(get_args(MethodConfig)[0])
+    return {
+        method.model_fields["type"].default for method in methods if method.learns_from == source
+    }

@@ -39,6 +39,14 @@ class MethodTable(ConfigTable):
     """Longest response; null is twice the 95th percentile of the references, between 32 and 2,048. Methods that learn from
     the references cut longer ones there and teach no end to them."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        """Refuse a method, known by its ``type``, that leaves out what it has to say of itself."""
+        facts = ("title", "hub_tag", "learns_from", "learning_rates")
+        missing = [fact for fact in facts if not hasattr(cls, fact)]
+        if "type" in cls.model_fields and missing:
+            raise TypeError(f"{cls.__name__}: the method does not say its {', '.join(missing)}")
+
     @property
     def cited_title(self) -> str:
         """Its name with its paper."""
@@ -73,7 +81,7 @@ class MethodTable(ConfigTable):
         Returns:
             A part of a sentence, as in ``8 references``.
         """
-        raise NotImplementedError
+        return f"{num_prompts} prompts"
 
     def training_in_words(self, reward: str) -> str:
         """Say how the model was trained, for its card.
@@ -84,4 +92,4 @@ class MethodTable(ConfigTable):
         Returns:
             A part of a sentence.
         """
-        raise NotImplementedError
+        return f"trained by {self.cited_title}"

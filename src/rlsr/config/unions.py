@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeGuard, get_args
 from pydantic import Field, create_model
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.method_base import MethodTable
 from rlsr.config.reward import OwnReward
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
@@ -20,6 +21,12 @@ from rlsr.plugins import Group, find_plugins, load_plugin, plugin_origins
 
 _GROUPS: Mapping[str, Group] = {"reward": "rlsr.rewards", "method": "rlsr.methods"}
 """Tables that installed packages add types of."""
+
+_BASES: Mapping[Group, type[ConfigTable]] = {
+    "rlsr.rewards": ConfigTable,
+    "rlsr.methods": MethodTable,
+}
+"""What the settings of an added type are a subclass of."""
 
 _WITHOUT_SETTINGS: Mapping[Group, type[ConfigTable]] = {"rlsr.rewards": OwnReward}
 """What an added type has that brings no settings of its own, where that is possible."""
@@ -92,7 +99,8 @@ def _added_table(group: Group, name: str) -> type[ConfigTable]:
     """Find the settings of what a package adds: those that it brings, else none but options."""
     added = load_plugin(group, name)
     table = getattr(added, "config", None)
-    if isinstance(table, type) and issubclass(table, ConfigTable):
+    base = _BASES[group]
+    if isinstance(table, type) and issubclass(table, base):
         field = table.model_fields.get("type")
         if field is None or get_args(field.annotation) != (name,) or field.default != name:
             raise ConfigError(
@@ -105,7 +113,7 @@ def _added_table(group: Group, name: str) -> type[ConfigTable]:
         return create_model(name, __base__=_WITHOUT_SETTINGS[group], type=type_)
     raise ConfigError(
         f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `config`, a subclass of "
-        f"rlsr.config.base.ConfigTable with its settings, got {table!r}; mend or uninstall that package"
+        f"{base.__module__}.{base.__name__} with its settings, got {table!r}; mend or uninstall that package"
     )
 
 

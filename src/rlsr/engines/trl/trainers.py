@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlsr.config.method import SgrpoMethod
+from rlsr.config.method import SgrpoMethod, methods_that_learn_from
 from rlsr.config.run import RunConfig
+from rlsr.config.supervised import ReferenceMethod
 from rlsr.data.record import PromptRecord
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.trl.settings import (
@@ -17,6 +18,7 @@ from rlsr.engines.trl.settings import (
 )
 from rlsr.errors import ConfigError
 from rlsr.models import Policy, as_chat
+from rlsr.plugins import plugin_part
 
 Parts = dict[str, Any]
 """What every trainer of ours is made of: keyword arguments of ``HostOverrides`` and ``transformers.Trainer``."""
@@ -66,10 +68,21 @@ def trainer_of(config: RunConfig) -> MethodTrainer:
 
     Returns:
         The method's own entry, or that of the supervised methods, which differ in their weights alone.
+
+    Raises:
+        ConfigError: An installed package adds the method without what carries it out.
     """
-    if config.method.learns_from == "references":
+    method = config.method
+    if isinstance(method, ReferenceMethod):
+        from rlsr.methods.token_weights import weights_of
+
+        weights_of(method)
         return SUPERVISED
-    return TRAINERS[config.method.type]
+    if method.type in TRAINERS:
+        return TRAINERS[method.type]
+    wanted = "a rlsr.engines.trl.trainers.MethodTrainer"
+    trainer: MethodTrainer = plugin_part("rlsr.methods", method.type, "trainer", wanted)
+    return trainer
 
 
 def _rollout_parts(job: TrainingJob, policy: Policy) -> Parts:
@@ -191,3 +204,7 @@ TRAINERS: Mapping[str, MethodTrainer] = {
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
 }
 """For the other methods, by their type."""
+
+assert set(TRAINERS) == methods_that_learn_from("rollouts") | methods_that_learn_from("pairs"), (
+    "every method that does not learn from references alone has its trainer, and the other way round"
+)

@@ -269,6 +269,12 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "method=reinforce",
             "method.type: must be 'rlsr', 'sgrpo', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'reinforce'",
         ),
+        ("engine=slime", "engine.type: must be 'trl', got 'slime'"),
+        (
+            "engine.passes=packed",
+            "engine.passes: must be 'auto', 'grouped' or 'plain', got 'packed'",
+        ),
+        ("engine.pases=plain", "engine.pases: unknown setting; did you mean engine.passes?"),
         (
             "data.heldout=many",
             "data.heldout: must be a valid number, unable to parse string as a number, got 'many'",

@@ -1,0 +1,79 @@
+"""Methods of other packages through the command line, trained and resumed like our own."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from method_packages import write_methods
+from plugin_packages import write_package
+from rlsr.runs import RunDirectory
+from tiny import Cli
+
+pytest.importorskip("trl", reason="the train extra is not installed")
+
+TIMES = ("time/", "tokens/per_second", "memory/")
+
+
+@pytest.fixture
+def settings(
+    packages: Path, tiny_settings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Of the tiny policy, with the packages where a new process finds them."""
+    paths = [str(packages), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return [setting for setting in tiny_settings if "num_generations" not in setting]
+
+
+def test_an_added_supervised_method_trains_and_resumes(
+    cli: Cli, settings: list[str], packages: Path, tmp_path: Path
+) -> None:
+    write_methods(packages)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *settings, "method={type: share, share: 0.25}", "--out", whole)
+    assert result.returncode == 0, result.stderr
+    assert "share of SFT trains all weights" in result.stdout
+    assert "after share of SFT (arXiv 2101.00001)\n" in (whole / "final" / "README.md").read_text()
+    rows = RunDirectory(whole).read_metrics()
+    assert [row["optim/mean_weight"] for row in rows] == [0.25] * 3
+    assert rows[0]["optim/loss"] == pytest.approx(0.25 * rows[0]["optim/nll"], rel=1e-5)
+    shutil.copytree(whole, broken)
+    shutil.rmtree(broken / "checkpoints" / "checkpoint-3")
+    shutil.rmtree(broken / "final")
+    (broken / "manifest.json").unlink()
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert numbers(broken) == numbers(whole)
+    weights = Path("final") / "model.safetensors"
+    assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
+
+
+def test_an_added_method_with_rollouts_brings_its_trainer(
+    cli: Cli, settings: list[str], packages: Path, tmp_path: Path
+) -> None:
+    write_methods(packages)
+    path = tmp_path / "run"
+    result = cli("train", *settings, "method={type: signed, num_generations: 4}", "--out", path)
+    assert result.returncode == 0, result.stderr
+    assert (path / "signed").read_text() == "signed RLSR"
+    assert len(RunDirectory(path).read_metrics()) == 3
+
+
+def test_a_broken_package_is_one_message(
+    cli: Cli, settings: list[str], packages: Path, tmp_path: Path
+) -> None:
+    write_package(packages, "rlsr-broken", "1 / 0", rlsr_methods={"share": "rlsr_broken"})
+    result = cli("train", *settings, "method=share", "--out", tmp_path / "run")
+    assert result.returncode == 2
+    assert result.stderr.count("error: ") == 1
+    assert "rlsr-broken (rlsr_broken) adds, cannot be imported: ZeroDivisionError" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def numbers(path: Path) -> list[dict[str, float]]:
+    return [
+        {name: value for name, value in row.items() if not name.startswith(TIMES)}
+        for row in RunDirectory(path).read_metrics()
+    ]

@@ -1,4 +1,6 @@
-"""What every trainer of ours does otherwise than transformers' and TRL's, whichever of them it extends.
+"""What all our trainers do otherwise than transformers' and TRL's.
+
+``HostOverrides`` comes before a trainer of TRL in the bases of ours, so that its methods are found first.
 
 Each override has a contract test in tests/invariant/test_trl_contracts.py:
 
@@ -19,31 +21,42 @@ from transformers import Trainer
 
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.gradients import average_gradients
-from rlsr.engines.trl.passes import takes_groups
+from rlsr.engines.trl.padded import Responses
+from rlsr.engines.trl.passes import score_in_passes, score_pass, takes_groups
+from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
 from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.fused_adapters import fused_adapters
+from rlsr.forward.token_scores import TokenScores
 
 Result = TypeVar("Result")
 
 
 class HostOverrides(Trainer):
-    """Stands before one of TRL's trainers in the bases of ours.
+    """The methods that all our trainers share.
 
     Args:
         config: The resolved config.
         max_tokens: Tokens of one forward and backward pass.
+        reference: The reference policy where it is a model of its own that TRL does not make. Where adapters are trained it is
+            the same model with the copy of its adapters, or without any.
         **kwargs: As for the trainer of TRL.
     """
 
-    def __init__(self, *, config: RunConfig, max_tokens: int, **kwargs: Any) -> None:
+    ref_model: Any | None = None
+
+    def __init__(
+        self, *, config: RunConfig, max_tokens: int, reference: Any | None = None, **kwargs: Any
+    ) -> None:
         self._training = config.training
         self._max_tokens = max_tokens
         self.phase_seconds: dict[str, float] = {}
         self.num_trained_tokens = 0
         super().__init__(**kwargs)
         self.by_groups = takes_groups(config.engine, self.model)
+        if reference is not None:
+            self.ref_model = reference
 
     @property
     def rows_per_prompt(self) -> int:
@@ -112,6 +125,54 @@ class HostOverrides(Trainer):
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no card with every checkpoint; the run's own is written with the final model."""
 
+    def score_pass(
+        self, model: Any, rows: Responses, *, temperature: float = 1.0, with_entropy: bool = False
+    ) -> TokenScores:
+        """Score the tokens of responses in one pass.
+
+        Args:
+            model: The policy or the reference policy.
+            rows: What to score; none of the responses is empty.
+            temperature: Divides the logits.
+            with_entropy: Whether to measure the entropy too.
+
+        Returns:
+            Log-probabilities with gradient, and entropies.
+        """
+        return score_pass(
+            model,
+            rows,
+            by_groups=self.by_groups,
+            temperature=temperature,
+            with_entropy=with_entropy,
+        )
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def log_probs_before(
+        self, rows: Responses, score: Callable[[Any, Responses], TokenScores] | None = None
+    ) -> torch.Tensor:
+        """Ask the policy before training, in passes like those of the policy, so that both are rounded alike.
+
+        Args:
+            rows: What to score; empty responses take part in no pass.
+            score: Scores one pass of a model; None is ``score_pass`` at a temperature of 1.
+
+        Returns:
+            (response, token): log-probabilities, 0 where there is no token.
+        """
+        policy = self.accelerator.unwrap_model(self.model)
+        with reference_policy(policy, self.ref_model) as reference:
+            return self.timed(
+                "reference",
+                lambda: score_in_passes(
+                    rows,
+                    partial(score or self.score_pass, reference),
+                    max_tokens=self._max_tokens,
+                    by_groups=self.by_groups,
+                    device=self.accelerator.device,
+                ),
+            )
+
     def backward_by_parts(
         self,
         model: Any,
@@ -144,8 +205,6 @@ class HostOverrides(Trainer):
         by_plan = attention_by_plan(model) if self.by_groups else nullcontext()
         with by_plan, fused_adapters(model):
             for part in parts:
-                # TRL adapts an adaptive entropy bonus where gradients are complete.
-                self.accelerator.sync_gradients = part is parts[-1]
                 loss = loss_of(part)
                 self.accelerator.backward(loss)
                 total += loss.detach()
@@ -189,6 +248,17 @@ class HostOverrides(Trainer):
             return number
         own = torch.tensor(number, dtype=torch.float64, device=self.accelerator.device)
         return float(self.accelerator.reduce(own, reduction="sum"))
+
+    def mean_over_processes(self, number: float) -> float:
+        """Average a number over the processes that train together; all of them ask at the same time.
+
+        Args:
+            number: Of this process.
+
+        Returns:
+            The mean.
+        """
+        return self.over_processes(number) / self.accelerator.num_processes
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
         """Take the time of a phase of the step; phases in several pieces add up.

@@ -1,7 +1,7 @@
-"""Which way a policy's passes take: by groups, or plainly."""
+"""Forward passes over responses: by groups, which read each prompt once, or plainly, one row a response."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -35,46 +35,52 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
     return reason is None
 
 
-def score_responses(
-    model: Any,
-    rows: Responses,
-    *,
-    by_groups: bool,
-    max_tokens: int,
-    num_columns: int,
-    temperature: float,
-    with_entropy: bool,
+def score_pass(
+    model: Any, rows: Responses, *, by_groups: bool, temperature: float, with_entropy: bool
 ) -> TokenScores:
-    """Score the tokens of responses, in as many passes as their number asks for.
+    """Score the tokens of responses in one pass.
 
     Args:
         model: A causal language model.
-        rows: What to score.
+        rows: What to score; none of the responses is empty.
         by_groups: Whether a prompt is read once for its group, or once for each response.
-        max_tokens: Tokens of a pass.
-        num_columns: Width of the tables that are returned.
         temperature: Divides the logits, as in sampling.
         with_entropy: Whether to measure the entropy too.
 
     Returns:
-        Log-probabilities with gradient, and entropies; 0 where there is no token.
+        Log-probabilities with gradient, and entropies: tables as wide as the longest response.
     """
-    shape = (len(rows.responses), num_columns)
-    log_probs = torch.zeros(shape, device=model.device)
-    entropy = torch.zeros(shape, device=model.device) if with_entropy else None
     score = _score_groups if by_groups else _score_padded
+    return score(model, rows, temperature=temperature, with_entropy=with_entropy)
+
+
+def score_in_passes(
+    rows: Responses,
+    score: Callable[[Responses], TokenScores],
+    *,
+    max_tokens: int,
+    by_groups: bool,
+    device: torch.device,
+) -> torch.Tensor:
+    """Score the tokens of responses in as many passes as their number asks for.
+
+    Args:
+        rows: What to score.
+        score: Scores the responses of one pass.
+        max_tokens: Tokens of a pass.
+        by_groups: Whether a prompt is read once for its group.
+        device: Where the table is.
+
+    Returns:
+        (response, token): log-probabilities with gradient, 0 where there is no token.
+    """
+    table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
     for part in micro_batches(rows, max_tokens=max_tokens, by_groups=by_groups):
-        scores = score(model, rows.take(part), temperature=temperature, with_entropy=with_entropy)
-        place = torch.tensor(part, device=model.device)
-        log_probs = _put(log_probs, place, scores.log_probs)
-        if entropy is not None and scores.entropy is not None:
-            entropy = _put(entropy, place, scores.entropy)
-    return TokenScores(log_probs, entropy)
-
-
-def _put(table: torch.Tensor, rows: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    padding = table.shape[1] - values.shape[1]
-    return table.index_copy(0, rows, torch.nn.functional.pad(values, (0, padding)))
+        values = score(rows.take(part)).log_probs
+        padding = table.shape[1] - values.shape[1]
+        place = torch.tensor(part, device=device)
+        table = table.index_copy(0, place, torch.nn.functional.pad(values, (0, padding)))
+    return table
 
 
 def _score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:
@@ -97,21 +103,15 @@ def _score_padded(
     TRL's fused head saves GPU memory by recomputing the logits tile by tile; away from a GPU it does so for prompt
     positions too, and takes twice as long as asking the model for the logits of the response positions only.
     """
-    width, num_tokens = max(rows.prompt_lengths), max(rows.response_lengths)
-    ids = torch.zeros(len(rows.responses), width + num_tokens, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, (prompt, response) in enumerate(zip(rows.prompts, rows.responses, strict=True)):
-        place = slice(width - len(prompt), width + len(response))
-        ids[row, place] = torch.tensor([*prompt, *response])
-        mask[row, place] = 1
-    ids, mask = ids.to(model.device), mask.to(model.device)
+    ids, mask = padded_rows(rows, model.device)
+    num_tokens = max(rows.response_lengths)
     output = model(
         input_ids=ids, attention_mask=mask, logits_to_keep=num_tokens + 1, use_cache=False
     )
-    shown = mask[:, width:].bool()
+    shown = mask[:, -num_tokens:].bool()
     chosen, measured = selected_log_probs(
         output.logits[:, :-1][shown],
-        ids[:, width:][shown],
+        ids[:, -num_tokens:][shown],
         temperature=temperature,
         with_entropy=with_entropy,
     )
@@ -119,6 +119,26 @@ def _score_padded(
     if measured is None:
         return TokenScores(log_probs, None)
     return TokenScores(log_probs, torch.zeros_like(log_probs).masked_scatter(shown, measured))
+
+
+def padded_rows(rows: Responses, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Write responses as rows of one width, prompts padded on the left and responses on the right.
+
+    Args:
+        rows: Prompts and responses.
+        device: Where the tables go.
+
+    Returns:
+        Token ids and mask, (row, position).
+    """
+    width, num_tokens = max(rows.prompt_lengths), max(rows.response_lengths)
+    ids = torch.zeros(len(rows.responses), width + num_tokens, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, (prompt, response) in enumerate(zip(rows.prompts, rows.responses, strict=True)):
+        place = slice(width - len(prompt), width + len(response))
+        ids[row, place] = torch.tensor([*prompt, *response])
+        mask[row, place] = 1
+    return ids.to(device), mask.to(device)
 
 
 def micro_batches(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:

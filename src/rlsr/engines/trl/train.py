@@ -11,21 +11,19 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from transformers.trainer_utils import set_seed
 
-from rlsr.config.method import SgrpoMethod
+from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import stop_reason
 from rlsr.engines.trl.callbacks import StepRecorder
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.labels import with_labels
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
 from rlsr.engines.trl.preference import PreferenceTrainer
-from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
 from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
-from rlsr.engines.trl.sgrpo import SgrpoTrainer
+from rlsr.engines.trl.sgrpo import sgrpo_parts
 from rlsr.engines.trl.starting_point import (
     forget_reference,
     frozen_reference,
@@ -33,8 +31,14 @@ from rlsr.engines.trl.starting_point import (
     prepare_weights,
     settle_copy_of_adapters,
 )
+from rlsr.engines.trl.step import StepPart
 from rlsr.engines.trl.supervised import SupervisedTrainer
-from rlsr.engines.trl.trainer import RlsrTrainer
+from rlsr.engines.trl.supervised_rows import (
+    PromptResponseCollator,
+    as_reference_dataset,
+    with_references,
+)
+from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.models import Device, Policy, as_chat
 from rlsr.models.generate import stop_ids
 from rlsr.processes import ALONE, Processes
@@ -202,30 +206,25 @@ def _reward_function(job: TrainingJob) -> RewardFunction:
     return RewardFunction(job.reward, job.records, stop_ids(job.policy), job.processes)
 
 
-def _rlsr_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
-    trainer = RlsrTrainer(
-        reward_function=_reward_function(job),
+def _rollout_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
+    method, dataset = job.config.method, as_dataset(job.records)
+    assert isinstance(method, RlsrMethod), "other methods have other trainers"
+    reward_function = _reward_function(job)
+    step_parts: list[StepPart] = []
+    if isinstance(method, SgrpoMethod):
+        step_parts = sgrpo_parts(method, reward_function)
+        limit = method.max_response_tokens
+        assert limit is not None, "resolved by the plan"
+        dataset = with_references(
+            dataset, job.records, job.policy.tokenizer, max_response_tokens=limit
+        )
+    trainer = RolloutTrainer(
+        # With a KL term TRL makes the reference policy.
+        reference=None if method.kl_coefficient else frozen_reference(job.config, parts["model"]),
+        reward_function=reward_function,
         rows_at_a_time=job.rows_at_a_time,
-        train_dataset=as_dataset(job.records),
-        **parts,
-    )
-    settle_copy_of_adapters(trainer.model)
-    return trainer
-
-
-def _sgrpo_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
-    method, model = job.config.method, parts["model"]
-    assert isinstance(method, SgrpoMethod), "other methods have other trainers"
-    limit = method.max_response_tokens
-    assert limit is not None, "resolved by the plan"
-    trainer = SgrpoTrainer(
-        # With a KL term TRL keeps the reference policy.
-        reference=None if method.kl_coefficient > 0 else frozen_reference(job.config, model),
-        reward_function=_reward_function(job),
-        rows_at_a_time=job.rows_at_a_time,
-        train_dataset=with_labels(
-            as_dataset(job.records), job.records, job.policy.tokenizer, max_response_tokens=limit
-        ),
+        parts=step_parts,
+        train_dataset=dataset,
         **parts,
     )
     settle_copy_of_adapters(trainer.model)
@@ -261,8 +260,8 @@ def _preference_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverride
 
 
 _TRAINERS: dict[str, Callable[[TrainingJob, dict[str, Any]], HostOverrides]] = {
-    "rlsr": _rlsr_trainer,
-    "sgrpo": _sgrpo_trainer,
+    "rlsr": _rollout_trainer,
+    "sgrpo": _rollout_trainer,
     "dpo": _preference_trainer,
 }
 """Who makes the trainer of a method that is not supervised."""

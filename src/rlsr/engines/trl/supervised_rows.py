@@ -1,4 +1,4 @@
-"""Prompts and references as the tokens that supervised training reads."""
+"""References, and their prompts, as the tokens that the policy learns from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.data.record import PromptRecord
 from rlsr.models import prompt_ids
+
+REFERENCE_COLUMN = "reference_ids"
+"""Dataset column with the tokens of a row's reference, beside the prompts of a method with rollouts."""
 
 
 def as_reference_dataset(
@@ -35,6 +38,27 @@ def as_reference_dataset(
             for record in records
         ]
     )
+
+
+def with_references(
+    dataset: Dataset, records: Sequence[PromptRecord], tokenizer: Any, *, max_response_tokens: int
+) -> Dataset:
+    """Put the references beside the prompts that TRL reads.
+
+    Args:
+        dataset: One row a record.
+        records: The training prompts with their references.
+        tokenizer: The policy's.
+        max_response_tokens: Longest reference, its end of sequence included; a longer one is cut, and then teaches no end.
+
+    Returns:
+        The rows with one more column.
+    """
+    references = [
+        response_ids(tokenizer, record.reference, max_response_tokens=max_response_tokens)
+        for record in records
+    ]
+    return dataset.add_column(REFERENCE_COLUMN, references)
 
 
 def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:

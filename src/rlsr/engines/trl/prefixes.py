@@ -9,7 +9,7 @@ import torch
 from rlsr.config.method import SgrpoMethod
 from rlsr.engines.trl.beginnings import Beginning, Row, begin, beginning_of
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.step import PassTokens, Share, Step, StepPart
+from rlsr.engines.trl.step import Addition, PassTokens, Share, Step
 from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
 from rlsr.methods.prefix_loss import trust_region_weights
 
@@ -29,7 +29,7 @@ def prefix_of(reference: Sequence[int], ratio: float) -> list[int]:
     return list(reference[: min(round(ratio * len(reference)), len(reference) - 1)])
 
 
-class Prefixes(StepPart):
+class Prefixes(Addition):
     """Gives each response of a group a share of the reference as its beginning.
 
     Args:
@@ -37,7 +37,7 @@ class Prefixes(StepPart):
     """
 
     def __init__(self, method: SgrpoMethod) -> None:
-        assert method.prefix_ratios is not None, "a method without prefixes has no such part"
+        assert method.prefix_ratios is not None, "a method without prefixes has no such addition"
         self._method = method
         self._ratios = method.prefix_ratios
 

@@ -9,13 +9,13 @@ import torch
 from rlsr.config.method import SgrpoMethod
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
-from rlsr.engines.trl.step import PassTokens, Share, Step, StepPart
+from rlsr.engines.trl.step import Addition, PassTokens, Share, Step
 from rlsr.methods.advantages import Floats
 from rlsr.methods.reference_advantages import advantages_with_references
 
 
-class ReferencesInGroups(StepPart):
-    """Compares responses with the reference of their prompt too. The part ``References``, before it, lets the update read them.
+class ReferencesInGroups(Addition):
+    """Compares responses with the reference of their prompt too. ``References``, before it, lets the update read them.
 
     Args:
         method: How advantages are computed and averaged.

@@ -9,12 +9,12 @@ from rlsr.config.method import SgrpoMethod
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses
 from rlsr.engines.trl.schedule import rate_factor
-from rlsr.engines.trl.step import PassTokens, Share, Step, StepPart
+from rlsr.engines.trl.step import Addition, PassTokens, Share, Step
 from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
 from rlsr.methods.reference_loss import reference_losses
 
 
-class References(StepPart):
+class References(Addition):
     """Lets the update read the reference of every prompt, and learn from it.
 
     Args:

@@ -5,24 +5,24 @@ from rlsr.engines.trl.prefixes import Prefixes
 from rlsr.engines.trl.reference_in_group import ReferencesInGroups
 from rlsr.engines.trl.reference_term import References
 from rlsr.engines.trl.rollout import RewardFunction
-from rlsr.engines.trl.step import StepPart
+from rlsr.engines.trl.step import Addition
 
 
-def sgrpo_parts(method: SgrpoMethod, reward_function: RewardFunction) -> list[StepPart]:
-    """Choose the parts that the settings ask for.
+def sgrpo_additions(method: SgrpoMethod, reward_function: RewardFunction) -> list[Addition]:
+    """Choose what the settings ask for.
 
     Args:
         method: The settings.
         reward_function: Scores references that are responses of their groups.
 
     Returns:
-        The parts, in the order in which they change a step.
+        The additions, in the order in which they change a step.
     """
-    parts: list[StepPart] = []
+    additions: list[Addition] = []
     if method.prefix_ratios is not None:
-        parts.append(Prefixes(method))
+        additions.append(Prefixes(method))
     if method.reads_labels:
-        parts.append(References(method))
+        additions.append(References(method))
     if method.label_in_group:
-        parts.append(ReferencesInGroups(method, reward_function))
-    return parts
+        additions.append(ReferencesInGroups(method, reward_function))
+    return additions

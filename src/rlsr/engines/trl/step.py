@@ -1,6 +1,6 @@
 """One step of a method with rollouts as data, and what a method may add to it.
 
-A ``Step`` is made once, from a rollout and its rewards, and is never changed: a part of a method returns another one. It says
+A ``Step`` is made once, from a rollout and its rewards, and is never changed: an addition of a method returns another one. It says
 what the update reads and what its loss is averaged over, and travels to the update in TRL's batch.
 """
 
@@ -50,7 +50,7 @@ class Term(Protocol):
         """Compute the share of a pass.
 
         Args:
-            step: The step, as all parts have made it.
+            step: The step, as all additions have made it.
             tokens: Responses, or references, of the pass.
 
         Returns:
@@ -127,8 +127,8 @@ class Step:
         return max(self.num_responses, 1) / self.num_processes
 
 
-class StepPart:
-    """What a method adds to the step of GRPO. A part that adds nothing at one of the two moments inherits that method."""
+class Addition:
+    """What a method adds to the step of GRPO. One that has nothing to add at one of the two moments inherits that method."""
 
     def before_rollout(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Change the rows that responses are sampled for.
@@ -145,11 +145,11 @@ class StepPart:
         """Change what is learnt from a rollout.
 
         Args:
-            step: As the parts before have made it.
+            step: As the additions before have made it.
             host: The trainer.
 
         Returns:
-            The step with what this part adds.
+            The step with what this one adds.
         """
         return step
 
@@ -205,7 +205,7 @@ def step_metrics(step: Step, config: AdvantageConfig) -> dict[str, float]:
     """Summarise what a rollout teaches.
 
     Args:
-        step: As all parts have made it.
+        step: As all additions have made it.
         config: How rewards become advantages.
 
     Returns:

@@ -23,7 +23,7 @@ from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.rollout import RECORD_COLUMN, RewardFunction
 from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
-from rlsr.engines.trl.sgrpo import sgrpo_parts
+from rlsr.engines.trl.sgrpo import sgrpo_additions
 from rlsr.engines.trl.starting_point import (
     forget_reference,
     frozen_reference,
@@ -31,7 +31,7 @@ from rlsr.engines.trl.starting_point import (
     prepare_weights,
     settle_copy_of_adapters,
 )
-from rlsr.engines.trl.step import StepPart
+from rlsr.engines.trl.step import Addition
 from rlsr.engines.trl.supervised import SupervisedTrainer
 from rlsr.engines.trl.supervised_rows import (
     PromptResponseCollator,
@@ -210,9 +210,9 @@ def _rollout_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
     method, dataset = job.config.method, as_dataset(job.records)
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
     reward_function = _reward_function(job)
-    step_parts: list[StepPart] = []
+    additions: list[Addition] = []
     if isinstance(method, SgrpoMethod):
-        step_parts = sgrpo_parts(method, reward_function)
+        additions = sgrpo_additions(method, reward_function)
         limit = method.max_response_tokens
         assert limit is not None, "resolved by the plan"
         dataset = with_references(
@@ -223,7 +223,7 @@ def _rollout_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
         reference=None if method.kl_coefficient else frozen_reference(job.config, parts["model"]),
         reward_function=reward_function,
         rows_at_a_time=job.rows_at_a_time,
-        parts=step_parts,
+        additions=additions,
         train_dataset=dataset,
         **parts,
     )

@@ -5,7 +5,7 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
     GRPOTrainer.training_step
       GRPOTrainer._prepare_inputs                     rows of the data, each prompt once for every response
       * _generate_and_score_completions
-        * StepPart.before_rollout                     of each part of the method
+        * Addition.before_rollout                     of each addition of the method
           GRPOTrainer._generate_and_score_completions
             GRPOTrainer._generate                     logs lengths and numbers of tokens
             * _write, as TRL's rollout_func           responses, by groups or by GRPOTrainer._generate_single_turn
@@ -13,7 +13,7 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
             * reward, as TRL's reward_funcs           scores; RewardFunction keeps the whole rollout
             (TRL's advantages)                        logs rewards; ours take their place
         * make_step                                   scores -> selected responses -> advantages, what the loss is averaged over
-        * StepPart.after_rollout                      of each part of the method
+        * Addition.after_rollout                      of each addition of the method
         * log_probs_before                            the reference policy, about what is learnt from, where there is a KL term
         shuffle_sequence_dict, split_tensor_dict      one part, whose responses are in another order from here on
       * compute_loss                                  splits responses and references into passes; for each of them:
@@ -27,8 +27,8 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
 
 Each override has a contract test in tests/invariant/test_trl_contracts.py that fails when TRL changes under it:
 
-- ``_generate_and_score_completions``: advantages with a floor, a subset of each group, groups without signal left out, what the
-  parts of a method add, the reference policy asked about the rest alone;
+- ``_generate_and_score_completions``: advantages with a floor, a subset of each group, groups without signal left out, what a
+  method adds, the reference policy asked about the rest alone;
 - ``_get_per_token_logps_and_entropies``: asked by TRL where another engine samples: passes that fit into memory;
 - ``compute_loss``: a rollout's update in passes of like size without needless padding.
 
@@ -50,7 +50,7 @@ from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, score_in_passes, whole_groups
 from rlsr.engines.trl.rollout import RewardFunction, sample_rows
-from rlsr.engines.trl.step import STEP, Step, StepPart, make_step, step_metrics
+from rlsr.engines.trl.step import STEP, Addition, Step, make_step, step_metrics
 from rlsr.engines.trl.update import Update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
@@ -71,13 +71,13 @@ SAMPLING_OPTIONS = (
 
 
 class RolloutTrainer(HostOverrides, GRPOTrainer):
-    """TRL's GRPO with the advantages of ``rlsr.methods`` and what the parts of a method add.
+    """TRL's GRPO with the advantages of ``rlsr.methods`` and what a method adds to it.
 
     Args:
         config: The resolved config, of a method with rollouts.
         reward_function: Scores rollouts.
         rows_at_a_time: Responses written side by side in a rollout; None is all.
-        parts: What the method adds to the step of rlsr.
+        additions: What the method adds to the step of rlsr.
         **kwargs: As for ``HostOverrides`` and ``trl.GRPOTrainer``.
 
     Raises:
@@ -90,13 +90,13 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         config: RunConfig,
         reward_function: RewardFunction,
         rows_at_a_time: int | None,
-        parts: Sequence[StepPart] = (),
+        additions: Sequence[Addition] = (),
         **kwargs: Any,
     ) -> None:
         assert isinstance(config.method, RlsrMethod), "this trainer is of the methods with rollouts"
         self._method = config.method
         self._rows_at_a_time = rows_at_a_time
-        self._parts = parts
+        self._additions = additions
         self.reward_function = reward_function
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
@@ -152,14 +152,14 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         rows: Sequence[Row] = inputs
-        for part in self._parts:
-            rows = part.before_rollout(rows)
+        for addition in self._additions:
+            rows = addition.before_rollout(rows)
         batch: dict[str, Any] = super()._generate_and_score_completions(rows)
         # As TRL keeps them.
         scores = self.reward_function.last.result.scores.astype(np.float32)
         step = make_step(rows, batch, scores.astype(np.float64), method=self._method, host=self)
-        for part in self._parts:
-            step = part.after_rollout(step, self)
+        for addition in self._additions:
+            step = addition.after_rollout(step, self)
         for name, number in step_metrics(step, self._method.advantage).items():
             self._metrics["train"][name].append(number)
         self.step = step

@@ -12,9 +12,9 @@ from rlsr.config import load_config
 from rlsr.data import load_dataset
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
-from rlsr.engines.trl.references import response_ids
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.supervised import SupervisedTrainer
+from rlsr.engines.trl.supervised_rows import response_ids
 from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
 from rlsr.models import load_policy

@@ -44,7 +44,7 @@ class HostOverrides(Trainer):
         **kwargs: As for the trainer of TRL.
     """
 
-    ref_model: Any | None = None
+    ref_model: Any = None
 
     def __init__(
         self, *, config: RunConfig, max_tokens: int, reference: Any | None = None, **kwargs: Any

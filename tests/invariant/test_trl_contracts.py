@@ -17,7 +17,6 @@ from rlsr.config import load_config
 from rlsr.data import load_dataset
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
-from rlsr.engines.trl.beginnings import Beginning, begin, beginning_of
 from rlsr.engines.trl.grpo_loss import OnePass
 from rlsr.engines.trl.padded import read_responses, rollout_responses
 from rlsr.engines.trl.settings import grpo_arguments, make_trainer_config
@@ -95,26 +94,25 @@ def test_trl_has_the_methods_that_are_overridden_and_called(
     )
 
 
-def test_trl_asks_the_rollout_function_with_messages_that_keep_their_further_keys(
+def test_trl_takes_the_rollout_functions_responses_and_asks_no_reference_policy(
     trainer: RolloutTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = next(iter(trainer.get_train_dataloader()))
-    given = [Beginning([row + 1], 0) for row in range(len(rows))]
-    asked: list[Beginning] = []
+    asked: list[Any] = []
 
     def write(prompts: list[Any], of: Any) -> dict[str, Any]:
         assert of is trainer
-        asked.extend(beginning_of(prompt) for prompt in prompts)
+        asked.extend(prompts)
         return {"prompt_ids": [[5]] * 8, "completion_ids": [[7, 8]] * 8, "logprobs": None}
 
+    rows = next(iter(trainer.get_train_dataloader()))
     monkeypatch.setattr(trainer, "rollout_func", write)
     trainer.model.train()
-    batch = GRPOTrainer._generate_and_score_completions(trainer, begin(rows, given))
-    assert asked == given
+    batch = GRPOTrainer._generate_and_score_completions(trainer, rows)
+    assert asked == [row["prompt"] for row in rows]
     assert batch["prompt_ids"].tolist() == [[5]] * 8
     assert batch["completion_ids"].tolist() == [[7, 8]] * 8
     assert "tool_mask" not in batch
-    assert "ref_per_token_logps" not in batch, "asked behind the rewards"
+    assert "ref_per_token_logps" not in batch
 
 
 def test_the_step_reaches_the_update_in_the_batch(trainer: RolloutTrainer) -> None:

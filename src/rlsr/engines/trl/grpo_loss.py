@@ -15,29 +15,6 @@ from trl import GRPOTrainer
 from rlsr.forward.token_scores import TokenScores
 
 
-class OwnProcess:
-    """An accelerator to which other processes say nothing: they have other numbers of passes, and would not answer.
-
-    Args:
-        accelerator: That of the trainer.
-        is_last: Whether gradients are complete after the pass.
-    """
-
-    def __init__(self, accelerator: Any, *, is_last: bool) -> None:
-        self.num_processes = accelerator.num_processes
-        self.sync_gradients = is_last
-
-    def gather(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return the tensor of this process alone."""
-        return tensor
-
-    gather_for_metrics = gather
-
-    def reduce(self, tensor: torch.Tensor, reduction: str) -> torch.Tensor:
-        """Return the tensor of this process alone."""
-        return tensor
-
-
 class OnePass:
     """A trainer of TRL as its loss sees it during one pass. All that is not said here is the trainer's, and is written to it.
 
@@ -58,11 +35,19 @@ class OnePass:
         num_passes: int,
         is_last: bool,
     ) -> None:
+        # Other processes have other numbers of passes, and would not answer.
+        own_process = SimpleNamespace(
+            num_processes=trainer.accelerator.num_processes,
+            sync_gradients=is_last,
+            gather=lambda tensor: tensor,
+            gather_for_metrics=lambda tensor: tensor,
+            reduce=lambda tensor, reduction: tensor,
+        )
         own: dict[str, Any] = {
             "_trainer": trainer,
             "_get_per_token_logps_and_entropies": lambda *_, **__: scores,
             "_metrics": {"train": defaultdict(list)},
-            "accelerator": OwnProcess(trainer.accelerator, is_last=is_last),
+            "accelerator": own_process,
             "args": SimpleNamespace(**{**vars(trainer.args), "steps_per_generation": num_passes}),
             "beta": kl_coefficient,
             "current_gradient_accumulation_steps": num_passes,

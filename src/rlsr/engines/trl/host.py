@@ -22,7 +22,7 @@ from transformers import Trainer
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.gradients import average_gradients
 from rlsr.engines.trl.padded import Responses
-from rlsr.engines.trl.passes import score_in_passes, score_pass, takes_groups
+from rlsr.engines.trl.passes import score_groups, score_in_passes, score_padded, takes_groups
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
@@ -74,14 +74,7 @@ class HostOverrides(Trainer):
         return int(self.over_processes(self.num_trained_tokens))
 
     def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
-        """List responses of the last step for a file that people read.
-
-        Args:
-            num_groups: How many prompts to list.
-
-        Returns:
-            One JSON-ready row a response; none where the method samples nothing.
-        """
+        """List the responses of the last step to so many prompts, for a file that people read; none without rollouts."""
         return []
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
@@ -102,15 +95,7 @@ class HostOverrides(Trainer):
             weight.data = weight.data.to(types[name])
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Make the schedule of ``rlsr.engines.trl.schedule``.
-
-        Args:
-            num_training_steps: Steps of the run.
-            optimizer: Whose learning rate it sets; None is the trainer's own.
-
-        Returns:
-            The scheduler.
-        """
+        """Make the schedule of ``rlsr.engines.trl.schedule``, for the trainer's own optimiser where none is given."""
         factor = partial(
             rate_factor,
             warmup_steps=self._training.warmup_steps,
@@ -128,24 +113,9 @@ class HostOverrides(Trainer):
     def score_pass(
         self, model: Any, rows: Responses, *, temperature: float = 1.0, with_entropy: bool = False
     ) -> TokenScores:
-        """Score the tokens of responses in one pass.
-
-        Args:
-            model: The policy or the reference policy.
-            rows: What to score; none of the responses is empty.
-            temperature: Divides the logits.
-            with_entropy: Whether to measure the entropy too.
-
-        Returns:
-            Log-probabilities with gradient, and entropies.
-        """
-        return score_pass(
-            model,
-            rows,
-            by_groups=self.by_groups,
-            temperature=temperature,
-            with_entropy=with_entropy,
-        )
+        """Score the tokens of responses by a model in one pass; none of the responses is empty."""
+        score = score_groups if self.by_groups else score_padded
+        return score(model, rows, temperature=temperature, with_entropy=with_entropy)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def log_probs_before(
@@ -213,51 +183,23 @@ class HostOverrides(Trainer):
         return total.requires_grad_()
 
     def bare(self, model: Any) -> Any:
-        """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step.
-
-        Args:
-            model: As the trainer hands it on.
-
-        Returns:
-            The policy, with its adapters where it has some.
-        """
+        """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step."""
         return self.accelerator.unwrap_model(model)
 
     def own_rows(self, count: int) -> slice:
-        """Find this process's rows among those of all.
-
-        Args:
-            count: Rows of this process; every process has as many.
-
-        Returns:
-            Their places.
-        """
+        """Find the places of this process's rows among those of all; every process has as many."""
         start = self.accelerator.process_index * count
         return slice(start, start + count)
 
     def over_processes(self, number: float) -> float:
-        """Add up a number over the processes that train together; all of them ask at the same time.
-
-        Args:
-            number: Of this process.
-
-        Returns:
-            The sum.
-        """
+        """Add up a number over the processes that train together; all of them ask at the same time."""
         if self.accelerator.num_processes == 1:
             return number
         own = torch.tensor(number, dtype=torch.float64, device=self.accelerator.device)
         return float(self.accelerator.reduce(own, reduction="sum"))
 
     def mean_over_processes(self, number: float) -> float:
-        """Average a number over the processes that train together; all of them ask at the same time.
-
-        Args:
-            number: Of this process.
-
-        Returns:
-            The mean.
-        """
+        """Average a number over the processes that train together; all of them ask at the same time."""
         return self.over_processes(number) / self.accelerator.num_processes
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
@@ -278,15 +220,7 @@ class HostOverrides(Trainer):
 
 
 def take_phase_seconds(trainer: HostOverrides, names: Sequence[str]) -> dict[str, float]:
-    """Read and clear the times of the last step.
-
-    Args:
-        trainer: The trainer.
-        names: Phases to read.
-
-    Returns:
-        Seconds by phase; 0 where a phase did not happen.
-    """
+    """Read and clear the seconds of phases of the last step; 0 where a phase did not happen."""
     seconds = {name: trainer.phase_seconds.get(name, 0.0) for name in names}
     trainer.phase_seconds = {}
     return seconds

@@ -35,25 +35,6 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
     return reason is None
 
 
-def score_pass(
-    model: Any, rows: Responses, *, by_groups: bool, temperature: float, with_entropy: bool
-) -> TokenScores:
-    """Score the tokens of responses in one pass.
-
-    Args:
-        model: A causal language model.
-        rows: What to score; none of the responses is empty.
-        by_groups: Whether a prompt is read once for its group, or once for each response.
-        temperature: Divides the logits, as in sampling.
-        with_entropy: Whether to measure the entropy too.
-
-    Returns:
-        Log-probabilities with gradient, and entropies: tables as wide as the longest response.
-    """
-    score = _score_groups if by_groups else _score_padded
-    return score(model, rows, temperature=temperature, with_entropy=with_entropy)
-
-
 def score_in_passes(
     rows: Responses,
     score: Callable[[Responses], TokenScores],
@@ -83,7 +64,8 @@ def score_in_passes(
     return table
 
 
-def _score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:
+def score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:
+    """Score responses with each prompt read once for its group; settings as for ``packed_log_probs``."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(rows.groups))}
     prompts = dict(zip(rows.groups, rows.prompts, strict=True))
     return packed_log_probs(
@@ -95,13 +77,22 @@ def _score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:
     )
 
 
-def _score_padded(
+def score_padded(
     model: Any, rows: Responses, *, temperature: float, with_entropy: bool
 ) -> TokenScores:
-    """Score the responses in rows of their own.
+    """Score responses in rows of their own; tables are as wide as the longest response.
 
     TRL's fused head saves GPU memory by recomputing the logits tile by tile; away from a GPU it does so for prompt
     positions too, and takes twice as long as asking the model for the logits of the response positions only.
+
+    Args:
+        model: A causal language model.
+        rows: What to score; none of the responses is empty.
+        temperature: Divides the logits, as in sampling.
+        with_entropy: Whether to measure the entropy too.
+
+    Returns:
+        Log-probabilities with gradient, and entropies; 0 where there is no token.
     """
     ids, mask = padded_rows(rows, model.device)
     num_tokens = max(rows.response_lengths)
@@ -122,15 +113,7 @@ def _score_padded(
 
 
 def padded_rows(rows: Responses, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Write responses as rows of one width, prompts padded on the left and responses on the right.
-
-    Args:
-        rows: Prompts and responses.
-        device: Where the tables go.
-
-    Returns:
-        Token ids and mask, (row, position).
-    """
+    """Write prompts, padded on the left, and responses, padded on the right, as tables of token ids and their mask."""
     width, num_tokens = max(rows.prompt_lengths), max(rows.response_lengths)
     ids = torch.zeros(len(rows.responses), width + num_tokens, dtype=torch.long)
     mask = torch.zeros_like(ids)
@@ -142,16 +125,7 @@ def padded_rows(rows: Responses, device: torch.device) -> tuple[torch.Tensor, to
 
 
 def micro_batches(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:
-    """Split a rollout into passes.
-
-    Args:
-        rows: Its responses.
-        max_tokens: Tokens of a pass.
-        by_groups: Whether a prompt stands once for its group.
-
-    Returns:
-        Numbers of the responses of each pass; none where all responses are empty.
-    """
+    """Split responses into passes, as their numbers; empty responses are in none."""
     prompts, responses = rows.prompt_lengths, rows.response_lengths
     if by_groups:
         return grouped_micro_batches(rows.groups, prompts, responses, max_tokens=max_tokens)
@@ -159,15 +133,7 @@ def micro_batches(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[
 
 
 def whole_groups(prompts: Sequence[Sequence[int]], num_generations: int) -> list[Sequence[int]]:
-    """Find the prompts of a rollout that lists each prompt once for every response.
-
-    Args:
-        prompts: Token ids, equal ones next to each other.
-        num_generations: Responses of a prompt.
-
-    Returns:
-        Each prompt once.
-    """
+    """List each prompt once, where prompts stand once for every response, equal ones next to each other."""
     found = []
     for start in range(0, len(prompts), num_generations):
         group = prompts[start : start + num_generations]

@@ -14,30 +14,27 @@ from rlsr.methods.advantages import Floats
 from rlsr.methods.reference_advantages import advantages_with_references
 
 
+@dataclass(frozen=True)
 class ReferencesInGroups(Addition):
-    """Compares responses with the reference of their prompt too. ``References``, before it, lets the update read them.
+    """Compares responses with the reference of their prompt, too. ``References``, before it, lets the update read them."""
 
-    Args:
-        method: How advantages are computed and averaged.
-        reward_function: Scores references.
-    """
-
-    def __init__(self, method: SgrpoMethod, reward_function: RewardFunction) -> None:
-        self._method = method
-        self._reward_function = reward_function
+    method: SgrpoMethod
+    """How advantages are computed and averaged."""
+    reward_function: RewardFunction
+    """Scores references."""
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Compare anew, and count the references among the responses that the loss is averaged over."""
         records = [row[RECORD_COLUMN] for row in step.rows[:: step.num_generations]]
-        rewards = host.timed("reward", lambda: self._reward_function.reference_rewards(records))
+        rewards = host.timed("reward", lambda: self.reward_function.reference_rewards(records))
         found = advantages_with_references(
             np.where(step.selected, step.rewards, np.nan),
             rewards,
             step.num_generations,
-            self._method.advantage,
+            self.method.advantage,
         )
         own = host.own_rows(len(records))
-        term = GroupTerm(found.references[own], by_tokens=self._method.loss_average == "token")
+        term = GroupTerm(found.references[own], by_tokens=self.method.loss_average == "token")
         scored = ~np.isnan(rewards[own])
         num_tokens = int(np.array(step.references.response_lengths)[scored].sum())
         mean = float(rewards[~np.isnan(rewards)].mean()) if (~np.isnan(rewards)).any() else np.nan
@@ -65,7 +62,7 @@ class GroupTerm:
     """Whether every token weighs the same, or every reference."""
 
     def of_pass(self, step: Step, tokens: PassTokens) -> Share:
-        """Compute the share of a pass."""
+        """Compute the share of the references of a pass."""
         log_probs, is_token = tokens.log_probs, tokens.is_reference
         advantages = torch.tensor(
             self.advantages[tokens.places], dtype=torch.float32, device=log_probs.device

@@ -14,15 +14,12 @@ from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
 from rlsr.methods.reference_loss import reference_losses
 
 
+@dataclass(frozen=True)
 class References(Addition):
-    """Lets the update read the reference of every prompt, and learn from it.
+    """Lets the update read the reference of every prompt, and learn from it."""
 
-    Args:
-        method: Weight, schedule and loss.
-    """
-
-    def __init__(self, method: SgrpoMethod) -> None:
-        self._method = method
+    method: SgrpoMethod
+    """Weight, schedule and loss."""
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Put the references behind the responses. References belong to rows: two rows may ask the same."""
@@ -31,21 +28,19 @@ class References(Addition):
             step.prompts[:: step.num_generations], [row[REFERENCE_COLUMN] for row in one_a_group]
         )
         num_tokens = host.over_processes(sum(references.response_lengths))
-        term = ReferenceTerm(
-            self._method,
-            weight=self._method.initial_label_weight * self._schedule(host),
-            before=host.log_probs_before(references) if self._method.compares_labels else None,
-            num_tokens=num_tokens / step.num_processes,
-        )
-        return replace(step, references=references, reference_terms=(*step.reference_terms, term))
-
-    def _schedule(self, host: HostOverrides) -> float:
-        return rate_factor(
+        share = rate_factor(
             int(host.state.global_step),
             warmup_steps=0,
             num_steps=int(host.args.max_steps),
-            schedule=self._method.label_schedule,
+            schedule=self.method.label_schedule,
         )
+        term = ReferenceTerm(
+            self.method,
+            weight=self.method.initial_label_weight * share,
+            before=host.log_probs_before(references) if self.method.compares_labels else None,
+            num_tokens=num_tokens / step.num_processes,
+        )
+        return replace(step, references=references, reference_terms=(*step.reference_terms, term))
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class ReferenceTerm:
     """Reference tokens of the step: those of all processes, over their number."""
 
     def of_pass(self, step: Step, tokens: PassTokens) -> Share:
-        """Compute the share of a pass."""
+        """Compute the share of the references of a pass."""
         log_probs, is_token = tokens.log_probs, tokens.is_reference
         before = self.before
         if before is not None:

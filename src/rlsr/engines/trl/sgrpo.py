@@ -9,15 +9,7 @@ from rlsr.engines.trl.step import Addition
 
 
 def sgrpo_additions(method: SgrpoMethod, reward_function: RewardFunction) -> list[Addition]:
-    """Choose what the settings ask for.
-
-    Args:
-        method: The settings.
-        reward_function: Scores references that are responses of their groups.
-
-    Returns:
-        The additions, in the order in which they change a step.
-    """
+    """Choose what the settings ask for, in the order in which it changes a step."""
     additions: list[Addition] = []
     if method.prefix_ratios is not None:
         additions.append(Prefixes(method))

@@ -1,7 +1,7 @@
 """One step of a method with rollouts as data, and what a method may add to it.
 
-A ``Step`` is made once, from a rollout and its rewards, and is never changed: an addition of a method returns another one. It says
-what the update reads and what its loss is averaged over, and travels to the update in TRL's batch.
+A ``Step`` is made once, from a rollout and its rewards, and is never changed: an addition returns another one. It says what the
+update reads and what its loss is averaged over, and travels to the update in TRL's batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from rlsr.config.method import AdvantageConfig, RlsrMethod
-from rlsr.engines.trl.beginnings import Row, beginning_of, given_tokens
+from rlsr.engines.trl.beginnings import Beginning, given_tokens
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, rollout_responses
 from rlsr.methods import GroupAdvantages, group_advantages, max_variance_subset
@@ -22,23 +22,26 @@ from rlsr.methods.advantages import Floats
 STEP = "step"
 """Entry of TRL's batch with the step, once for each response: TRL shuffles and splits the entries of a batch by rows."""
 
+Row = Mapping[str, Any]
+"""A row of the dataset, as TRL reads it."""
+
 
 class PassTokens(NamedTuple):
-    """The tokens of some rows of a step after their forward pass."""
+    """The tokens of some responses, or of some references, after their forward pass."""
 
     places: list[int]
-    """Which responses, or which references, of the step these are."""
+    """Which responses or references of the step these are."""
     log_probs: torch.Tensor
     """(row, token): log-probabilities by the policy, with gradient."""
     is_reference: torch.Tensor
-    """(row, token): whether the token is of a reference, and is learnt from."""
+    """(row, token): whether the token is one of a reference and is learnt from."""
 
 
 class Share(NamedTuple):
     """What one pass adds to a term."""
 
     loss: torch.Tensor
-    """Its share of the loss of the step; the shares of all passes are added up."""
+    """Its share of the loss of the step in this process; the gradient of several processes is the mean of theirs."""
     sums: Mapping[str, float] = {}
     """Numbers that are added up over the passes, by the name of what is logged of them."""
 
@@ -47,74 +50,55 @@ class Term(Protocol):
     """A term of the loss of a step beside that of GRPO."""
 
     def of_pass(self, step: "Step", tokens: PassTokens) -> Share:
-        """Compute the share of a pass.
-
-        Args:
-            step: The step, as all additions have made it.
-            tokens: Responses, or references, of the pass.
-
-        Returns:
-            The share in this process. The gradient of several processes is the mean of theirs.
-        """
+        """Compute the share of a pass; ``step`` is as all additions have made it."""
         ...
 
     def metrics(self, sums: Mapping[str, float], host: HostOverrides) -> dict[str, float]:
-        """Summarise the step.
-
-        Args:
-            sums: What the shares of this process add up to.
-            host: The trainer, whose processes all ask.
-
-        Returns:
-            What is logged.
-        """
+        """Say what is logged of the step, given the sums over the passes of this process; all processes ask."""
         ...
 
 
 @dataclass(frozen=True)
 class Step:
-    """A rollout, and what the update learns from it."""
+    """A rollout, and what the update learns from it. Tables are of this process: (response, token)."""
 
     rows: Sequence[Row]
     """Rows of the dataset of this process, one a response; the responses to a prompt stand next to each other."""
     prompts: Sequence[tuple[int, ...]]
-    """Token ids of the prompt of each response of this process."""
+    """Token ids of the prompt of each of these."""
+    beginnings: Sequence[Beginning]
+    """What each of these was begun with."""
+    own: slice
+    """Their places among those of all processes."""
     num_generations: int
     """Responses of a prompt."""
-    own: slice
-    """Places of the responses of this process among those of all."""
     num_processes: int
     """How many processes train together."""
     rewards: Floats
     """Rewards of the responses of all processes; NaN is unscored."""
     selected: NDArray[np.bool_]
-    """Whether the update is about a response, of all processes, be it that the response teaches something or not."""
+    """Whether the update is about a response, whether that teaches something or not; of all processes."""
     group: GroupAdvantages
     """Advantages of the responses of all processes."""
     given: torch.Tensor
-    """(response, token) of this process: whether the token was given to the policy as the beginning of its response."""
+    """Tokens that were given to the policy."""
     kept: torch.Tensor
-    """(response, token) of this process: tokens that are learnt from even where their response teaches nothing."""
+    """Tokens that are learnt from even where their response teaches nothing."""
     num_tokens: int
     """Tokens of all processes that the loss of GRPO is averaged over: those of all selected responses. A step with few
     learnable groups is so not scaled up, and one that learns from a subset of each group is not scaled down."""
     num_responses: int
     """Responses of all processes that it is averaged over."""
     references: Responses = field(default_factory=lambda: Responses([], [], []))
-    """Human answers that the update reads behind their prompts, beside the responses."""
+    """Human answers that the update reads behind their prompts, beside the responses; of this process."""
     response_terms: tuple[Term, ...] = ()
-    """What is added to the loss of GRPO, computed from the responses of a pass."""
+    """What is added to the loss of GRPO and computed from the responses of a pass."""
     reference_terms: tuple[Term, ...] = ()
-    """The same, computed from the references of a pass."""
+    """What is added to it and computed from the references of a pass."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """What is logged of the rollout."""
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """What the files of samples say of each response of this process beside its rewards."""
-
-    @property
-    def learnable(self) -> NDArray[np.bool_]:
-        """Whether each response of this process teaches something."""
-        return self.group.learnable[self.own]
 
     @property
     def tokens_per_process(self) -> float:
@@ -128,34 +112,20 @@ class Step:
 
 
 class Addition:
-    """What a method adds to the step of GRPO. One that has nothing to add at one of the two moments inherits that method."""
+    """What a method adds to the step of GRPO."""
 
-    def before_rollout(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Change the rows that responses are sampled for.
-
-        Args:
-            rows: Of this process, each once for every response.
-
-        Returns:
-            As many rows.
-        """
-        return rows
+    def begin(self, rows: Sequence[Row], beginnings: Sequence[Beginning]) -> Sequence[Beginning]:
+        """Say what the responses to the rows of a step begin with, where it is not the policy that says so."""
+        return beginnings
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
-        """Change what is learnt from a rollout.
-
-        Args:
-            step: As the additions before have made it.
-            host: The trainer.
-
-        Returns:
-            The step with what this one adds.
-        """
+        """Return the step with what this addition changes; ``host`` is the trainer."""
         return step
 
 
 def make_step(
     rows: Sequence[Row],
+    beginnings: Sequence[Beginning],
     batch: dict[str, Any],
     rewards: Floats,
     *,
@@ -166,13 +136,14 @@ def make_step(
 
     Args:
         rows: Rows of the dataset of this process, one a response.
+        beginnings: What the responses were begun with.
         batch: The rollout as TRL's batch.
         rewards: Rewards of the responses of all processes; NaN is unscored.
         method: Size of a group, subset and advantages.
         host: The trainer.
 
     Returns:
-        The step.
+        The step without additions.
     """
     size, subset = method.num_generations, method.update_subset
     selected = np.ones(len(rewards), dtype=bool)
@@ -180,7 +151,7 @@ def make_step(
         selected = max_variance_subset(rewards, size, subset)
     own = host.own_rows(len(rows))
     is_token = batch["completion_mask"].bool()
-    given = given_tokens([beginning_of(row["prompt"]) for row in rows], is_token)
+    given = given_tokens(beginnings, is_token)
     chosen = torch.tensor(selected[own], device=is_token.device)[:, None]
     counted = is_token & ~given & chosen
     # A response that is all beginning is none of the policy.
@@ -188,8 +159,9 @@ def make_step(
     return Step(
         rows=rows,
         prompts=rollout_responses(batch).prompts,
-        num_generations=size,
+        beginnings=beginnings,
         own=own,
+        num_generations=size,
         num_processes=host.accelerator.num_processes,
         rewards=rewards,
         selected=selected,
@@ -202,15 +174,7 @@ def make_step(
 
 
 def step_metrics(step: Step, config: AdvantageConfig) -> dict[str, float]:
-    """Summarise what a rollout teaches.
-
-    Args:
-        step: As all additions have made it.
-        config: How rewards become advantages.
-
-    Returns:
-        What is logged. Numbers about rewards are those of the whole rollout, whatever of it is selected.
-    """
+    """Say what is logged of a rollout; numbers about rewards are those of all responses, whatever is selected."""
     whole = group_advantages(step.rewards, step.num_generations, config).group_std
     spread = whole[~np.isnan(whole)]
     sizes = np.abs(step.group.advantages[step.selected])

@@ -40,38 +40,8 @@ def as_reference_dataset(
     )
 
 
-def with_references(
-    dataset: Dataset, records: Sequence[PromptRecord], tokenizer: Any, *, max_response_tokens: int
-) -> Dataset:
-    """Put the references beside the prompts that TRL reads.
-
-    Args:
-        dataset: One row a record.
-        records: The training prompts with their references.
-        tokenizer: The policy's.
-        max_response_tokens: Longest reference, its end of sequence included; a longer one is cut, and then teaches no end.
-
-    Returns:
-        The rows with one more column.
-    """
-    references = [
-        response_ids(tokenizer, record.reference, max_response_tokens=max_response_tokens)
-        for record in records
-    ]
-    return dataset.add_column(REFERENCE_COLUMN, references)
-
-
 def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
-    """Encode a response as the policy would have to write it.
-
-    Args:
-        tokenizer: The policy's.
-        text: The response.
-        max_response_tokens: Longest response; a longer one is cut.
-
-    Returns:
-        Token ids with the end of sequence, unless the response is cut.
-    """
+    """Encode a response as the policy would have to write it: with the end of sequence, unless it is cut."""
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return [*ids, tokenizer.eos_token_id][:max_response_tokens]
 

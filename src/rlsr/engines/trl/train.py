@@ -34,9 +34,10 @@ from rlsr.engines.trl.starting_point import (
 from rlsr.engines.trl.step import Addition
 from rlsr.engines.trl.supervised import SupervisedTrainer
 from rlsr.engines.trl.supervised_rows import (
+    REFERENCE_COLUMN,
     PromptResponseCollator,
     as_reference_dataset,
-    with_references,
+    response_ids,
 )
 from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.models import Device, Policy, as_chat
@@ -215,9 +216,11 @@ def _rollout_trainer(job: TrainingJob, parts: dict[str, Any]) -> HostOverrides:
         additions = sgrpo_additions(method, reward_function)
         limit = method.max_response_tokens
         assert limit is not None, "resolved by the plan"
-        dataset = with_references(
-            dataset, job.records, job.policy.tokenizer, max_response_tokens=limit
-        )
+        references = [
+            response_ids(job.policy.tokenizer, record.reference, max_response_tokens=limit)
+            for record in job.records
+        ]
+        dataset = dataset.add_column(REFERENCE_COLUMN, references)
     trainer = RolloutTrainer(
         # With a KL term TRL makes the reference policy.
         reference=None if method.kl_coefficient else frozen_reference(job.config, parts["model"]),

@@ -5,7 +5,7 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
     GRPOTrainer.training_step
       GRPOTrainer._prepare_inputs                     rows of the data, each prompt once for every response
       * _generate_and_score_completions
-        * Addition.before_rollout                     of each addition of the method
+        * Addition.begin                              of each addition of the method: beginnings of responses
           GRPOTrainer._generate_and_score_completions
             GRPOTrainer._generate                     logs lengths and numbers of tokens
             * _write, as TRL's rollout_func           responses, by groups or by GRPOTrainer._generate_single_turn
@@ -45,7 +45,7 @@ from trl import GRPOTrainer
 
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
-from rlsr.engines.trl.beginnings import Row, beginning_of, go_on, without_beginning
+from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, score_in_passes, whole_groups
@@ -101,7 +101,6 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
         self._writes_by_groups = self.by_groups and not samples_otherwise(self.args)
-        self.rollout_func = self._write
         # TRL would ask the reference policy about all responses, before it knows which of them teach something.
         self.beta = 0.0
         # An entropy bonus and the loss of a mixture of experts need TRL's own pass.
@@ -130,14 +129,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         return sum(self.reward_function.last.num_tokens)
 
     def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
-        """List responses of the last rollout for a file that people read.
-
-        Args:
-            num_groups: How many prompts to list.
-
-        Returns:
-            One JSON-ready row a response.
-        """
+        """List the responses of the last rollout to so many prompts, for a file that people read."""
         if num_groups == 0:
             return []
         assert self.step is not None, "a step begins with a rollout"
@@ -151,13 +143,15 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
     # --- a rollout --------------------------------------------------------------------------------
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        rows: Sequence[Row] = inputs
+        beginnings: Sequence[Beginning] = [NO_BEGINNING] * len(inputs)
         for addition in self._additions:
-            rows = addition.before_rollout(rows)
-        batch: dict[str, Any] = super()._generate_and_score_completions(rows)
-        # As TRL keeps them.
-        scores = self.reward_function.last.result.scores.astype(np.float32)
-        step = make_step(rows, batch, scores.astype(np.float64), method=self._method, host=self)
+            beginnings = addition.begin(inputs, beginnings)
+        # TRL calls it with the prompts and nothing else of the rows.
+        self.rollout_func = partial(self._write, beginnings)
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        # Rounded as TRL keeps them.
+        rewards = self.reward_function.last.result.scores.astype(np.float32).astype(np.float64)
+        step = make_step(inputs, beginnings, batch, rewards, method=self._method, host=self)
         for addition in self._additions:
             step = addition.after_rollout(step, self)
         for name, number in step_metrics(step, self._method.advantage).items():
@@ -165,10 +159,9 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self.step = step
         return self._with_step(batch, step)
 
-    def _write(self, prompts: list[Any], _: Any) -> dict[str, Any]:
-        """Write the responses of a rollout, as TRL asks for it: each prompt once for every response."""
-        beginnings = [beginning_of(prompt) for prompt in prompts]
-        prompt_ids, _, _ = self._tokenize_prompts([without_beginning(prompt) for prompt in prompts])
+    def _write(self, beginnings: Sequence[Beginning], prompts: list[Any], _: Any) -> dict[str, Any]:
+        """Write the responses of a rollout; TRL gives each prompt once for every response, and itself."""
+        prompt_ids, *_ = self._tokenize_prompts(prompts)
 
         def write() -> tuple[list[list[int]], Any]:
             if not any(beginning.tokens for beginning in beginnings):
@@ -189,16 +182,10 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
     def _sample(
         self, texts: list[list[int]], num_responses: int, places: Sequence[int]
     ) -> tuple[list[list[int]], Any]:
-        """Sample responses to texts.
+        """Sample responses to texts, each text standing once for every response.
 
-        Args:
-            texts: Token ids, each text once for every response.
-            num_responses: Responses to each text.
-            places: Of the responses in this process's part of the rollout. Seed, step and place in the whole rollout decide how
-                a response is drawn, so that neither the number of processes nor the cut into batches does.
-
-        Returns:
-            Their tokens, and the log-probabilities that TRL needs where another engine samples.
+        Seed, step and place in the whole rollout decide how a response is drawn, so that neither the number of processes nor
+        the cut into batches does. With the responses come the log-probabilities that TRL needs where another engine samples.
         """
         if not self._writes_by_groups:
             found: tuple[list[list[int]], Any] = self._generate_single_turn(
@@ -220,14 +207,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         return [response for group in groups for response in group], None
 
     def reward(self, **columns: Any) -> list[float | None]:
-        """Score a rollout, as TRL asks for it.
-
-        Args:
-            **columns: As for ``RewardFunction``.
-
-        Returns:
-            One score a response; None where it could not be scored.
-        """
+        """Score a rollout for TRL by the reward function, and take the time."""
         return self.timed("reward", lambda: self.reward_function(**columns))
 
     # --- what is learnt from it -------------------------------------------------------------------
@@ -235,7 +215,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
     def _with_step(self, batch: dict[str, Any], step: Step) -> dict[str, Any]:
         """Put what is learnt into the place of what TRL would learn."""
         device = batch["completion_mask"].device
-        learnable = torch.tensor(step.learnable, device=device)[:, None]
+        learnable = torch.tensor(step.group.learnable[step.own], device=device)[:, None]
         batch = {
             **batch,
             STEP: [step] * len(step.rows),
@@ -271,36 +251,35 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
 
         Args:
             model: The policy.
-            inputs: TRL's batch, a whole rollout.
+            inputs: TRL's batch, a whole rollout, with its step.
             return_outputs: As in TRL, not supported.
             num_items_in_batch: Not used; the step has the number.
 
         Returns:
             The loss of GRPO and the terms of the step.
         """
+        policy = self.bare(model)
+
+        def score(rows: Responses, has_responses: bool) -> TokenScores:
+            if has_responses:
+                return self._score_responses(policy, rows, with_entropy=True)
+            return self.score_pass(policy, rows, temperature=REFERENCE_TEMPERATURE)
+
         update = Update(
             self,
             inputs,
-            partial(self._score_pass_of_update, self.bare(model)),
+            score,
             kl_coefficient=self._method.kl_coefficient,
             max_tokens=self._max_tokens,
             # A pass has one temperature.
             mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
         )
         self.num_trained_tokens = sum(update.rows.response_lengths)
-        total = self.backward_by_parts(
-            self.bare(model), update.passes, update.loss_of, self.accelerator.device
-        )
+        device = self.accelerator.device
+        total = self.backward_by_parts(policy, update.passes, update.loss_of, device)
         for name, values in update.metrics().items():
             self._metrics["train"][name] += values
         return total
-
-    def _score_pass_of_update(
-        self, model: Any, rows: Responses, has_responses: bool
-    ) -> TokenScores:
-        if has_responses:
-            return self._score_responses(model, rows, with_entropy=True)
-        return self.score_pass(model, rows, temperature=REFERENCE_TEMPERATURE)
 
     # --- scores -----------------------------------------------------------------------------------
 
@@ -350,13 +329,6 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
 
 
 def samples_otherwise(arguments: Any) -> bool:
-    """Say whether an option chooses or changes TRL's own way to generate.
-
-    Args:
-        arguments: A ``trl.GRPOConfig``.
-
-    Returns:
-        True where the rollout has to be TRL's.
-    """
+    """Say whether an option of a ``trl.GRPOConfig`` chooses or changes TRL's own way to generate."""
     chosen = any(getattr(arguments, option) for option in SAMPLING_OPTIONS)
     return chosen or arguments.repetition_penalty != 1.0

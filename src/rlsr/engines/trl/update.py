@@ -23,10 +23,10 @@ class Update:
     Args:
         trainer: A trainer of ours that extends TRL's ``GRPOTrainer``.
         batch: TRL's batch with the step.
-        score: Scores rows by the policy in one pass. It is told whether responses are among them.
+        score: Scores rows by the policy in one pass; it is told whether responses are among them.
         kl_coefficient: Weight of the KL divergence from the reference policy.
         max_tokens: Tokens of a pass.
-        mixed: Whether a pass may hold responses and references.
+        mixed: Whether a pass may hold both responses and references.
     """
 
     def __init__(
@@ -61,14 +61,7 @@ class Update:
         self._sums: dict[str, float] = defaultdict(float)
 
     def loss_of(self, part: list[int]) -> torch.Tensor:
-        """Compute the share of a pass in the loss.
-
-        Args:
-            part: One of ``passes``: numbers of ``rows``, of which the responses are the first.
-
-        Returns:
-            The share.
-        """
+        """Compute the share of one of ``passes``: numbers of ``rows``, of which the responses are the first."""
         first_reference = len(self._step.rows)
         responses = [row for row in part if row < first_reference]
         references = [row - first_reference for row in part if row >= first_reference]
@@ -128,11 +121,7 @@ class Update:
             yield share.loss
 
     def metrics(self) -> dict[str, list[float]]:
-        """Summarise the update behind its last pass; all processes ask.
-
-        Returns:
-            What is logged: what TRL finds in each pass, of which means over tokens are averaged by them, and what the terms say.
-        """
+        """Say what is logged: what TRL finds in each pass, means over tokens averaged by these, and what the terms say."""
         found: dict[str, list[float]] = defaultdict(list)
         for _, logged in self._logged:
             for name, values in logged.items():

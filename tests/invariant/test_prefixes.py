@@ -165,7 +165,8 @@ def test_loss_and_gradient_are_the_formula(
 def test_prefixes_are_learnt_from_without_signal(settings: list[str], tmp_path: Path) -> None:
     trainer = make(settings, tmp_path / "run", scores=NO_SIGNAL)
     batch = roll_out(trainer)
-    _, grad = step(trainer, batch)
+    loss, grad = step(trainer, batch)
+    assert torch.isfinite(loss)
     assert grad.any()
     num_prefix_tokens = sum(step_of(batch).columns["num_prefix_tokens"])
     assert trainer.num_trained_tokens == num_prefix_tokens > 0
@@ -183,10 +184,17 @@ def test_the_reward_of_responses_without_a_prefix_is_logged(
     assert logged["reward"] == [pytest.approx(np.mean(REWARDS))]
 
 
-def test_whole_references_leave_nothing_to_write(settings: list[str], tmp_path: Path) -> None:
-    trainer = make(settings, tmp_path / "run", "method.prefix_ratios=[1, 1, 1, 1]")
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_whole_references_leave_nothing_to_write(
+    settings: list[str], tmp_path: Path, average: str
+) -> None:
+    trainer = make(
+        settings, tmp_path / "run", "method.prefix_ratios=[1, 1, 1, 1]",
+        f"method.loss_average={average}",
+    )  # fmt: skip
     batch = roll_out(trainer)
     assert not batch["tool_mask"][batch["completion_mask"].bool()].any()
     assert int(batch["num_items_in_batch"]) == 0
-    _, grad = step(trainer, batch)
+    loss, grad = step(trainer, batch)
+    assert torch.isfinite(loss)
     assert grad.any()

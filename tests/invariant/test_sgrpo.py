@@ -64,7 +64,8 @@ def reference_term_by_hand(trainer: RolloutTrainer, loss: str, before: Any) -> t
     for row in references_of(trainer):
         now = log_probs_of(trainer.model, *row)
         with torch.no_grad():
-            losses.append(losses_by_hand(loss, now, log_probs_of(before, *row)))
+            then = log_probs_of(before, *row)
+        losses.append(losses_by_hand(loss, now, then))
     return torch.cat(losses).mean()
 
 

@@ -64,44 +64,42 @@ class Update:
         """Compute the share of one of ``passes``: numbers of ``rows``, of which the responses are the first."""
         first_reference = len(self._step.rows)
         responses = [row for row in part if row < first_reference]
-        references = [row - first_reference for row in part if row >= first_reference]
+        references = [row for row in part if row >= first_reference]
         scores = self._score(self.rows.take(part), bool(responses))
-        is_response = torch.tensor([row < first_reference for row in part])
+
+        def cut(table: torch.Tensor, rows: list[int]) -> torch.Tensor:
+            """Take rows of one kind, no wider than the longest of them."""
+            width = max(len(self.rows.responses[row]) for row in rows)
+            return table[[part.index(row) for row in rows], :width]
+
         losses = []
         if references:
-            losses.append(self._loss_of_references(references, scores.log_probs[~is_response]))
+            log_probs = cut(scores.log_probs, references)
+            places = [row - first_reference for row in references]
+            losses.append(self._loss_of_references(places, log_probs))
         if responses:
+            assert scores.entropy is not None, "TRL logs it"
+            own = TokenScores(
+                cut(scores.log_probs, responses), cut(scores.entropy, responses), scores.aux_loss
+            )
             is_last = part is self.passes[-1]
-            losses.append(self._loss_of_responses(responses, scores, is_response, is_last=is_last))
+            losses.append(self._loss_of_responses(responses, own, is_last=is_last))
         return sum(losses[1:], losses[0])
 
     def _loss_of_references(self, references: list[int], log_probs: torch.Tensor) -> torch.Tensor:
         lengths = [len(self._step.references.responses[row]) for row in references]
-        log_probs = log_probs[:, : max(lengths)]
         tokens = PassTokens(references, log_probs, token_mask(lengths, log_probs))
         first, *others = self._shares(self._step.reference_terms, tokens)
         return sum(others, first)
 
     def _loss_of_responses(
-        self,
-        responses: list[int],
-        scores: TokenScores,
-        is_response: torch.Tensor,
-        *,
-        is_last: bool,
+        self, responses: list[int], scores: TokenScores, *, is_last: bool
     ) -> torch.Tensor:
         batch = take_rows(self._batch, responses)
-        width = batch["completion_ids"].shape[1]
-        assert scores.entropy is not None, "TRL logs it"
-        own = TokenScores(
-            scores.log_probs[is_response, :width],
-            scores.entropy[is_response, :width],
-            scores.aux_loss,
-        )
         loss, logged = grpo_loss(
             self._trainer,
             batch,
-            own,
+            scores,
             num_responses=self._step.responses_per_process,
             num_passes=self._num_passes,
             kl_coefficient=self._kl_coefficient,
@@ -110,7 +108,7 @@ class Update:
         is_own = batch["completion_mask"] * batch.get("tool_mask", 1)
         self._logged.append((int(is_own.sum()), logged))
         is_reference = (batch["completion_mask"] - is_own).bool()
-        tokens = PassTokens(responses, own.log_probs, is_reference)
+        tokens = PassTokens(responses, scores.log_probs, is_reference)
         return sum(self._shares(self._step.response_terms, tokens), loss)
 
     def _shares(self, terms: Iterable[Term], tokens: PassTokens) -> Iterator[torch.Tensor]:

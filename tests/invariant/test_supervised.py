@@ -9,9 +9,9 @@ import torch
 from trl import SFTConfig, SFTTrainer
 
 from rlsr.config import load_config
-from rlsr.engines.trl.references import response_ids
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.supervised import SupervisedTrainer
+from rlsr.engines.trl.supervised_rows import response_ids
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
 from rlsr.models import load_policy
 from trainers import trainer_of_config

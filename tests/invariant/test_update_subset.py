@@ -11,7 +11,9 @@ import torch
 from rlsr.config import load_config
 from rlsr.engines import estimate
 from rlsr.engines.memory import PolicySize
-from rlsr.engines.trl.trainer import RlsrTrainer
+from rlsr.engines.trl.padded import Responses
+from rlsr.engines.trl.step import STEP, Step
+from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.methods import group_advantages, max_variance_subset
 from rlsr.rewards import Reward, RewardBatch, RewardResult
 from trainers import trainer_of_config
@@ -36,19 +38,19 @@ class FixedReward(Reward):
 
 def make(
     settings: list[str], path: Path, *extra: str, scores: Sequence[float] | None = REWARDS
-) -> RlsrTrainer:
+) -> RolloutTrainer:
     """Make a trainer on the tiny policy, three prompts a step."""
     config = load_config(
         overrides=[*settings, "training.prompts_per_step=3", "method.kl_coefficient=0.3", *extra]
     )
     reward = None if scores is None else FixedReward(scores)
-    trainer: RlsrTrainer = trainer_of_config(config, path, tokens_per_pass=60, reward=reward)
+    trainer: RolloutTrainer = trainer_of_config(config, path, tokens_per_pass=60, reward=reward)
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))
     return trainer
 
 
-def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
+def roll_out(trainer: RolloutTrainer) -> dict[str, Any]:
     trainer.model.train()
     batch: dict[str, Any] = trainer._generate_and_score_completions(
         next(iter(trainer.get_train_dataloader()))
@@ -56,7 +58,12 @@ def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
     return batch
 
 
-def move(trainer: RlsrTrainer) -> None:
+def step_of(batch: dict[str, Any]) -> Step:
+    found: Step = batch[STEP][0]
+    return found
+
+
+def move(trainer: RolloutTrainer) -> None:
     """Move the policy away from the reference, so that the KL term counts."""
     torch.manual_seed(1)
     with torch.no_grad():
@@ -64,14 +71,14 @@ def move(trainer: RlsrTrainer) -> None:
             weight.add_(0.05 * torch.randn_like(weight))
 
 
-def step(trainer: RlsrTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+def step(trainer: RolloutTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
     loss = trainer.compute_loss(trainer.model, batch)
     return loss.detach(), gradient(trainer)
 
 
-def gradient(trainer: RlsrTrainer) -> torch.Tensor:
+def gradient(trainer: RolloutTrainer) -> torch.Tensor:
     return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
 
 
@@ -166,7 +173,8 @@ def test_the_whole_group_as_its_subset_changes_nothing(
         results.append((batch, *step(trainer, batch)))
     (plain, loss, grad), (other, other_loss, other_grad) = results
     assert plain.keys() == other.keys()
-    assert all(torch.equal(plain[name], other[name]) for name in plain)
+    tables = [name for name in plain if name != STEP]
+    assert all(torch.equal(plain[name], other[name]) for name in tables)
     assert torch.equal(loss, other_loss)
     assert torch.equal(grad, other_grad)
 
@@ -176,15 +184,16 @@ def test_the_reference_policy_is_asked_about_the_subset_alone(
 ) -> None:
     trainer = make(tiny_settings, tmp_path / "run", "method.update_subset=2")
     asked = []
-    score = trainer._get_per_token_logps_and_entropies
+    score = trainer.score_pass
 
-    def count(model: Any, input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        asked.append(len(input_ids))
-        return score(model, input_ids, *args, **kwargs)
+    def count(model: Any, rows: Responses, **settings: Any) -> Any:
+        assert model is trainer.ref_model
+        asked.append(len(rows.responses))
+        return score(model, rows, **settings)
 
-    monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", count)
+    monkeypatch.setattr(trainer, "score_pass", count)
     batch = roll_out(trainer)
-    assert asked == [len(LEARNED)]
+    assert sum(asked) == len(LEARNED)
     left_out = [row for row in range(len(REWARDS)) if row not in LEARNED]
     assert not batch["ref_per_token_logps"][left_out].any()
 
@@ -194,8 +203,7 @@ def test_the_batch_has_the_advantages_within_the_subset(
 ) -> None:
     trainer = make(tiny_settings, tmp_path / "run", "method.update_subset=3", scores=None)
     batch = roll_out(trainer)
-    assert trainer._scores is not None
-    rewards = trainer._scores[:, 0].double().numpy()
+    rewards = step_of(batch).rewards
     kept = max_variance_subset(rewards, 4, 3)
     assert kept.reshape(3, 4).sum(axis=1).tolist() == [3, 3, 3]
     expected = group_advantages(np.where(kept, rewards, NAN), 4, trainer._method.advantage)

@@ -9,6 +9,7 @@ What all trainers share is in ``rlsr.engines.trl.host``.
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, rollout_responses
-from rlsr.engines.trl.passes import score_responses
-from rlsr.engines.trl.reference import reference_policy
+from rlsr.engines.trl.passes import score_in_passes
+from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.methods.dpo import PairLogRatios, dpo_losses, pair_metrics
 
@@ -79,8 +80,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         ratios = PairLogRatios(*(now - before).chunk(2))
         for name, value in pair_metrics(ratios, beta=self._method.beta).items():
             # Every process has as many pairs.
-            mean = self.over_processes(value) / self.accelerator.num_processes
-            self._metrics["train"][name].append(mean)
+            self._metrics["train"][name].append(self.mean_over_processes(value))
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
@@ -98,16 +98,14 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
 
     def _log_probs(self, model: Any, rows: Responses) -> torch.Tensor:
         """(answer,): the sum over its tokens, all answers in one pass."""
-        scores = score_responses(
-            model,
+        log_probs = score_in_passes(
             rows,
-            by_groups=self.by_groups,
+            partial(self.score_pass, model),
             max_tokens=sys.maxsize,
-            num_columns=max(rows.response_lengths),
-            temperature=1.0,
-            with_entropy=False,
+            by_groups=self.by_groups,
+            device=model.device,
         )
-        return scores.log_probs.sum(dim=1)
+        return log_probs.sum(dim=1)
 
 
 def pair_passes(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:

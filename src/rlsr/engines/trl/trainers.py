@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rlsr.config.method import SgrpoMethod, methods_that_learn_from
+from rlsr.config.method import RlsrMethod, methods_that_learn_from
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import ReferenceMethod
-from rlsr.data.record import PromptRecord
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.trl.settings import (
     dpo_arguments,
@@ -19,6 +18,10 @@ from rlsr.engines.trl.settings import (
 from rlsr.errors import ConfigError
 from rlsr.models import Policy, as_chat
 from rlsr.plugins import plugin_part
+
+if TYPE_CHECKING:
+    from rlsr.engines.trl.reward_function import RewardFunction
+    from rlsr.engines.trl.step import Addition
 
 Parts = dict[str, Any]
 """What every trainer of ours is made of: keyword arguments of ``HostOverrides`` and ``transformers.Trainer``."""
@@ -85,57 +88,79 @@ def trainer_of(config: RunConfig) -> MethodTrainer:
     return trainer
 
 
-def _rollout_parts(job: TrainingJob, policy: Policy) -> Parts:
-    from rlsr.engines.trl.reward_function import RewardFunction
-    from rlsr.models.generate import stop_ids
-
-    return {
-        "reward_function": RewardFunction(job.reward, job.records, stop_ids(policy), job.processes),
-        "rows_at_a_time": job.cut.rows_at_a_time,
-    }
+Additions = Callable[[Any, "RewardFunction"], Sequence["Addition"]]
+"""From the method, with its settings, and the reward function to what the method adds to the step of rlsr."""
 
 
-def _rlsr_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
-    from rlsr.engines.trl.starting_point import settle_copy_of_adapters
-    from rlsr.engines.trl.trainer import RlsrTrainer
+def rollout_trainer(additions: Additions = lambda *_: ()) -> MethodTrainer:
+    """Describe how TRL trains by a method with rollouts.
 
-    trainer = RlsrTrainer(
-        train_dataset=as_dataset(job.records), **_rollout_parts(job, policy), **parts
+    Args:
+        additions: What the method adds to the step of rlsr; called when training starts.
+
+    Returns:
+        The method's entry. Where the method learns from the tokens of the references, the rows of a step have them.
+    """
+
+    def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+        from rlsr.engines.trl.reward_function import RewardFunction
+        from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
+        from rlsr.engines.trl.trainer import RolloutTrainer
+        from rlsr.models.generate import stop_ids
+
+        method = job.config.method
+        assert isinstance(method, RlsrMethod), "other methods have other trainers"
+        reward_function = RewardFunction(job.reward, job.records, stop_ids(policy), job.processes)
+        trainer = RolloutTrainer(
+            # With a KL term TRL makes the reference policy.
+            reference=None
+            if method.kl_coefficient
+            else frozen_reference(job.config, parts["model"]),
+            reward_function=reward_function,
+            rows_at_a_time=job.cut.rows_at_a_time,
+            additions=additions(method, reward_function),
+            train_dataset=_rollout_rows(job, policy),
+            **parts,
+        )
+        settle_copy_of_adapters(trainer.model)
+        return trainer
+
+    return MethodTrainer("GRPOConfig", grpo_arguments, make)
+
+
+def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
+    """Write records as the rows that TRL reads, with the tokens of the references where they are learnt from."""
+    from datasets import Dataset
+
+    from rlsr.engines.trl.reward_function import RECORD_COLUMN
+    from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN, response_ids
+
+    dataset = Dataset.from_list(
+        [
+            {"prompt": as_chat(record.messages), RECORD_COLUMN: row}
+            for row, record in enumerate(job.records)
+        ]
     )
-    settle_copy_of_adapters(trainer.model)
-    return trainer
+    if not job.config.method.learns_references:
+        return dataset
+    tokenizer, limit = policy.tokenizer, _longest_response(job)
+    references = [
+        response_ids(tokenizer, record.reference, max_response_tokens=limit)
+        for record in job.records
+    ]
+    return dataset.add_column(REFERENCE_COLUMN, references)
 
 
-def _sgrpo_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
-    from rlsr.engines.trl.labels import with_labels
-    from rlsr.engines.trl.sgrpo import SgrpoTrainer
-    from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
+def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.sgrpo import sgrpo_additions
 
-    method = job.config.method
-    assert isinstance(method, SgrpoMethod), "other methods have other trainers"
-    dataset = with_labels(
-        as_dataset(job.records),
-        job.records,
-        policy.tokenizer,
-        max_response_tokens=_longest_response(job),
-    )
-    trainer = SgrpoTrainer(
-        # With a KL term TRL keeps the reference policy.
-        reference=None
-        if method.kl_coefficient > 0
-        else frozen_reference(job.config, parts["model"]),
-        train_dataset=dataset,
-        **_rollout_parts(job, policy),
-        **parts,
-    )
-    settle_copy_of_adapters(trainer.model)
-    return trainer
+    return sgrpo_additions(method, reward_function)
 
 
 def _supervised_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
-    from rlsr.engines.trl.references import PromptResponseCollator, as_reference_dataset
     from rlsr.engines.trl.starting_point import frozen_reference
     from rlsr.engines.trl.supervised import SupervisedTrainer
+    from rlsr.engines.trl.supervised_rows import PromptResponseCollator, as_reference_dataset
 
     tokenizer, limit = policy.tokenizer, _longest_response(job)
     return SupervisedTrainer(
@@ -174,33 +199,12 @@ def _longest_response(job: TrainingJob) -> int:
     return limit
 
 
-def as_dataset(records: Sequence[PromptRecord]) -> Any:
-    """Write records as the rows that TRL reads.
-
-    Args:
-        records: The training prompts.
-
-    Returns:
-        A ``datasets.Dataset`` of conversational prompts, and the place of each record for the reward.
-    """
-    from datasets import Dataset
-
-    from rlsr.engines.trl.reward_function import RECORD_COLUMN
-
-    return Dataset.from_list(
-        [
-            {"prompt": as_chat(record.messages), RECORD_COLUMN: row}
-            for row, record in enumerate(records)
-        ]
-    )
-
-
 SUPERVISED = MethodTrainer("SFTConfig", sft_arguments, _supervised_trainer)
 """For every method that learns from the references alone."""
 
 TRAINERS: Mapping[str, MethodTrainer] = {
-    "rlsr": MethodTrainer("GRPOConfig", grpo_arguments, _rlsr_trainer),
-    "sgrpo": MethodTrainer("GRPOConfig", grpo_arguments, _sgrpo_trainer),
+    "rlsr": rollout_trainer(),
+    "sgrpo": rollout_trainer(_sgrpo_additions),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
 }
 """For the other methods, by their type."""

@@ -183,8 +183,8 @@ def test_passes_of_any_size_and_gradient_checkpointing_give_one_gradient(
         move(trainer)
         batch = batch_of(trainer)
         for by_groups in (True, False):
-            for max_tokens in (1, 70, 10_000):
-                trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+            for tokens_per_pass in (1, 70, 10_000):
+                trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
                 loss, gradient = our_gradient(trainer, batch)
                 results.append((loss, torch.cat([weight.flatten() for weight in gradient])))
     assert results[0][1].abs().max() > 1e-3

@@ -118,8 +118,8 @@ def test_loss_and_gradient_are_the_formula(
     results = []
     logged: dict[str, float] = {}
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
             logged = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     selected = np.ones(12, dtype=bool)

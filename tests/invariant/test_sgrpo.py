@@ -295,8 +295,8 @@ def test_a_reference_in_its_group_is_one_more_response(
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
     assert trainer._metrics["train"]["optim/label_weight"] == [0]
     prompts = {tuple(reference): prompt for prompt, reference in references_of(trainer)}
@@ -432,8 +432,8 @@ def test_passes_of_any_size_give_one_gradient(
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             found = step(trainer, batch)
             metrics = trainer._metrics["train"]
             names = ("kl", "entropy", "optim/label_loss", "optim/label_nll")
@@ -449,7 +449,7 @@ def test_a_reference_stands_behind_its_prompt_beside_the_responses(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make(settings, tmp_path / "run")
-    trainer._max_tokens = 10_000
+    trainer._tokens_per_pass = 10_000
     batch = roll_out(trainer)
     packed = []
     score = packed_log_probs
@@ -510,8 +510,8 @@ def test_an_entropy_bonus_stays_with_the_rollout(settings: list[str], tmp_path: 
         assert not trainer.by_groups, "the bonus needs TRL's own pass"
         batch = roll_out(trainer)
         by_size = []
-        for max_tokens in (10_000, 100):
-            trainer._max_tokens = max_tokens
+        for tokens_per_pass in (10_000, 100):
+            trainer._tokens_per_pass = tokens_per_pass
             by_size.append(float(step(trainer, batch)[0]))
         assert by_size[0] == pytest.approx(by_size[1], rel=0.01)
         losses.append(by_size[0])

@@ -142,8 +142,8 @@ def test_where_another_engine_samples_trl_gets_log_probs_of_every_column(
     arguments = (trainer.model, ids, mask, width)
     with torch.no_grad():
         theirs, _, _ = GRPOTrainer._get_per_token_logps_and_entropies(trainer, *arguments)
-        for max_tokens in (1, 40, 10_000):
-            trainer._max_tokens = max_tokens
+        for tokens_per_pass in (1, 40, 10_000):
+            trainer._tokens_per_pass = tokens_per_pass
             ours, _, _ = trainer._get_per_token_logps_and_entropies(*arguments, batch_size=8)
             assert ours.shape == theirs.shape
             torch.testing.assert_close(ours[:, :-2], theirs[:, :-2], rtol=1e-5, atol=1e-5)
@@ -318,8 +318,8 @@ def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
             weight.add_(0.05 * torch.randn_like(weight))
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 40, 100, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 40, 100, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             trainer._metrics["train"].clear()
             loss = step_loss(trainer, rollout)
             logged = [trainer._metrics["train"][name] for name in ("kl", "entropy")]
@@ -566,8 +566,8 @@ def test_an_entropy_bonus_does_not_grow_with_the_number_of_passes(
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     losses = []
-    for max_tokens in (10_000, 100, 1):
-        trainer._max_tokens = max_tokens
+    for tokens_per_pass in (10_000, 100, 1):
+        trainer._tokens_per_pass = tokens_per_pass
         losses.append(step_loss(trainer, batch).detach())
         assert gradient(trainer).any()
     # The responses are of one length, so that the mean over passes is the mean over tokens.
@@ -589,7 +589,7 @@ def test_an_adaptive_entropy_bonus_is_adapted_once_a_step(
     )
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
-    trainer._max_tokens = 1
+    trainer._tokens_per_pass = 1
     before = trainer.entropy_coef
     step_loss(trainer, batch)
     assert trainer.entropy_coef == pytest.approx(before + 0.001)
@@ -608,8 +608,8 @@ def test_a_mixture_of_experts_trains_with_its_own_loss(
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     losses = []
-    for max_tokens in (10_000, 100):
-        trainer._max_tokens = max_tokens
+    for tokens_per_pass in (10_000, 100):
+        trainer._tokens_per_pass = tokens_per_pass
         losses.append(step_loss(trainer, batch).item())
     assert losses[0] > 0.05
     assert losses[1] == pytest.approx(losses[0], rel=0.2), "a mean over passes, not a sum"

@@ -147,8 +147,8 @@ def test_passes_of_any_size_give_one_gradient(
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
     for loss, grad in results[1:]:
         torch.testing.assert_close(loss, results[0][0], rtol=1e-5, atol=1e-7)

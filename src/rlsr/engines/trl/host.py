@@ -38,7 +38,7 @@ class HostOverrides(Trainer):
 
     Args:
         config: The resolved config.
-        max_tokens: Tokens of one forward and backward pass.
+        tokens_per_pass: Tokens of one forward and backward pass.
         reference: The reference policy where it is a model of its own that TRL does not make. Where adapters are trained it is
             the same model with the copy of its adapters, or without any.
         **kwargs: As for the trainer of TRL.
@@ -47,10 +47,15 @@ class HostOverrides(Trainer):
     ref_model: Any = None
 
     def __init__(
-        self, *, config: RunConfig, max_tokens: int, reference: Any | None = None, **kwargs: Any
+        self,
+        *,
+        config: RunConfig,
+        tokens_per_pass: int,
+        reference: Any | None = None,
+        **kwargs: Any,
     ) -> None:
         self._training = config.training
-        self._max_tokens = max_tokens
+        self._tokens_per_pass = tokens_per_pass
         self.phase_seconds: dict[str, float] = {}
         self.num_trained_tokens = 0
         super().__init__(**kwargs)
@@ -137,7 +142,7 @@ class HostOverrides(Trainer):
                 lambda: score_in_passes(
                     rows,
                     partial(score or self.score_pass, reference),
-                    max_tokens=self._max_tokens,
+                    tokens_per_pass=self._tokens_per_pass,
                     by_groups=self.by_groups,
                     device=self.accelerator.device,
                 ),

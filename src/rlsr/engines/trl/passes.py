@@ -40,7 +40,7 @@ def score_in_passes(
     rows: Responses,
     score: Callable[[Responses], TokenScores],
     *,
-    max_tokens: int,
+    tokens_per_pass: int,
     by_groups: bool,
     device: torch.device,
 ) -> torch.Tensor:
@@ -49,7 +49,7 @@ def score_in_passes(
     Args:
         rows: What to score.
         score: Scores the responses of one pass.
-        max_tokens: Tokens of a pass.
+        tokens_per_pass: Tokens of a pass.
         by_groups: Whether a prompt is read once for its group.
         device: Where the table is.
 
@@ -57,7 +57,7 @@ def score_in_passes(
         (response, token): log-probabilities with gradient, 0 where there is no token.
     """
     table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
-    for part in micro_batches(rows, max_tokens=max_tokens, by_groups=by_groups):
+    for part in micro_batches(rows, tokens_per_pass=tokens_per_pass, by_groups=by_groups):
         values = score(rows.take(part)).log_probs
         padding = table.shape[1] - values.shape[1]
         place = torch.tensor(part, device=device)
@@ -125,12 +125,14 @@ def padded_rows(rows: Responses, device: torch.device) -> tuple[torch.Tensor, to
     return ids.to(device), mask.to(device)
 
 
-def micro_batches(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:
+def micro_batches(rows: Responses, *, tokens_per_pass: int, by_groups: bool) -> list[list[int]]:
     """Split responses into passes, as their numbers; empty responses are in none."""
     prompts, responses = rows.prompt_lengths, rows.response_lengths
     if by_groups:
-        return grouped_micro_batches(rows.groups, prompts, responses, max_tokens=max_tokens)
-    return padded_micro_batches(prompts, responses, max_tokens=max_tokens)
+        return grouped_micro_batches(
+            rows.groups, prompts, responses, tokens_per_pass=tokens_per_pass
+        )
+    return padded_micro_batches(prompts, responses, tokens_per_pass=tokens_per_pass)
 
 
 def whole_groups(prompts: Sequence[Sequence[int]], num_generations: int) -> list[Sequence[int]]:

@@ -64,7 +64,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         self.num_trained_tokens = sum(rows.response_lengths)
         num_pairs = len(rows.responses) // 2
         device = inputs["completion_ids"].device
-        parts = pair_passes(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        parts = pair_passes(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
         before = self.timed("reference", lambda: self._log_probs_before(rows, parts, device))
         now = torch.zeros_like(before)
 
@@ -101,21 +101,21 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         log_probs = score_in_passes(
             rows,
             partial(self.score_pass, model),
-            max_tokens=sys.maxsize,
+            tokens_per_pass=sys.maxsize,
             by_groups=self.by_groups,
             device=model.device,
         )
         return log_probs.sum(dim=1)
 
 
-def pair_passes(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:
+def pair_passes(rows: Responses, *, tokens_per_pass: int, by_groups: bool) -> list[list[int]]:
     """Split pairs into passes, the two answers of a pair always in the same one.
 
     The gradient of a pair's loss by one answer depends on the probability of the other.
 
     Args:
         rows: The better answers of all pairs, then the worse ones in the same order.
-        max_tokens: Tokens of a pass; a single pair may have more.
+        tokens_per_pass: Tokens of a pass; a single pair may have more.
         by_groups: Whether a prompt stands once for both answers.
 
     Returns:
@@ -128,10 +128,13 @@ def pair_passes(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[li
     )
     if by_groups:
         return grouped_micro_batches(
-            range(num_pairs), prompts, [sum(pair) for pair in lengths], max_tokens=max_tokens
+            range(num_pairs),
+            prompts,
+            [sum(pair) for pair in lengths],
+            tokens_per_pass=tokens_per_pass,
         )
     longest = [max(pair) for pair in lengths]
-    return padded_micro_batches(prompts, longest, max_tokens=max_tokens // 2)
+    return padded_micro_batches(prompts, longest, tokens_per_pass=tokens_per_pass // 2)
 
 
 def _answers_of(pairs: list[int], num_pairs: int) -> list[int]:

@@ -77,7 +77,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
             return -(weights * log_probs).sum() * share
 
-        parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        parts = micro_batches(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
         total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)
         for name, value in metrics.items():
             self._metrics["train"][name].append(self.over_processes(value))

@@ -82,7 +82,7 @@ def make_trainer(job: TrainingJob, policy: Policy, log: StepLog) -> HostOverride
         policy,
         {
             "config": config,
-            "max_tokens": job.cut.tokens_per_pass,
+            "tokens_per_pass": job.cut.tokens_per_pass,
             "model": prepare_weights(config, policy.model),
             "args": arguments,
             "processing_class": policy.tokenizer,

@@ -271,7 +271,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             inputs,
             score,
             kl_coefficient=self._method.kl_coefficient,
-            max_tokens=self._max_tokens,
+            tokens_per_pass=self._tokens_per_pass,
             # A pass has one temperature.
             mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
         )
@@ -321,7 +321,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         log_probs = score_in_passes(
             rows,
             partial(self._score_responses, model),
-            max_tokens=self._max_tokens,
+            tokens_per_pass=self._tokens_per_pass,
             by_groups=self.by_groups,
             device=input_ids.device,
         )

@@ -25,7 +25,7 @@ class Update:
         batch: TRL's batch with the step.
         score: Scores rows by the policy in one pass; it is told whether responses are among them.
         kl_coefficient: Weight of the KL divergence from the reference policy.
-        max_tokens: Tokens of a pass.
+        tokens_per_pass: Tokens of a pass.
         mixed: Whether a pass may hold both responses and references.
     """
 
@@ -36,7 +36,7 @@ class Update:
         score: Callable[[Responses, bool], TokenScores],
         *,
         kl_coefficient: float,
-        max_tokens: int,
+        tokens_per_pass: int,
         mixed: bool,
     ) -> None:
         self._trainer = trainer
@@ -53,7 +53,7 @@ class Update:
             [kind[row] for row in part]
             for kind in kinds
             for part in micro_batches(
-                self.rows.take(kind), max_tokens=max_tokens, by_groups=trainer.by_groups
+                self.rows.take(kind), tokens_per_pass=tokens_per_pass, by_groups=trainer.by_groups
             )
         ]
         self._num_passes = sum(min(part) < num_responses for part in self.passes)

@@ -31,32 +31,40 @@ def weights(method, tokens):
 '''
 
 ROLLOUTS = '''
-"""A method with rollouts: RLSR, whose trainer leaves its name in the run."""
+"""A method with rollouts: RLSR that writes down the best reward of a step."""
 
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from rlsr.config.method import RlsrMethod
-from rlsr.engines.trl.trainers import TRAINERS
+from rlsr.engines.trl.trainers import rollout_trainer
 
 
-class SignedMethod(RlsrMethod):
-    title = "signed RLSR"
+class BestMethod(RlsrMethod):
+    title = "RLSR with its best"
 
-    type: Literal["signed"] = "signed"
-
-
-def make(job, policy, parts):
-    (job.run.path / "signed").write_text(job.config.method.title)
-    return TRAINERS["rlsr"].make(job, policy, parts)
+    type: Literal["best"] = "best"
 
 
-config = SignedMethod
-trainer = replace(TRAINERS["rlsr"], make=make)
+def additions(method, reward_function):
+    from rlsr.engines.trl.step import Addition
+
+    class LogBest(Addition):
+        def after_rollout(self, step, host):
+            metrics = {**step.metrics, "reward/best": float(np.nanmax(step.rewards))}
+            return replace(step, metrics=metrics)
+
+    return [LogBest()]
+
+
+config = BestMethod
+trainer = rollout_trainer(additions)
 '''
 
 
 def write_methods(directory: Path) -> None:
     """Install both."""
     write_package(directory, "rlsr-share", SUPERVISED, rlsr_methods={"share": "rlsr_share"})
-    write_package(directory, "rlsr-signed", ROLLOUTS, rlsr_methods={"signed": "rlsr_signed"})
+    write_package(directory, "rlsr-best", ROLLOUTS, rlsr_methods={"best": "rlsr_best"})

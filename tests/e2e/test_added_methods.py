@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,8 @@ pytest.importorskip("trl", reason="the train extra is not installed")
 TIMES = ("time/", "tokens/per_second", "memory/")
 
 
-@pytest.fixture
-def settings(
-    packages: Path, tiny_settings: list[str], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    """Of the tiny policy, with the packages where a new process finds them."""
-    paths = [str(packages), *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+@pytest.fixture(scope="session")
+def settings(tiny_settings: list[str]) -> list[str]:
     return [setting for setting in tiny_settings if "num_generations" not in setting]
 
 
@@ -31,7 +28,9 @@ def test_an_added_supervised_method_trains_and_resumes(
 ) -> None:
     write_methods(packages)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    result = cli("train", *settings, "method={type: share, share: 0.25}", "--out", whole)
+    result = cli(
+        "train", *settings, "method={type: share, share: 0.25}", "--out", whole, cwd=packages
+    )
     assert result.returncode == 0, result.stderr
     assert "share of SFT trains all weights" in result.stdout
     assert "after share of SFT (arXiv 2101.00001)\n" in (whole / "final" / "README.md").read_text()
@@ -42,34 +41,42 @@ def test_an_added_supervised_method_trains_and_resumes(
     shutil.rmtree(broken / "checkpoints" / "checkpoint-3")
     shutil.rmtree(broken / "final")
     (broken / "manifest.json").unlink()
-    result = cli("train", "--resume", "--out", broken)
+    result = cli("train", "--resume", "--out", broken, cwd=packages)
     assert result.returncode == 0, result.stderr
     assert numbers(broken) == numbers(whole)
     weights = Path("final") / "model.safetensors"
     assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
 
 
-def test_an_added_method_with_rollouts_brings_its_trainer(
+def test_an_added_method_with_rollouts_adds_to_the_step(
     cli: Cli, settings: list[str], packages: Path, tmp_path: Path
 ) -> None:
     write_methods(packages)
     path = tmp_path / "run"
-    result = cli("train", *settings, "method={type: signed, num_generations: 4}", "--out", path)
+    own = "method={type: best, num_generations: 4}"
+    result = cli("train", *settings, own, "--out", path, cwd=packages)
     assert result.returncode == 0, result.stderr
-    assert (path / "signed").read_text() == "signed RLSR"
-    assert len(RunDirectory(path).read_metrics()) == 3
+    assert "RLSR with its best trains all weights" in result.stdout
+    for row in RunDirectory(path).read_metrics():
+        assert row["reward/best"] >= row["reward/p95"] > row["reward/mean"]
 
 
-def test_a_broken_package_is_one_message(
-    cli: Cli, settings: list[str], packages: Path, tmp_path: Path
-) -> None:
+def test_a_broken_package_is_one_message(packages: Path, tmp_path: Path) -> None:
     write_package(packages, "rlsr-broken", "1 / 0", rlsr_methods={"share": "rlsr_broken"})
-    result = cli("train", *settings, "method=share", "--out", tmp_path / "run")
+    paths = [str(packages), *filter(None, [os.environ.get("PYTHONPATH")])]
+    result = subprocess.run(
+        [sys.executable, "-m", "rlsr.cli.main", "train", "data=mine.jsonl", "method=share"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 2
     assert result.stderr.count("error: ") == 1
     assert "rlsr-broken (rlsr_broken) adds, cannot be imported: ZeroDivisionError" in result.stderr
     assert "Traceback" not in result.stderr
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "runs").exists()
 
 
 def numbers(path: Path) -> list[dict[str, float]]:

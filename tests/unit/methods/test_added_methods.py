@@ -28,7 +28,7 @@ def test_an_added_method_says_of_itself_what_our_own_say(packages: Path) -> None
     assert share.method.cited_title == "share of SFT (arXiv 2101.00001)"
     assert share.method.batch_in_words(3) == "3 references"
     check("method=share")
-    check("method=signed")
+    check("method=best")
 
 
 def test_its_settings_are_checked_like_ours(packages: Path) -> None:
@@ -37,7 +37,7 @@ def test_its_settings_are_checked_like_ours(packages: Path) -> None:
         check("method={type: share, share: -1}")
     with pytest.raises(ConfigError, match=r"method\.shar: unknown setting; did you mean"):
         check("method={type: share, shar: 1}")
-    with pytest.raises(ConfigError, match="of an installed package 'share', 'signed', got 'shar'"):
+    with pytest.raises(ConfigError, match="of an installed package 'best', 'share', got 'shar'"):
         check("method=shar")
 
 
@@ -50,7 +50,7 @@ def test_its_settings_are_checked_like_ours(packages: Path) -> None:
         (SUPERVISED.replace('"share"', '"other"'), 'must have a field `type: Literal["share"]'),
         (SUPERVISED.replace("def weights", "def weighs"), "must have an attribute `weights`"),
         (SUPERVISED.replace('    title = "share of SFT"\n', ""), "the method does not say its title"),
-        (ROLLOUTS.replace("signed", "share").replace("trainer =", "_ ="), "must have an attribute `trainer`"),
+        (ROLLOUTS.replace('"best"', '"share"').replace("trainer =", "_ ="), "must have an attribute `trainer`"),
     ],
 )  # fmt: skip
 def test_what_a_package_lacks_is_said_with_its_name(

@@ -98,7 +98,7 @@ class Engine(Protocol):
             observer: Who watches.
 
         Returns:
-            The directory of the trained model or adapters, as transformers and PEFT load them.
+            Where the trained model or adapters lie, as transformers and PEFT load them: ``job.run.final``.
 
         Raises:
             RlsrError: The model cannot be loaded, or training fails.

@@ -39,7 +39,8 @@ def train_run(
 
     Args:
         plan: What ``plan_run`` returned.
-        path: The run directory: new, or begun before when resuming; the same in all processes that train together.
+        path: The run directory: new, or begun before when resuming; the same in all processes that train together, which all
+            read the trained model there.
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
 

@@ -92,4 +92,4 @@ class MethodTable(ConfigTable):
         Returns:
             A part of a sentence.
         """
-        return f"trained by {self.cited_title}"
+        return f"by {self.cited_title}"

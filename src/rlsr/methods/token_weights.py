@@ -101,7 +101,7 @@ def weights_of(method: SupervisedMethod) -> Weights:
     wanted = (
         "the function from the method and rlsr.methods.token_weights.ReferenceTokens to weights"
     )
-    weights: Weights = plugin_part("rlsr.methods", method.type, "weights", wanted)
+    weights: Weights = plugin_part("rlsr.methods", method.type, "weights", wanted, callable)
     return weights
 
 

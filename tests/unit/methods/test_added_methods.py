@@ -49,6 +49,7 @@ def test_its_settings_are_checked_like_ours(packages: Path) -> None:
         (SUPERVISED.replace("config = ShareMethod", ""), "must have an attribute `config`"),
         (SUPERVISED.replace('"share"', '"other"'), 'must have a field `type: Literal["share"]'),
         (SUPERVISED.replace("def weights", "def weighs"), "must have an attribute `weights`"),
+        (SUPERVISED + "weights = 3", "must have an attribute `weights`, the function"),
         (SUPERVISED.replace('    title = "share of SFT"\n', ""), "the method does not say its title"),
         (ROLLOUTS.replace('"best"', '"share"').replace("trainer =", "_ ="), "must have an attribute `trainer`"),
     ],

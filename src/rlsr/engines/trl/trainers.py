@@ -84,7 +84,9 @@ def trainer_of(config: RunConfig) -> MethodTrainer:
     if method.type in TRAINERS:
         return TRAINERS[method.type]
     wanted = "a rlsr.engines.trl.trainers.MethodTrainer"
-    trainer: MethodTrainer = plugin_part("rlsr.methods", method.type, "trainer", wanted)
+    trainer: MethodTrainer = plugin_part(
+        "rlsr.methods", method.type, "trainer", wanted, lambda part: isinstance(part, MethodTrainer)
+    )
     return trainer
 
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from rlsr.config.base import ConfigTable
 from rlsr.config.layers import Table, merge, merge_layers
 from rlsr.config.messages import describe
+from rlsr.config.unions import UNIONS
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
@@ -202,7 +203,7 @@ def _describe(detail: ErrorDetails) -> str:
             f"did you mean {close[0]}?" if close else f"the settings here are {', '.join(names)}"
         )
         return f"{key}: unknown setting of an experiment; {way_out}"
-    return describe(detail) + (_MISSING.get(key, "") if detail["type"] == "missing" else "")
+    return describe(detail, UNIONS) + (_MISSING.get(key, "") if detail["type"] == "missing" else "")
 
 
 _MISSING = {

@@ -105,7 +105,7 @@ def _metrics(
 def _is_in_reward(name: str, configs: Sequence[RunConfig]) -> bool:
     if not configs:
         return name in _SURELY_IN_REWARD
-    return any(in_reward(name, config.reward) for config in configs)
+    return any(in_reward(name, config) for config in configs)
 
 
 def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tuple[str, ...]:

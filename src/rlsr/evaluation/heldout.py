@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
-from rlsr.config.training import EvaluationConfig
+from rlsr.config.reward import RepetitionConfig, SimilarityReward
+from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder
 from rlsr.evaluation.formulas import formula_scores
@@ -18,15 +18,13 @@ from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.logic import require_prover
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
-from rlsr.rewards import FormulaResult, FormulaSimilarity, Reward, RewardBatch, RewardResult
+from rlsr.rewards import FormulaResult, FormulaSimilarity, Reward, RewardBatch
 from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
 
 REWARD = "reward"
-REWARD_SIMILARITY = "similarity"
-LOGIC = "logic"
 INDEPENDENT_SIMILARITY = "independent_similarity"
 COMPARED_TEXTS = ("formula", "reference_formula")
 
@@ -69,9 +67,8 @@ class HeldoutEvaluation:
         records: The held-out prompts, not empty.
         reward: What the policy is trained on.
         independent: An encoder that the reward never saw; None leaves it out.
-        config: Batch size, intervals.
-        reward_config: What the reward is made of; breaches of its repetition rule, or of the default one where it has none,
-            are counted.
+        config: The config of the run; breaches of its reward's repetition rule, or of the default one where it has none, are
+            counted.
         max_response_tokens: Longest answer, the same as in training.
         processes: Those that answer together, each its share of the prompts.
 
@@ -85,8 +82,7 @@ class HeldoutEvaluation:
         *,
         reward: Reward,
         independent: Embedder | None,
-        config: EvaluationConfig,
-        reward_config: RewardConfig,
+        config: RunConfig,
         max_response_tokens: int,
         processes: Processes = ALONE,
     ) -> None:
@@ -95,8 +91,8 @@ class HeldoutEvaluation:
         self._records = tuple(records)
         self._reward = reward
         self._independent = independent
-        self._config = config
-        self._reward_config = reward_config
+        self._run_config = config
+        self._config = config.evaluation
         self._max_response_tokens = max_response_tokens
         self._processes = processes
 
@@ -147,7 +143,7 @@ class HeldoutEvaluation:
         prompts = [record.prompt for record in self._records]
         references = [record.reference for record in self._records]
         result = self._reward.score(RewardBatch(self._records, responses, ended))
-        scores = self._reward_scores(result)
+        scores = {REWARD: result.scores, **result.heldout}
         if isinstance(result, FormulaResult):
             scores |= formula_scores(result)
         if self._independent is not None:
@@ -160,32 +156,10 @@ class HeldoutEvaluation:
         scores["repetition"] = repetition(self._repetition_rule, prompts, responses, references)
         return scores, {name: tuple(texts) for name, texts in result.texts.items()}
 
-    def _reward_scores(self, result: RewardResult) -> dict[str, Floats]:
-        """Take the reward and its closeness in meaning before the rules.
-
-        An answer that is left out because it is empty or no formula means nothing: 0. One whose translation is no formula may
-        mean anything, and stays left out.
-        """
-        parts = result.components
-        similarity = parts["similarity"]
-        found = {REWARD: similarity}
-        if "logic" in parts:
-            found[LOGIC] = parts["logic"]
-        else:
-            found[REWARD_SIMILARITY] = parts.get("cosine", similarity)
-        says_nothing = parts["empty"] == 1
-        if "untranslated" not in parts:
-            says_nothing |= parts.get("unparsable", parts["empty"]) == 1
-        return {
-            name: np.where(says_nothing & np.isnan(values), 0.0, values)
-            for name, values in found.items()
-        }
-
     @property
     def _repetition_rule(self) -> RepetitionConfig:
-        if isinstance(self._reward_config, LogicReward):
-            return RepetitionConfig()
-        return self._reward_config.repetition
+        reward = self._run_config.reward
+        return reward.repetition if isinstance(reward, SimilarityReward) else RepetitionConfig()
 
     def from_rows(self, rows: Sequence[HeldoutRow]) -> HeldoutScores:
         """Read back what ``rows`` listed.
@@ -233,7 +207,7 @@ class HeldoutEvaluation:
                 before=bootstrap_mean(before.scores[name], **options),
                 after=bootstrap_mean(after.scores[name], **options),
                 difference=paired_difference(before.scores[name], after.scores[name], **options),
-                in_reward=in_reward(name, self._reward_config),
+                in_reward=in_reward(name, self._run_config),
             )
             for name in before.scores
         ]

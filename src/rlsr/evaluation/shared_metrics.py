@@ -3,13 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.config.reward import LogicReward, RepetitionConfig, RewardConfig
+from rlsr.config.reward import RepetitionConfig, RewardConfig, SimilarityReward
 from rlsr.evaluation.labels import BETTER, Better
-
-_WAYS_OF_ASKING = {"batch_size", "api_key_env", "timeout_s", "retries", "concurrency"}
+from rlsr.rewards import reward_kind
 
 
 @dataclass(frozen=True)
@@ -35,9 +33,7 @@ def shared_metrics(configs: Sequence[RunConfig]) -> tuple[SharedMetric, ...]:
     """
     scorers = [metric_scorers(config) for config in configs]
     return tuple(
-        SharedMetric(
-            name, any(in_reward(name, config.reward) for config in configs), BETTER.get(name)
-        )
+        SharedMetric(name, any(in_reward(name, config) for config in configs), BETTER.get(name))
         for name, scorer in scorers[0].items()
         if all(other.get(name) == scorer for other in scorers)
     )
@@ -54,58 +50,27 @@ def metric_scorers(config: RunConfig) -> dict[str, str]:
     """
     if not config.evaluation.enabled:
         return {}
-    reward, encoder = config.reward, config.embedding.model_dump()
-    scorers: dict[str, Any]
-    if isinstance(reward, LogicReward):
-        whole = reward.model_dump(exclude={"translator"}) | {
-            "unparsable": reward.resolved_unparsable,
-            "translator": _translations(reward),
-        }
-        read = [reward.limits.model_dump(), whole["translator"]]
-        scorers = {
-            "reward": whole,
-            "logic": whole,
-            "parsed": read,
-            "equivalent": read,
-        }
-    else:
-        # Both are taken before the rules for repeated and empty responses.
-        seen = [reward.text, encoder]
-        scorers = {"reward": [reward.similarity.model_dump(), *seen], "similarity": seen}
+    scorers = dict(reward_kind(config).heldout_metrics(config))
     if config.independent_embedding is not None:
         scorers["independent_similarity"] = config.independent_embedding
-    rule = _repetition_rule(reward).model_dump(exclude={"enabled", "penalty"})
+    rule = _repetition_rule(config.reward).model_dump(exclude={"enabled", "penalty"})
     scorers |= {"chrf": None, "bleu": None, "length_ratio": None, "repetition": rule, "cut": None}
     return {name: json.dumps(scorer, sort_keys=True) for name, scorer in scorers.items()}
 
 
-def in_reward(name: str, reward: RewardConfig) -> bool:
+def in_reward(name: str, config: RunConfig) -> bool:
     """Say whether a reward has a metric, or what is nearly the same.
 
     Args:
         name: The metric.
-        reward: What the reward is made of.
+        config: A config with the reward.
 
     Returns:
         True where a policy that is trained on the reward is trained on the metric. The independent encoder is never the
         reward's; a config refuses that.
     """
-    if name in {"reward", "similarity", "logic", "parsed", "equivalent"}:
-        return True
-    if isinstance(reward, LogicReward):
-        # The reward's BLEU is that of formulas; the metric is that of the texts.
-        return name == "bleu" and reward.bleu_share > 0 and reward.translator is None
-    if name == "chrf":
-        return reward.similarity.variant == "blend"
-    return name == "repetition" and reward.repetition.enabled
-
-
-def _translations(reward: LogicReward) -> dict[str, Any] | None:
-    """Pick what decides which formulas are compared; how fast they are made does not."""
-    if reward.translator is None:
-        return None
-    return reward.translator.model_dump(exclude=_WAYS_OF_ASKING)
+    return name in reward_kind(config).seen_metrics(config)
 
 
 def _repetition_rule(reward: RewardConfig) -> RepetitionConfig:
-    return RepetitionConfig() if isinstance(reward, LogicReward) else reward.repetition
+    return reward.repetition if isinstance(reward, SimilarityReward) else RepetitionConfig()

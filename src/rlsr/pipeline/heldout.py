@@ -26,8 +26,7 @@ def make_evaluation(plan: RunPlan, reward: Reward) -> HeldoutEvaluation | None:
         plan.dataset.heldout,
         reward=reward,
         independent=None if independent is None else load_named_embedder(independent, plan.device),
-        config=config.evaluation,
-        reward_config=config.reward,
+        config=config,
         max_response_tokens=limit,
         processes=plan.processes,
     )

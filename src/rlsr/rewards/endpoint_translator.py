@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlsr.config.translator import EndpointTranslator
 from rlsr.errors import MissingPackageError, TranslationError
+from rlsr.rewards.translation import Translator
 
 if TYPE_CHECKING:
     import requests
@@ -40,7 +41,7 @@ class _Answer:
     """Why it failed."""
 
 
-class EndpointTranslatorClient:
+class EndpointTranslatorClient(Translator):
     """A model behind a server.
 
     Args:
@@ -60,6 +61,10 @@ class EndpointTranslatorClient:
         """Address, model, prompt and length limit; what the server runs under the model's name is not known."""
         settings = self._config.model_dump(include={"url", "model", "prompt", "max_tokens"})
         return "endpoint " + json.dumps(settings, sort_keys=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Translate texts, several at a time.

@@ -15,8 +15,9 @@ from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message, PromptRecord
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
-from rlsr.rewards import ReferenceSimilarity, RewardBatch, make_reward
+from rlsr.rewards import FormulaSimilarity, ReferenceSimilarity, RewardBatch
 from rlsr.rewards.similarity import similarity_parts
+from rlsr.rewards.translation import Translator
 from rlsr.runs import RunDirectory
 from rlsr.statistics import Estimate, bootstrap_mean
 
@@ -56,8 +57,9 @@ def evaluation(*, independent: bool = True, config: SimilarityReward = BLEND) ->
         RECORDS,
         reward=ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None)),
         independent=LetterEmbedder("ab") if independent else None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
 
@@ -201,10 +203,11 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     records = [PromptRecord("1", (Message("user", "Q"),), "P(a)", "f:1")] * 4
     heldout = HeldoutEvaluation(
         records,
-        reward=make_reward(config, embedder, ReferenceCache(embedder, None)),
+        reward=FormulaSimilarity(config, embedder),
         independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
     scores = heldout.score(["P(a)", "¬P(a)", "no formula", ""])
@@ -220,7 +223,7 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     }  # fmt: skip
 
 
-class Quoting:
+class Quoting(Translator):
     """Takes what stands in quotes for the formula, and cannot be asked about a text with an ellipsis."""
 
     identity = "quoting"
@@ -237,10 +240,11 @@ def of_texts(references: Sequence[str]) -> HeldoutEvaluation:
             PromptRecord(str(row), (Message("user", "Q"),), reference, f"f:{row}")
             for row, reference in enumerate(references)
         ],
-        reward=make_reward(config, embedder, ReferenceCache(embedder, None), Quoting()),
+        reward=FormulaSimilarity(config, embedder, Quoting()),
         independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
+        config=RunConfig(
+            reward=config, evaluation=EvaluationConfig(confidence=0.9, num_resamples=300)
+        ),
         max_response_tokens=8,
     )
 

@@ -113,7 +113,7 @@ def test_without_an_evaluation_nothing_is_shared() -> None:
 )
 def test_what_a_reward_has(reward: dict[str, Any], seen: set[str]) -> None:
     own = config(reward=reward)
-    found = {name for name in LABELS if in_reward(name, own.reward)}
+    found = {name for name in LABELS if in_reward(name, own)}
     # A reward's own names are its own, whether it gives both or not.
     own_names = {"similarity", *OF_FORMULAS}
     assert found - own_names == seen - own_names

@@ -67,7 +67,7 @@ class RlsrMethod(MethodTable):
 
 
 class SgrpoMethod(RlsrMethod):
-    """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the reference of the prompt."""
+    """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the first reference of the prompt."""
 
     type: Literal["sgrpo"] = "sgrpo"  # type: ignore[assignment]  # the tag of a tagged union
     label_weight: float | None = Field(default=None, ge=0)

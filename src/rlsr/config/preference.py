@@ -8,7 +8,7 @@ from rlsr.config.method_base import MethodTable
 
 
 class DpoMethod(MethodTable):
-    """Direct preference optimisation (arXiv 2305.18290): the reference against a worse response."""
+    """Direct preference optimisation (arXiv 2305.18290): the reference, the first of several, against a worse response."""
 
     type: Literal["dpo"] = "dpo"
     beta: float = Field(default=0.1, gt=0)

@@ -8,7 +8,7 @@ from rlsr.config.method_base import MethodTable
 
 
 class ReferenceMethod(MethodTable):
-    """A method that learns from the references alone."""
+    """A method that learns from the references alone, from each where a prompt has several."""
 
     @property
     def is_supervised(self) -> bool:

@@ -249,7 +249,7 @@ class HeldoutEvaluation:
                 "id": record.id,
                 "category": record.category,
                 "prompt": record.prompt,
-                "reference": record.reference,
+                **record.written_references,
                 "response": scored.responses[row],
                 **{name: texts[row] for name, texts in scored.texts.items()},
                 "scores": {name: float(values[row]) for name, values in scored.scores.items()},

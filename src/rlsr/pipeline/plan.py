@@ -10,7 +10,6 @@ from typing import Any
 from rlsr.config import RunConfig
 from rlsr.config.method import RlsrMethod
 from rlsr.config.preference import DpoMethod
-from rlsr.config.training import TrainingConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import Estimate, Workload, estimate
 from rlsr.engines.memory import (
@@ -95,7 +94,9 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
     records = [*dataset.train, *dataset.heldout]
     prompts = _lengths([counted[record.messages] for record in records])
-    references = _lengths([reference_length(tokenizer, record.reference) for record in records])
+    references = _lengths(
+        [reference_length(tokenizer, text) for record in records for text in record.references]
+    )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
@@ -197,9 +198,9 @@ def _resolve(
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
-        steps = _steps_of(training.epochs, dataset, training)
+        steps = _steps_of(training.epochs, config, dataset)
     if method.is_supervised and config.pipeline.sft_stop.epoch is not None:
-        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, dataset, training))
+        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, dataset))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
@@ -209,8 +210,12 @@ def _resolve(
     )
 
 
-def _steps_of(epochs: float, dataset: Dataset, training: TrainingConfig) -> int:
-    return max(1, math.ceil(epochs * len(dataset.train) / training.prompts_per_step))
+def _steps_of(epochs: float, config: RunConfig, dataset: Dataset) -> int:
+    num_rows = len(dataset.train)
+    if config.method.is_supervised:
+        # It learns from every reference.
+        num_rows = sum(len(record.references) for record in dataset.train)
+    return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
 
 
 def _check_settings(config: RunConfig, device: Device, processes: Processes) -> None:

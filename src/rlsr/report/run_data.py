@@ -40,6 +40,8 @@ class HeldoutRow:
     """By metric; NaN where it could not be scored."""
     category: Text | None = None
     """Of the prompt, if the data has it."""
+    references: tuple[str, ...] = ()
+    """All answers in the data, where it has several."""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -91,10 +91,10 @@ def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
             groups.setdefault(_merge_key(entry.record), []).append((place, entry))
     merged = list(entries)
     for (place, first), *others in groups.values():
-        references = {first.record.reference: None}
+        references = dict.fromkeys(first.record.references)
         for later_place, later in others:
-            is_repeated = later.record.reference in references
-            references[later.record.reference] = None
+            is_repeated = references.keys() >= set(later.record.references)
+            references |= dict.fromkeys(later.record.references)
             merged[later_place] = MergedRow(later.record.location, is_repeated)
         record = replace(first.record, other_references=tuple(references)[1:])
         is_train = any(row.mark == "train" for _, row in others)

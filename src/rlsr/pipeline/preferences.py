@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 NOTHING_SCORED = "none of their responses could be scored"
 EMPTY = "their worst response is empty"
-SAME = "their worst response is a reference"
+SAME = "their worst response is the reference"
 
 
 @dataclass(frozen=True)

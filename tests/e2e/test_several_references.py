@@ -55,6 +55,10 @@ def test_supervised_training_learns_from_each(
     manifest = run.read_manifest()
     assert manifest["num_steps"] == 3, "nine references, three a step"
     assert manifest["data"]["num_merged"] == 6
+    assert manifest["warnings"][:2] == [
+        "6 rows are merged into 6 prompts with several references (data.same_prompt)",
+        "1 rows repeat the prompt and answer of others and are left out (data.same_prompt)",
+    ]
     assert manifest["data"]["columns"] == ["level"]
     rows = run.read_evaluation("after")
     assert rows is not None

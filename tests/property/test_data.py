@@ -271,11 +271,11 @@ SAME_PROMPT: tuple[SamePrompt, ...] = ("merge", "keep", "error")
 def test_the_report_accounts_for_every_row(
     drawn: list[tuple[str, str, str | None]], heldout: int
 ) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"prompt": prompt, "response": answer, "note": note, "rejected": "C" if note else None}
         for prompt, answer, note in drawn
     ]
-    hashes = set()
+    hashes: set[tuple[str, str | None] | None] = set()
     for same_prompt in SAME_PROMPT:
         config = {"same_prompt": same_prompt, "on_bad_row": "skip", "heldout": heldout}
         try:

@@ -247,8 +247,18 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
-    if dataset.report.skipped:
-        found.append(f"{len(dataset.report.skipped)} bad rows are skipped (data.on_bad_row)")
+    report = dataset.report
+    if report.num_merged:
+        found.append(
+            f"{report.num_merged} rows are merged into {report.num_several_references} prompts with several references "
+            "(data.same_prompt)"
+        )
+    if report.num_repeated:
+        found.append(
+            f"{report.num_repeated} rows repeat the prompt and answer of others and are left out (data.same_prompt)"
+        )
+    if report.skipped:
+        found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")
     return found
 
 

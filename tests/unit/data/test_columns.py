@@ -15,8 +15,8 @@ from rlsr.data.dataset import ColumnFacts
 from rlsr.data.layouts import LAYOUT_COLUMNS, LayoutName, ResolvedLayout, resolve_layout
 
 
-def layout(name: LayoutName = "prompt_response", **columns: str) -> ResolvedLayout:
-    return resolve_layout([], layout=name, columns=ColumnNames(**columns), source="f")
+def layout(name: LayoutName = "prompt_response") -> ResolvedLayout:
+    return resolve_layout([], layout=name, columns=ColumnNames(), source="f")
 
 
 def plain(value: object) -> object:
@@ -85,7 +85,9 @@ def test_columns_that_any_layout_knows_are_none_of_them(name: LayoutName) -> Non
 def test_renamed_columns_are_none_of_them() -> None:
     names = {"prompt": "q", "response": "best", "system": "rules", "rejected": "worst"}
     fields = dict.fromkeys([*names.values(), "level"])
-    assert further_columns(fields, layout(**names)) == ({"level": None}, ())
+    columns = ColumnNames(**names)
+    found = resolve_layout([], layout="prompt_completion", columns=columns, source="f")
+    assert further_columns(fields, found) == ({"level": None}, ())
 
 
 def test_the_report_lists_them_with_types_and_counts(tmp_path: Path) -> None:

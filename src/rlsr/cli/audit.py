@@ -144,7 +144,8 @@ def _ask_policy(
         markup=False,
     )
     policy = load_policy(config.model, choose_device(config.device))
-    longest = max(reference_length(policy.tokenizer, row.record.reference) for row in asked)
+    references = [text for row in asked for text in row.record.references]
+    longest = max(reference_length(policy.tokenizer, text) for text in references)
     limit = min(config.method.max_response_tokens or 128, max(32, longest))
     answers, _ = greedy_responses(
         policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32

@@ -93,7 +93,7 @@ class RlsrMethod(MethodTable):
 
 
 class SgrpoMethod(RlsrMethod):
-    """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the reference of the prompt."""
+    """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the first reference of the prompt."""
 
     title = "S-GRPO"
     paper = "2512.14100"

@@ -8,7 +8,7 @@ from rlsr.config.method_base import LearningRates, MethodTable
 
 
 class DpoMethod(MethodTable):
-    """Direct preference optimisation (arXiv 2305.18290): the reference against a worse response."""
+    """Direct preference optimisation (arXiv 2305.18290): the reference, the first of several, against a worse response."""
 
     title = "DPO"
     paper = "2305.18290"

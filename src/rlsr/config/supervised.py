@@ -8,7 +8,10 @@ from rlsr.config.method_base import LearningRates, MethodTable
 
 
 class ReferenceMethod(MethodTable):
-    """A method that learns from the references alone: a weighted sum of the log-probabilities of their tokens."""
+    """A method that learns from the references alone, from each where a prompt has several.
+
+    Its loss is a weighted sum of the log-probabilities of their tokens.
+    """
 
     hub_tag = "sft"
     learns_from = "references"

@@ -11,7 +11,7 @@ class TrainingConfig(ConfigTable):
     """Steps, batch, optimiser and checkpoints."""
 
     epochs: float = Field(default=1.0, gt=0)
-    """Passes over the training prompts; without effect when ``steps`` is set."""
+    """Passes over the training prompts, or over their references with supervised methods; without effect when ``steps`` is set."""
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; null derives them from ``epochs``."""
     max_seconds: float | None = Field(default=None, gt=0)
@@ -19,7 +19,8 @@ class TrainingConfig(ConfigTable):
     max_tokens: int | None = Field(default=None, ge=1)
     """Ends training after the step in which the update has learnt from this many response tokens."""
     prompts_per_step: int = Field(default=8, ge=1)
-    """Prompts of one update, over all processes; with rlsr and sgrpo each is answered ``num_generations`` times."""
+    """Prompts of one update, over all processes; with rlsr and sgrpo each is answered ``num_generations`` times, and with
+    supervised methods it comes with one of its references."""
     tokens_per_pass: int | None = Field(default=None, ge=1)
     """Tokens of one forward and backward pass, a prompt counted once for its responses; a response longer than that has a
     pass of its own. Null is what keeps the device busy, or less where memory asks for it; the result is the same."""

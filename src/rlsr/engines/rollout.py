@@ -74,7 +74,7 @@ def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]
         Means over the responses, NaN left out; lengths in characters; shares in [0, 1].
     """
     components = rollout.result.components
-    references = [len(record.reference) for record in rollout.records]
+    references = [np.mean([len(text) for text in record.references]) for record in rollout.records]
     return {
         **{
             part.column: _mean(components[part.name], is_share=part.is_share)
@@ -120,7 +120,7 @@ def sample_rows(
         {
             "id": rollout.records[row].id,
             "prompt": rollout.records[row].prompt,
-            "reference": rollout.records[row].reference,
+            **rollout.records[row].written_references,
             "response": rollout.responses[row],
             **{name: texts[row] for name, texts in rollout.result.texts.items()},
             "reward": float(rollout.result.scores[row]),

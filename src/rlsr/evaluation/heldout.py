@@ -227,6 +227,7 @@ class HeldoutEvaluation:
                 category=record.category,
                 prompt=record.prompt,
                 reference=record.reference,
+                references=record.references if record.other_references else (),
                 response=scored.responses[row],
                 further={name: texts[row] for name, texts in scored.texts.items()},
                 scores={name: float(values[row]) for name, values in scored.scores.items()},

@@ -9,7 +9,6 @@ from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.config.preference import DpoMethod
-from rlsr.config.training import TrainingConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
@@ -91,7 +90,9 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
     records = [*dataset.train, *dataset.heldout]
     prompts = _lengths([counted[record.messages] for record in records])
-    references = _lengths([reference_length(tokenizer, record.reference) for record in records])
+    references = _lengths(
+        [reference_length(tokenizer, text) for record in records for text in record.references]
+    )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
@@ -192,9 +193,9 @@ def _resolve(
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
-        steps = _steps_of(training.epochs, dataset, training)
+        steps = _steps_of(training.epochs, config, dataset)
     if method.learns_from == "references" and config.pipeline.sft_stop.epoch is not None:
-        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, dataset, training))
+        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, dataset))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
@@ -204,8 +205,12 @@ def _resolve(
     )
 
 
-def _steps_of(epochs: float, dataset: Dataset, training: TrainingConfig) -> int:
-    return max(1, math.ceil(epochs * len(dataset.train) / training.prompts_per_step))
+def _steps_of(epochs: float, config: RunConfig, dataset: Dataset) -> int:
+    num_rows = len(dataset.train)
+    if config.method.learns_from == "references":
+        # A row for each of them.
+        num_rows = sum(len(record.references) for record in dataset.train)
+    return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
@@ -227,8 +232,18 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
-    if dataset.report.skipped:
-        found.append(f"{len(dataset.report.skipped)} bad rows are skipped (data.on_bad_row)")
+    report = dataset.report
+    if report.num_merged:
+        found.append(
+            f"{report.num_merged} rows are merged into {report.num_several_references} prompts with several references "
+            "(data.same_prompt)"
+        )
+    if report.num_repeated:
+        found.append(
+            f"{report.num_repeated} rows repeat the prompt and answer of others and are left out (data.same_prompt)"
+        )
+    if report.skipped:
+        found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")
     return found
 
 

@@ -207,7 +207,7 @@ def _why_left_out(record: PromptRecord, worst: str | None) -> str | None:
         return NOTHING_SCORED
     if not worst.strip():
         return EMPTY
-    return SAME if worst.strip() == record.reference.strip() else None
+    return SAME if worst.strip() in {text.strip() for text in record.references} else None
 
 
 def _from_rows(rows: Sequence[Row], records: Sequence[PromptRecord]) -> Pairs:

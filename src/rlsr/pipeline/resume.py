@@ -39,8 +39,12 @@ def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
 
 def _check_same_data(run: RunDirectory, plan: RunPlan) -> None:
     """Refuse to go on with other rows than the run was begun with."""
-    sessions = run.read_sessions()
-    if sessions and sessions[0]["data_sha256"] != plan.dataset.sha256:
+    sessions, data = run.read_sessions(), plan.dataset
+    if sessions and (
+        sessions[0]["data_sha256"] != data.sha256
+        # A run that was begun when further columns were dropped has no hash of them.
+        or sessions[0].get("columns_sha256", data.columns_sha256) != data.columns_sha256
+    ):
         names = [plan.config.data.path, plan.config.data.heldout_path]
         raise RunError(
             f"{run.path}: {' or '.join(name for name in names if name)} has changed since the run was begun; "

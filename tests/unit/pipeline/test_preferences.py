@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,6 +79,12 @@ def test_what_is_not_worse_is_left_out_with_the_reason(
 ) -> None:
     row = row_of(responses, scores)
     assert (row["rejected"], row["left_out"]) == (None, reason)
+
+
+def test_any_reference_is_too_good_for_the_worse_answer() -> None:
+    several = replace(record(1), other_references=("B1",))
+    row = preference_row(several, ["B1 ", "b"], np.array([-1.0, 0.5]))
+    assert (row["chosen"], row["rejected"], row["left_out"]) == ("A1", None, SAME)
 
 
 scores = st.floats(-1, 1) | st.just(NAN)

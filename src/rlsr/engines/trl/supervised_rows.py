@@ -25,17 +25,18 @@ def as_reference_dataset(
         max_response_tokens: Longest reference, its end of sequence included; a longer one is cut, and then teaches no end.
 
     Returns:
-        Rows of ``prompt_ids`` and ``response_ids``.
+        Rows of ``prompt_ids`` and ``response_ids``: one row for every reference.
     """
     return Dataset.from_list(
         [
             {
                 "prompt_ids": prompt_ids(tokenizer, record.messages),
                 "response_ids": response_ids(
-                    tokenizer, record.reference, max_response_tokens=max_response_tokens
+                    tokenizer, reference, max_response_tokens=max_response_tokens
                 ),
             }
             for record in records
+            for reference in record.references
         ]
     )
 

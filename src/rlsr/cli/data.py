@@ -79,7 +79,7 @@ def _show(dataset: "Dataset") -> None:
         console.print(f"  rejected: {_short(first.rejected)}", markup=False)
 
 
-def _report_lines(report: DataReport) -> Iterator[str]:
+def _report_lines(report: "DataReport") -> Iterator[str]:
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:

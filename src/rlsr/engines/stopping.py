@@ -10,11 +10,10 @@ from typing import Any
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
+from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL
+from rlsr.runs.step_totals import seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
-
-HELDOUT_REWARD = "stop/heldout_reward"
-"""Column of the reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
 
 
 def stop_reason(rows: Rows, config: RunConfig) -> str | None:
@@ -37,30 +36,6 @@ def stop_reason(rows: Rows, config: RunConfig) -> str | None:
     if config.method.is_supervised:
         return _enough_supervision(rows, stop)
     return None
-
-
-def seconds_spent(rows: Rows) -> float:
-    """Add up the time of steps.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Seconds of all steps and of the measurements between them.
-    """
-    return float(sum(row["time/step"] + (row.get("time/heldout") or 0.0) for row in rows))
-
-
-def tokens_trained(rows: Rows) -> int:
-    """Add up what updates have learnt from.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Response tokens.
-    """
-    return int(sum(row["tokens/trained"] for row in rows))
 
 
 def share_of_budget(rows: Rows, training: TrainingConfig) -> float | None:
@@ -98,7 +73,7 @@ def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
 
 
 def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
-    losses = [row["optim/nll"] for row in rows[-stop.loss_window :]]
+    losses = [row[NLL] for row in rows[-stop.loss_window :]]
     if stop.loss is not None and len(losses) == stop.loss_window:
         mean = statistics.fmean(losses)
         if mean <= stop.loss:

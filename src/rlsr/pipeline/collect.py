@@ -7,7 +7,6 @@ from typing import Any
 
 import rlsr
 from rlsr.config.experiment import BudgetConfig
-from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.errors import RunError
 from rlsr.evaluation.comparison import (
     Floats,
@@ -28,6 +27,7 @@ from rlsr.evaluation.comparison_result import (
 from rlsr.pipeline.cells import Cell
 from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import collect_provenance
+from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
 
 Row = Mapping[str, Any]
 
@@ -152,14 +152,13 @@ def _scores(runs: Sequence[Sequence[Row]], metric: str) -> Floats:
 
 def _compared_run(cell: Cell) -> ComparedRun:
     rows = [row for run in cell.runs for row in run.read_metrics()]
-    memory = [row["memory/peak_gb"] for row in rows if row.get("memory/peak_gb") is not None]
     return ComparedRun(
         seed=cell.seed,
         path=cell.place,
         num_steps=len(rows),
         seconds=seconds_spent(rows),
         tokens=tokens_trained(rows),
-        peak_memory_gb=max(memory, default=None),
+        peak_memory_gb=peak_memory_gb(rows),
     )
 
 

@@ -14,11 +14,12 @@ from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.stopping import stop_reason
 from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
 from rlsr.models import Policy, load_policy
+from rlsr.monitors import findings
 from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_shape
-from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
+from rlsr.pipeline.summary import RunSummary, manifest, run_facts
 from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
 from rlsr.rewards import Reward, load_translator, make_reward
@@ -97,7 +98,7 @@ def train_run(
         seconds,
         num_steps=len(metrics),
         stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
-        warnings=(*data.warnings, *run_warnings(metrics)),
+        warnings=(*data.warnings, *findings(metrics)),
     )
     if processes.is_main:
         write_model_card(run.final, config, changes, summary.num_steps)

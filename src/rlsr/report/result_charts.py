@@ -11,8 +11,9 @@ from rlsr.report.results import Results
 from rlsr.report.run_charts import Figure
 from rlsr.report.run_data import Run
 from rlsr.report.vega import Chart, chart
+from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS
 
-PHASES = ("generate", "reward", "reference", "update", "heldout", "other")
+PHASES = (*STEP_PHASES, "heldout", "other")
 """Parts of a step's time; ``heldout`` measures for a stopping rule, ``other`` is what the others leave."""
 
 _DIRECTIONS = {
@@ -180,12 +181,12 @@ def _seconds(run: Run, phase: str) -> float:
     steps = [row.values for stage in run.stages for row in stage.steps]
     if phase != "other":
         return sum(_scored(step.get(f"time/{phase}")) for step in steps)
-    return sum(max(_scored(step.get("time/step")) - _explained(step), 0.0) for step in steps)
+    return sum(max(_scored(step.get(STEP_SECONDS)) - _explained(step), 0.0) for step in steps)
 
 
 def _explained(step: Mapping[str, float]) -> float:
     """Add up the phases of a step; what is measured for a stopping rule comes after it."""
-    return sum(_scored(step.get(f"time/{phase}")) for phase in PHASES[:4])
+    return sum(_scored(step.get(f"time/{phase}")) for phase in STEP_PHASES)
 
 
 def _scored(value: float | None) -> float:

@@ -1,6 +1,6 @@
 """Compares the policies of plain runs, so that they are shown in the same table as a comparison of recipes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from rlsr.evaluation.statistics import Estimate
 from rlsr.report.report_data import Policy
 from rlsr.report.results import Column, Results, Score
 from rlsr.report.run_data import HeldoutRow, Stage
-from rlsr.report.run_series import step_seconds
+from rlsr.runs.step_metrics import TRAINED_TOKENS
+from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
 
 Floats = NDArray[np.float64]
 
@@ -115,16 +116,11 @@ def _column(
             if metric.name in measured
         },
         compared_with=policy.compared_with if start else None,
-        seconds=sum(map(step_seconds, steps)) if steps else None,
-        tokens=_total(steps, "tokens/trained"),
+        seconds=seconds_spent(steps) if steps else None,
+        tokens=float(tokens_trained(steps)) if any(TRAINED_TOKENS in step for step in steps) else None,
         num_steps=float(len(steps)) if steps else None,
-        peak_memory_gb=max((s["memory/peak_gb"] for s in steps if "memory/peak_gb" in s), default=None),
+        peak_memory_gb=peak_memory_gb(steps),
     )  # fmt: skip
-
-
-def _total(steps: Sequence[Mapping[str, float]], name: str) -> float | None:
-    values = [step[name] for step in steps if name in step]
-    return float(np.nansum(values)) if values else None
 
 
 def _score(

@@ -10,6 +10,7 @@ import numpy as np
 
 from rlsr.report.report_data import Recipe
 from rlsr.report.run_data import Run
+from rlsr.runs.step_totals import step_seconds
 
 MEAN = "mean"
 """Stands for the seed in the lines that are the mean of several."""
@@ -17,6 +18,9 @@ MEAN = "mean"
 # More points than this a line has no pixels for.
 _MAX_POINTS = 250
 _DIGITS = 5
+
+# Vega-Lite takes these for code where they stand in the name of a column.
+_HARMLESS = str.maketrans({".": "·", "[": "(", "]": ")", "'": "`", '"': "”", "\\": "/"})
 
 Values = Mapping[str, float]
 
@@ -141,19 +145,6 @@ def step_series(recipes: Sequence[Recipe]) -> Series:
     return Series(columns, tuple(rows), width)
 
 
-def step_seconds(values: Mapping[str, float]) -> float:
-    """Add up what a step took, as budgets count it.
-
-    Args:
-        values: The numbers of the step.
-
-    Returns:
-        Seconds of the step and of the measurement for a stopping rule after it; what was not measured counts nothing.
-    """
-    parts = [values.get(name, math.nan) for name in ("time/step", "time/heldout")]
-    return sum(part for part in parts if math.isfinite(part))
-
-
 def _lines(recipe: Recipe) -> dict[int, list[_Point]]:
     """List the steps of every seed that has taken one."""
     lines = {seed: _points(run) for seed, run in recipe.runs.items()}
@@ -167,9 +158,8 @@ def _points(run: Run) -> list[_Point]:
     for stage in run.stages:
         for row in stage.steps:
             seconds += step_seconds(row.values)
-            points.append(
-                _Point(stage.method, steps + row.step, {**row.values, "seconds": seconds})
-            )
+            values = {name.translate(_HARMLESS): value for name, value in row.values.items()}
+            points.append(_Point(stage.method, steps + row.step, {**values, "seconds": seconds}))
         steps = points[-1].step if points else 0
     return points
 

@@ -12,34 +12,24 @@ from transformers import TrainerCallback
 
 from rlsr.config.run import RunConfig
 from rlsr.engines.observer import TrainingObserver
-from rlsr.engines.stopping import (
-    HELDOUT_REWARD,
-    measures_heldout,
-    share_of_budget,
-    stop_reason,
-)
+from rlsr.engines.stopping import measures_heldout, share_of_budget, stop_reason
 from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
-from rlsr.errors import EngineError
+from rlsr.engines.trl.logged_numbers import logged_numbers
+from rlsr.monitors import require_sound
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
+from rlsr.runs.step_metrics import (
+    BUDGET_SHARE,
+    HELDOUT_REWARD,
+    HELDOUT_SECONDS,
+    PEAK_MEMORY,
+    STEP_PHASES,
+    STEP_SECONDS,
+    TRAINED_TOKENS,
+)
 
-PHASES = ("generate", "reward", "reference")
-
-TRL_NAMES = {
-    "reward": "reward/mean",
-    "kl": "optim/kl",
-    "entropy": "optim/entropy",
-    "loss": "optim/loss",
-    "grad_norm": "optim/grad_norm",
-    "learning_rate": "optim/learning_rate",
-    "completions/mean_length": "tokens/response",
-    "completions/clipped_ratio": "tokens/share_cut",
-    "num_tokens": "tokens/total",
-}
-"""TRL's names of the numbers that are kept, and ours."""
-
-OUR_HEADS = ("reward/", "advantage/", "length/", "optim/", "preference/")
-"""Numbers that came from us in the first place keep their names."""
+PHASES = STEP_PHASES[:-1]
+"""The parts of a step whose time trainers take; the rest is the update."""
 
 
 class StepRecorder(TrainerCallback):
@@ -93,8 +83,8 @@ class StepRecorder(TrainerCallback):
         trainer = self.trainer
         assert trainer is not None, "the trainer is set before it trains"
         step = int(state.global_step)
-        _check_finite(step, logs)
         metrics = self._metrics(logs, trainer)
+        require_sound([*self._rows, {"step": step, **metrics}])
         if self._measure_heldout is not None and measures_heldout(step, self._config):
             started = time.perf_counter()
             # The others wait for it below.
@@ -102,45 +92,32 @@ class StepRecorder(TrainerCallback):
             reward = self._measure_heldout(trainer.model) if is_main else math.nan
             # As a resumed run reads it back.
             metrics[HELDOUT_REWARD] = None if math.isnan(reward) else reward
-            metrics["time/heldout"] = time.perf_counter() - started
+            metrics[HELDOUT_SECONDS] = time.perf_counter() - started
         self._rows.append({"step": step, **metrics})
         self._run.append_metrics(self._rows[-1])
         samples = trainer.sample_rows(self._config.training.sample_groups)
         if samples:
             self._run.write_samples(step, samples)
         share = share_of_budget(self._rows, self._config.training)
-        self._observer.on_step(step, int(state.max_steps), {**metrics, "budget/share": share})
+        self._observer.on_step(step, int(state.max_steps), {**metrics, BUDGET_SHARE: share})
         if self._processes.from_main(stop_reason(self._rows, self._config)) is not None:
             control.should_training_stop = control.should_save = True
 
     def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
-        renamed = {TRL_NAMES[name]: logs[name] for name in TRL_NAMES if name in logs}
-        ours = {name: value for name, value in logs.items() if name.startswith(OUR_HEADS)}
         phases = take_phase_seconds(trainer, PHASES)
         seconds = self._step_seconds
         update = max(seconds - sum(phases.values()), 0.0)
         tokens = trainer.num_step_tokens
-        measured = {
-            "tokens/trained": trainer.over_processes(trainer.num_trained_tokens),
+        return {
+            **logged_numbers(logs),
+            TRAINED_TOKENS: float(trainer.over_processes(trainer.num_trained_tokens)),
             "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
-            "time/step": seconds,
+            STEP_SECONDS: seconds,
             **{f"time/{phase}": value for phase, value in phases.items()},
             "time/update": update,
-            "memory/peak_gb": peak_memory_gb(),
+            PEAK_MEMORY: peak_memory_gb(),
             **peak_gpu_memory_gb(),
         }
-        merged = {**renamed, **ours, **measured}
-        return {name: None if value is None else float(value) for name, value in merged.items()}
-
-
-def _check_finite(step: int, logs: dict[str, Any]) -> None:
-    """Stop a run whose weights are lost; a later average over numbers that are not there would hide it."""
-    broken = [name for name in ("loss", "grad_norm") if not math.isfinite(logs.get(name, 0.0))]
-    if broken:
-        raise EngineError(
-            f"step {step}: {' and '.join(broken)} is not finite, so the policy is lost; lower training.learning_rate or "
-            "use model.dtype=float32, and start a new run (checkpoints before this step are intact)"
-        )
 
 
 def peak_gpu_memory_gb() -> dict[str, float]:

@@ -11,6 +11,7 @@ from rlsr.methods import GroupAdvantages
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
+from rlsr.runs.step_metrics import REWARD_QUANTILES
 
 SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers", "logic", "bleu")
 """Components of a reward whose means are logged, as far as the reward has them."""
@@ -24,15 +25,6 @@ FLAGS = {
     "untranslated": "reward/share_untranslated",
 }
 """Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
-
-QUANTILES = {
-    "reward/p05": 0.05,
-    "reward/p25": 0.25,
-    "reward/p50": 0.5,
-    "reward/p75": 0.75,
-    "reward/p95": 0.95,
-}
-"""Quantiles of the rewards of a step that are logged."""
 
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
@@ -194,8 +186,8 @@ def _quantiles(scores: Scores) -> dict[str, float]:
     """Say how the rewards of a step are spread, for a chart of their distribution over time."""
     scored = scores[~np.isnan(scores)]
     if not scored.size:
-        return {name: float("nan") for name in QUANTILES}
-    return {name: float(np.quantile(scored, share)) for name, share in QUANTILES.items()}
+        return {name: float("nan") for name in REWARD_QUANTILES}
+    return {name: float(np.quantile(scored, share)) for name, share in REWARD_QUANTILES.items()}
 
 
 def _mean_of_scored(values: Scores) -> float:

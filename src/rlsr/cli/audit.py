@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
 from rlsr.config import RunConfig, load_config
+from rlsr.config.embedding import embedding_named
 from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
 from rlsr.processes import require_one_process
@@ -177,9 +178,8 @@ def _run(
 ) -> "Audit":
     from rlsr.audit import AuditJob, run_audit
     from rlsr.audit.honest import honest_answers
-    from rlsr.embeddings import load_embedder, load_named_embedder
     from rlsr.models import choose_device
-    from rlsr.rewards import load_translator
+    from rlsr.rewards import open_reward
 
     device = choose_device(config.device)
     job = AuditJob(
@@ -187,19 +187,22 @@ def _run(
         rows=rows,
         honest=honest_answers(rows, own),
         samples=drawn,
-        reward=config.reward,
-        seed=config.seed,
-        translator=load_translator(config.reward, device),
+        config=config,
     )
-    embedders = [
-        (config.embedding.model, lambda: load_embedder(config.embedding, device)),
-        *(
-            (name, lambda name=name: load_named_embedder(name, device))
+    configs = {
+        config.embedding.model: config,
+        **{
+            name: config.model_copy(update={"embedding": embedding_named(name)})
             for name in others
             if name != config.embedding.model
-        ),
+        },
+    }
+    # Without what earlier runs have kept: what a reward costs is part of the answer.
+    rewards = [
+        (name, lambda config=config: open_reward(config, device, keep=False))
+        for name, config in configs.items()
     ]
-    return run_audit(job, embedders, lambda stage: console.print(stage, markup=False))
+    return run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
 
 
 def _write(path: Path, result: "Audit") -> None:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, DataError
 from rlsr.evaluation import Estimate, HeldoutScores, bootstrap_mean
@@ -16,8 +16,8 @@ from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
-from rlsr.rewards import load_translator, make_reward
-from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.rewards import open_reward
+from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.log import log_to
 
 
@@ -95,10 +95,7 @@ def evaluate_run(
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     policy = load_policy(config.model, plan.device)
-    embedder = load_embedder(config.embedding, plan.device)
-    references = ReferenceCache(embedder, cache_directory("embeddings"))
-    translator = load_translator(config.reward, plan.device)
-    reward = make_reward(config.reward, embedder, references, translator)
+    reward = open_reward(config, plan.device)
     evaluation = make_evaluation(plan, reward)
     if run is None:
         run = RunDirectory.create(path, config)
@@ -106,7 +103,7 @@ def evaluate_run(
     assert evaluation is not None, "what measures nothing is refused above"
     observer.on_stage("evaluating")
     started = time.perf_counter()
-    with log_to(run.log_file):
+    with closing(reward), log_to(run.log_file):
         kept = run.read_evaluation("after") if resume else None
         if kept is None:
             scored = evaluation.run(policy, observer.on_progress)

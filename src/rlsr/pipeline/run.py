@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.stopping import stop_reason
 from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
@@ -22,8 +22,8 @@ from rlsr.pipeline.resume import open_for_resume, step_shape
 from rlsr.pipeline.summary import RunSummary, manifest, run_facts
 from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.report import write_model_card
-from rlsr.rewards import Reward, load_translator, make_reward
-from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.rewards import Reward, open_reward
+from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
 
@@ -57,16 +57,13 @@ def train_run(
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     policy = load_policy(config.model, plan.device)
-    embedder = load_embedder(config.embedding, plan.device)
-    references = ReferenceCache(embedder, cache_directory("embeddings"))
-    translator = load_translator(config.reward, plan.device)
-    reward = make_reward(config.reward, embedder, references, translator)
+    reward = open_reward(config, plan.device)
     evaluation = make_evaluation(plan, reward)
     run = _for_this_process(run, path, plan)
     shape = processes.from_main(step_shape(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(shape)}))
     seconds: dict[str, float] = {}
-    with log_to(run.log_file):
+    with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
         # Late: TRL takes seconds to import, and nothing before this needs it.
         from rlsr.engines.trl.train import TrainingJob, train

@@ -4,14 +4,10 @@ from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.config.method import RlsrMethod
-from rlsr.config.model import ModelConfig
 from rlsr.config.preference import DpoMethod
-from rlsr.config.reward import LogicReward
-from rlsr.config.translator import ModelTranslator
 from rlsr.engines.memory import PolicySize, RolloutSize
-from rlsr.errors import ModelError
-from rlsr.models import Device, choose_dtype, load_model_config
-from rlsr.rewards.model_translator import translator_error
+from rlsr.models import Device, choose_dtype, count_parameters
+from rlsr.rewards import reward_kind
 
 
 def rollout_size(config: RunConfig, longest_prompt: int, num_processes: int = 1) -> RolloutSize:
@@ -59,37 +55,11 @@ def policy_size(model_config: Any, config: RunConfig, device: Device) -> PolicyS
     key_heads = getattr(model, "num_key_value_heads", None) or heads
     head_width = getattr(model, "head_dim", None) or model.hidden_size // heads
     return PolicySize(
-        num_parameters=_num_parameters(model_config, config.model),
+        num_parameters=count_parameters(model_config, config.model),
         hidden_size=model.hidden_size,
         num_layers=model.num_hidden_layers,
         vocab_size=model.vocab_size,
         key_width=key_heads * head_width,
         bytes_per_weight=choose_dtype(config.model, device).itemsize,
-        translator_gb=_translator_gb(config, device),
+        translator_gb=reward_kind(config).memory_gb(config, device),
     )
-
-
-def _translator_gb(config: RunConfig, device: Device) -> float:
-    """Size up the translator's weights; its adapters are small beside them."""
-    reward = config.reward
-    if not isinstance(reward, LogicReward) or not isinstance(reward.translator, ModelTranslator):
-        return 0.0
-    model = reward.translator.language_model
-    try:
-        model_config = load_model_config(model)
-    except ModelError as error:
-        raise translator_error(error) from error
-    bytes_per_weight: int = choose_dtype(model, device).itemsize
-    return _num_parameters(model_config, model) * bytes_per_weight / 1e9
-
-
-def _num_parameters(model_config: Any, model: ModelConfig) -> int:
-    """Count weights by building the model without memory for them."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        built = AutoModelForCausalLM.from_config(
-            model_config, trust_remote_code=model.trust_remote_code
-        )
-    return sum(weight.numel() for weight in built.parameters())

@@ -61,6 +61,10 @@ class EndpointTranslatorClient:
         settings = self._config.model_dump(include={"url", "model", "prompt", "max_tokens"})
         return "endpoint " + json.dumps(settings, sort_keys=True)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Translate texts, several at a time.
 

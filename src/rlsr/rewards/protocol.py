@@ -63,14 +63,39 @@ class RewardBatch:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the numbers that a reward gives beside its score, and how it is shown."""
+
+    name: str
+    """Its key in ``RewardResult.components``."""
+    title: str
+    """What it is, as the title of a chart."""
+    caption: str = ""
+    """What to know about it, as a sentence; may be empty."""
+    is_share: bool = False
+    """Whether it is 0 or 1 for each response, so that its mean is a share; unscored responses count as they are."""
+    column: str = ""
+    """What its mean over a step is called in ``metrics.jsonl``; ``reward/NAME`` where none is given, and ``reward/share_NAME`` of
+    a share."""
+
+    def __post_init__(self) -> None:
+        if not self.column:
+            head = "reward/share_" if self.is_share else "reward/"
+            object.__setattr__(self, "column", head + self.name)
+
+
+@dataclass(frozen=True)
 class RewardResult:
     """Scores of a rollout and what they are made of."""
 
     scores: Scores
     """One a response; NaN where it could not be scored."""
-    components: Mapping[str, Scores]
-    """Parts of the score by name, one a response. Every reward has ``similarity``, its score before the rules for repeated
-    and empty responses, and ``empty`` as 0 and 1; each reward says what else it has."""
+    components: Mapping[str, Scores] = field(default_factory=dict)
+    """Parts of the score by name, one a response; NaN where there is none. ``Reward.parts`` says how they are shown."""
+    heldout: Mapping[str, Scores] = field(default_factory=dict)
+    """Held-out metrics that the reward gives itself, by name, one number a response. ``reward`` is one of them where an
+    evaluation takes something else than the scores: closeness before rules that give fixed scores, with 0 for a response
+    that says nothing."""
     texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     """What was compared in place of the texts, by name, one a response, for people to read; empty where the texts were."""
 
@@ -81,7 +106,12 @@ class RewardResult:
 
 
 class Reward(Protocol):
-    """Scores responses."""
+    """Scores responses, and holds what it takes for that until it is closed."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What the components of its results are, in the order in which they are shown; others are not summarised."""
+        ...
 
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
@@ -92,4 +122,8 @@ class Reward(Protocol):
         Returns:
             Scores in the order of the batch.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of models, connections and files; the reward is not used afterwards."""
         ...

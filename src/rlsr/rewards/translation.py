@@ -29,6 +29,10 @@ class Translator(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of models and connections."""
+        ...
+
 
 class TranslationCache:
     """A translator that is asked about each text once.
@@ -52,6 +56,10 @@ class TranslationCache:
     def identity(self) -> str:
         """That of the translator behind it."""
         return self._translator.identity
+
+    def close(self) -> None:
+        """Let go of what the translator behind it holds."""
+        self._translator.close()
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Look texts up; translate and keep those that are new.

@@ -9,22 +9,9 @@ import numpy as np
 from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
 from rlsr.processes import ALONE, Processes
-from rlsr.rewards import Reward, RewardBatch, RewardResult
+from rlsr.rewards import Part, Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
 from rlsr.runs.step_metrics import REWARD_QUANTILES
-
-SIMILARITY_PARTS = ("similarity", "cosine", "overlap", "numbers", "logic", "bleu")
-"""Components of a reward whose means are logged, as far as the reward has them."""
-
-FLAGS = {
-    "repeated": "reward/share_repeated",
-    "empty": "reward/share_empty",
-    "truncated": "reward/share_cut_by_encoder",
-    "unparsable": "reward/share_unparsable",
-    "unparsable_reference": "reward/share_unparsable_reference",
-    "untranslated": "reward/share_untranslated",
-}
-"""Components of a reward that are 0 or 1, and the names of their means, as far as the reward has them."""
 
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
@@ -132,7 +119,7 @@ class RewardFunction:
         )
         own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
         self._last = merge_rollouts(self._processes.gather(own))
-        for name, value in rollout_metrics(self._last).items():
+        for name, value in rollout_metrics(self._last, self._reward.parts).items():
             log_metric(name, value)
         return [None if np.isnan(score) else float(score) for score in result.scores]
 
@@ -153,11 +140,12 @@ class RewardFunction:
         return np.concatenate(self._processes.gather(self._reward.score(batch).scores))
 
 
-def rollout_metrics(rollout: Rollout) -> dict[str, float]:
+def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]:
     """Summarise a rollout.
 
     Args:
         rollout: A scored rollout.
+        parts: What the components of its scores are.
 
     Returns:
         Means over the responses, NaN left out; lengths in characters; shares in [0, 1].
@@ -166,14 +154,9 @@ def rollout_metrics(rollout: Rollout) -> dict[str, float]:
     references = [len(record.reference) for record in rollout.records]
     return {
         **{
-            f"reward/{name}": _mean_of_scored(components[name])
-            for name in SIMILARITY_PARTS
-            if name in components
-        },
-        **{
-            metric: float(components[name].mean())
-            for name, metric in FLAGS.items()
-            if name in components
+            part.column: _mean(components[part.name], is_share=part.is_share)
+            for part in parts
+            if part.name in components
         },
         **_quantiles(rollout.result.scores),
         "reward/num_unscored": float(rollout.result.num_unscored),
@@ -190,9 +173,9 @@ def _quantiles(scores: Scores) -> dict[str, float]:
     return {name: float(np.quantile(scored, share)) for name, share in REWARD_QUANTILES.items()}
 
 
-def _mean_of_scored(values: Scores) -> float:
-    scored = values[~np.isnan(values)]
-    return float(scored.mean()) if scored.size else float("nan")
+def _mean(values: Scores, *, is_share: bool) -> float:
+    counted = values if is_share else values[~np.isnan(values)]
+    return float(counted.mean()) if counted.size else float("nan")
 
 
 def sample_rows(

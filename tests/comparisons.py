@@ -9,7 +9,7 @@ import numpy as np
 from rlsr.config import stages_from_table
 from rlsr.config.experiment import experiment_from_table
 from rlsr.config.recipe import resolve_recipes
-from rlsr.evaluation.shared_metrics import shared_metrics
+from rlsr.evaluation.metrics import shared_metrics, tie_margins
 from rlsr.pipeline.cells import Cell
 from rlsr.pipeline.compare_plan import ComparisonPlan
 from rlsr.runs import RunDirectory
@@ -47,6 +47,7 @@ def make_plan(**changes: Any) -> ComparisonPlan:
         experiment=experiment,
         recipes=recipes,
         metrics=shared_metrics(configs),
+        tie_margins=tie_margins(experiment.tie_margins),
         num_train=24,
         num_heldout=PROMPTS,
         data_sha256="ab12",

@@ -19,8 +19,7 @@ from rlsr.evaluation.comparison_result import (
     ComparisonBudget,
     write_comparison,
 )
-from rlsr.evaluation.labels import BETTER
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
 from rlsr.evaluation.statistics import paired_difference
 from rlsr.runs.directory import write_json, write_json_lines
 
@@ -212,7 +211,7 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
         version=1, rlsr="0.1.0", created="2026-11-20T12:00:00+00:00", commit="0123abc", machine={"processor": "AMD EPYC", "cores": 2},
         experiment={}, budget=ComparisonBudget("wall_clock", 120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
         confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
-        metrics=tuple(SharedMetric(name, name in IN_REWARD, BETTER[name]) for name in METRICS),
+        metrics=tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS),
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ def load_plugin(group: Group, name: str) -> Any:
     points = find_plugins(group)[name]
     if len(points) > 1:
         raise ConfigError(
-            f"{group}: several packages add {name!r}: {' and '.join(map(_origin, points))}; uninstall all but one of them"
+            f"{group}: several packages add {name!r}: {plugin_origin(group, name)}; uninstall all but one of them"
         )
     try:
         return points[0].load()
@@ -96,6 +96,19 @@ def import_object(path: str, setting: str) -> Any:
             )
         found = getattr(found, part)
     return found
+
+
+def plugin_origin(group: Group, name: str) -> str:
+    """Say which package adds something, for messages.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+
+    Returns:
+        The package with what its entry point names; several where they chose the same name.
+    """
+    return " and ".join(map(_origin, find_plugins(group)[name]))
 
 
 def _origin(point: EntryPoint) -> str:

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from rlsr.evaluation.labels import digits, label
+from rlsr.evaluation.metrics import describe
 
 if TYPE_CHECKING:
     from rlsr.evaluation import Estimate
     from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison
-    from rlsr.evaluation.shared_metrics import SharedMetric
+    from rlsr.evaluation.metrics import SharedMetric
 
 MOST_METRICS = 3
 """Columns of means; ``compare.json`` has all."""
-
-_ORDER = (
-    "independent_similarity", "chrf", "logic", "equivalent", "bleu", "parsed", "reward", "similarity"
-)  # fmt: skip
-"""What shows most first, among the metrics that no reward has seen and then among the others."""
 
 
 def comparison_table(comparison: "Comparison") -> Table:
@@ -56,7 +51,7 @@ def comparison_table(comparison: "Comparison") -> Table:
         table.add_row(
             recipe.name,
             *(
-                mean_with_interval(recipe.metrics[metric.name].mean, digits(metric.name))
+                mean_with_interval(recipe.metrics[metric.name].mean, describe(metric.name).digits)
                 for metric in metrics
             ),
             *_costs(recipe),
@@ -73,9 +68,11 @@ def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
     Returns:
         At most ``MOST_METRICS``, those that no reward has seen first.
     """
-    known = [metric for metric in metrics if metric.name in _ORDER]
-    known.sort(key=lambda metric: (metric.in_reward, _ORDER.index(metric.name)))
-    return known[:MOST_METRICS]
+    ranks = {metric: describe(metric.name).rank for metric in metrics}
+    ranked = [
+        (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
+    ]
+    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_METRICS]
 
 
 def sentences(comparison: "Comparison") -> list[str]:
@@ -111,11 +108,11 @@ def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
     for metric in main_metrics(comparison.metrics):
         found = recipe.metrics[metric.name]
         assert found.difference is not None, "only the baseline has none"
-        difference = _difference(found.difference, digits(metric.name))
+        difference = _difference(found.difference, describe(metric.name).digits)
         parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
     # By one scorer; the file has all.
     wins = [
-        f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({label(name)})"
+        f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({describe(name).label})"
         for name, shares in list(recipe.wins.items())[:1]
     ]
     return f"{recipe.name}: {'; '.join([', '.join(parts), *wins])}"
@@ -137,7 +134,8 @@ def amount_in_words(by: str, amount: float) -> str:
 
 
 def _heading(metric: "SharedMetric") -> str:
-    return f"{label(metric.name)} *" if metric.in_reward else label(metric.name)
+    label = describe(metric.name).label
+    return f"{label} *" if metric.in_reward else label
 
 
 def _difference(estimate: "Estimate", decimals: int) -> str:

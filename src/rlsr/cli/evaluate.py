@@ -1,27 +1,20 @@
 """``rlsr evaluate``: how good is a policy on the held-out prompts, as it is?"""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.comparison_table import mean_with_interval
 from rlsr.cli.progress import LiveObserver, PlainObserver
+from rlsr.cli.table import means_table
 from rlsr.config import RunConfig, load_config
 from rlsr.errors import ConfigError
-from rlsr.evaluation.labels import digits, label
 from rlsr.processes import require_one_process
 from rlsr.runs import RunDirectory
-
-if TYPE_CHECKING:
-    from rlsr.pipeline.evaluate import MetricMean
 
 
 def evaluate(
@@ -46,6 +39,12 @@ def evaluate(
         Path | None,
         typer.Option(help="The run directory; runs/NAME-evaluation-DATE-TIME if not given."),
     ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to evaluate by; may be given several times. heldout if not given: the held-out prompts."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted evaluation in --out.")
     ] = False,
@@ -68,45 +67,20 @@ def evaluate(
         console.width = PIPED_WIDTH
     quieten_libraries()
     from rlsr.pipeline import plan_run
-    from rlsr.pipeline.evaluate import evaluate_run, require_evaluation
+    from rlsr.pipeline.evaluate import evaluate_run
 
     plan = plan_run(config)
-    require_evaluation(plan)
     console.print(
         f"{config.model.name} on {len(plan.dataset.heldout)} held-out prompts of {config.data.path}, on {plan.device}",
         markup=False,
     )
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     with watcher as observer:
-        summary = evaluate_run(plan, path, resume=resume, observer=observer)
-    console.print()
-    console.print(means_table(summary.metrics, config.evaluation.confidence))
-    console.print(f"held-out responses: {path / 'evaluation' / 'after.jsonl'}", markup=False)
-
-
-def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
-    """Lay out held-out metrics of one policy.
-
-    Args:
-        metrics: Not empty.
-        confidence: Level of the intervals.
-
-    Returns:
-        A table for the terminal.
-    """
-    table = Table(
-        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
-        title_justify="left",
-        box=box.SIMPLE,
-    )
-    table.add_column("metric")
-    table.add_column("mean", justify="right", no_wrap=True)
-    for metric in metrics:
-        table.add_row(
-            f"{label(metric.name)} (in the reward)" if metric.in_reward else label(metric.name),
-            mean_with_interval(metric.after, digits(metric.name)),
-        )
-    return table
+        summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
+    for found in summary.suites:
+        console.print()
+        console.print(means_table(found, config.evaluation.confidence))
+        console.print(f"{found.title} responses: {found.file}", markup=False)
 
 
 def _choose_config(

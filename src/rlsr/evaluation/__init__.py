@@ -1,13 +1,14 @@
-"""Held-out metrics and their statistics."""
+"""Held-out metrics, suites and their statistics."""
 
-from rlsr.evaluation.heldout import HeldoutEvaluation, HeldoutScores, MetricChange
+from rlsr.evaluation.evaluation import Answers, Evaluation, MetricChange, MetricMean
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 
 __all__ = [
+    "Answers",
     "Estimate",
-    "HeldoutEvaluation",
-    "HeldoutScores",
+    "Evaluation",
     "MetricChange",
+    "MetricMean",
     "bootstrap_mean",
     "paired_difference",
 ]

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlsr.errors import RunError
 from rlsr.evaluation.comparison import MetricComparison, WinShares
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.runs.directory import read_json, write_json
 
 VERSION = 1

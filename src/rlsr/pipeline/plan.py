@@ -19,6 +19,7 @@ from rlsr.engines.memory import (
     plan_memory,
 )
 from rlsr.errors import ConfigError
+from rlsr.evaluation.metrics import require_metrics
 from rlsr.models import (
     Device,
     choose_device,
@@ -80,6 +81,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
+    require_metrics(config)
     device = choose_device(config.device)
     processes = join_processes(device)
     set_threads(config.threads)

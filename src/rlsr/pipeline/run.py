@@ -12,7 +12,7 @@ from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.stopping import stop_reason
-from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
+from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
 from rlsr.pipeline.heldout import make_evaluation
@@ -160,7 +160,7 @@ def _training_data(
 
 def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
     plan: RunPlan,
-    evaluation: HeldoutEvaluation | None,
+    evaluation: Evaluation | None,
     policy: Policy,
     run: RunDirectory,
     when: str,
@@ -168,7 +168,7 @@ def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
     seconds: dict[str, float],
     *,
     reuse: bool,
-) -> HeldoutScores | None:
+) -> Answers | None:
     """Evaluate a policy and keep its answers; a resumed run takes the answers that are already there."""
     if evaluation is None:
         return None

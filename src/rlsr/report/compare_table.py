@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlsr.evaluation.comparison import WinShares
-from rlsr.evaluation.labels import digits, label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.evaluation.statistics import Estimate
 from rlsr.report.findings import NO_DIFFERENCE, Finding, findings
 from rlsr.report.page import NOTHING, number
@@ -122,14 +121,14 @@ def report_table(results: Results) -> ReportTable:
 
 def _metric_row(metric: SharedMetric, columns: Sequence[Column]) -> TableRow:
     cells = tuple(_metric_cell(metric, column) for column in columns)
-    return TableRow(label(metric.name), _BETTER_WORDS.get(metric.better or "", ""), cells)
+    return TableRow(describe(metric.name).label, _BETTER_WORDS.get(metric.better or "", ""), cells)
 
 
 def _metric_cell(metric: SharedMetric, column: Column) -> Cell:
     score = column.scores.get(metric.name)
     if score is None:
         return Cell(NOTHING)
-    decimals = digits(metric.name)
+    decimals = describe(metric.name).digits
     value = _plain(score.mean.mean, decimals)
     if score.difference is None:
         return Cell(value, _interval(score.mean, decimals), verdict=score.verdict)
@@ -172,7 +171,7 @@ def _wins_row(metric: SharedMetric, columns: Sequence[Column]) -> TableRow:
     margins = {column.wins[metric.name].margin for column in columns if metric.name in column.wins}
     margin = f"; a tie is within {min(margins):g}" if len(margins) == 1 else ""
     cells = tuple(_wins_cell(column.wins.get(metric.name)) for column in columns)
-    return TableRow(label(metric.name), f"won / tied / lost{margin}", cells)
+    return TableRow(describe(metric.name).label, f"won / tied / lost{margin}", cells)
 
 
 def _wins_cell(wins: WinShares | None) -> Cell:

@@ -3,21 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlsr.evaluation.labels import label
+from rlsr.evaluation.metrics import describe
 from rlsr.report.results import Column, Results
 
 NO_DIFFERENCE = "no difference shown"
 """The verdict of an interval that holds 0."""
-
-# For sentences, in which the words of the table would be too many.
-_SHORT_LABELS = {
-    "reward": "reward",
-    "similarity": "similarity",
-    "independent_similarity": "independent similarity",
-    "length_ratio": "relative length",
-    "repetition": "repetition",
-    "cut": "cut answers",
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,9 @@ def _finding(column: Column, results: Results) -> Finding:
 
 def _in_words(column: Column, against: str, names: Sequence[str]) -> str:
     found = {
-        verdict: _listing([_short(name) for name in names if _verdict(column, name) == verdict])
+        verdict: _listing(
+            [describe(name).short_label for name in names if _verdict(column, name) == verdict]
+        )
         for verdict in ("higher", "lower", NO_DIFFERENCE)
     }
     differs = [
@@ -66,10 +58,6 @@ def _in_words(column: Column, against: str, names: Sequence[str]) -> str:
         return f"shows no difference from {against} on {even}" if even else ""
     text = "is " + " and ".join(differs).replace(" on ", f" than {against} on ", 1)
     return f"{text}; {NO_DIFFERENCE} on {even}" if even else text
-
-
-def _short(name: str) -> str:
-    return _SHORT_LABELS.get(name, label(name))
 
 
 def _verdict(column: Column, name: str) -> str:

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from rlsr.evaluation.labels import label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.report.findings import NO_DIFFERENCE
 from rlsr.report.report_data import Recipe
 from rlsr.report.results import Results
@@ -41,7 +40,7 @@ def difference_figures(results: Results) -> list[Figure]:
     for place, metric in enumerate(sorted(results.metrics, key=lambda metric: metric.in_reward)):
         rows = _difference_rows(metric, results)
         if rows:
-            title = label(metric.name)
+            title = describe(metric.name).label
             caption = _DIRECTIONS.get(metric.better or "", "")
             if metric.in_reward:
                 caption = f"{caption} In the reward.".strip()

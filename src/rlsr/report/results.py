@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rlsr.evaluation.comparison import WinShares
 from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison, ComparisonBudget
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.evaluation.statistics import Estimate
 
 

@@ -13,7 +13,6 @@ from rlsr.runs.step_metrics import (
     RESPONSE_LENGTH,
     REWARD_QUANTILES,
     StepMetric,
-    step_metrics,
 )
 
 _QUANTILES = tuple(REWARD_QUANTILES)
@@ -138,8 +137,12 @@ def distribution_figures(series: Series, recipes: Sequence[str]) -> list[Figure]
 
 def _drawn(series: Series) -> list[StepMetric]:
     """List what has a chart of its own."""
-    names = [name for name in series.columns if "/" in name and series.has(name)]
-    return [metric for metric in step_metrics(names) if metric.drawn == "alone"]
+    return [
+        metric
+        for metric in series.metrics
+        if (metric.drawn == "always" and series.has(metric.name))
+        or (metric.drawn == "if_above_zero" and any(series.numbers(metric.name)))
+    ]
 
 
 def _figures(series: Series, recipes: Sequence[str], metrics: Sequence[StepMetric]) -> list[Figure]:

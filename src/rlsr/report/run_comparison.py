@@ -6,11 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config import RunConfig, config_from_table
-from rlsr.errors import ConfigError
+from rlsr.config import RunConfig
 from rlsr.evaluation.comparison import crossed_mean, verdict
-from rlsr.evaluation.labels import BETTER, LABELS
-from rlsr.evaluation.shared_metrics import SharedMetric, in_reward, shared_metrics
+from rlsr.evaluation.metrics import (
+    BUILT_IN,
+    SharedMetric,
+    describe,
+    in_reward,
+    metric_scorers,
+    shared_metrics,
+)
 from rlsr.evaluation.statistics import Estimate
 from rlsr.report.report_data import Policy
 from rlsr.report.results import Column, Results, Score
@@ -19,9 +24,6 @@ from rlsr.runs.step_metrics import TRAINED_TOKENS
 from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
 
 Floats = NDArray[np.float64]
-
-# What a reward of closeness to the reference always has; for a config that this version cannot read.
-_SURELY_IN_REWARD = {"reward", "similarity", "logic", "parsed", "equivalent"}
 
 
 def compare_policies(policies: Sequence[Policy]) -> Results | None:
@@ -56,31 +58,25 @@ def compare_policies(policies: Sequence[Policy]) -> Results | None:
 
 def _configs(policies: Sequence[Policy]) -> list[RunConfig]:
     """Read the configs that made the policies, as far as this version knows them."""
-    configs = []
-    for policy in policies:
-        if policy.stages:
-            try:
-                configs.append(config_from_table(policy.stages[-1].config))
-            except ConfigError:
-                continue
-    return configs
+    found = (policy.stages[-1].known_config for policy in policies if policy.stages)
+    return [config for config in found if config is not None]
 
 
 def _metrics(policies: Sequence[Policy], configs: Sequence[RunConfig]) -> tuple[SharedMetric, ...]:
-    """List what was measured, in the order of the labels and then of the files."""
+    """List what was measured, in the order of the table and then of the files."""
     rows = [row for policy in policies for answers in policy.answers.values() for row in answers]
     measured = dict.fromkeys(name for row in rows for name in row.scores)
-    known = [name for name in LABELS if name in measured]
+    known = [name for name in BUILT_IN if name in measured]
     return tuple(
-        SharedMetric(name, _is_in_reward(name, configs), BETTER.get(name))
-        for name in [*known, *(name for name in measured if name not in LABELS)]
+        SharedMetric(name, _is_in_reward(name, configs), describe(name).better)
+        for name in [*known, *(name for name in measured if name not in BUILT_IN)]
     )
 
 
 def _is_in_reward(name: str, configs: Sequence[RunConfig]) -> bool:
-    if not configs:
-        return name in _SURELY_IN_REWARD
-    return any(in_reward(name, config.reward) for config in configs)
+    if not configs:  # of another version
+        return describe(name).of_reward
+    return any(in_reward(name, config) for config in configs)
 
 
 def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tuple[str, ...]:
@@ -88,10 +84,11 @@ def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tup
     if not configs:
         return ()
     shared = {metric.name for metric in shared_metrics(configs)}
-    differing = [m.name for m in metrics if m.name in LABELS and m.name not in shared]
+    known = {name for config in configs for name in metric_scorers(config)}
+    differing = [m.name for m in metrics if m.name in known - shared]
     if not differing:
         return ()
-    names = ", ".join(LABELS[name] for name in differing)
+    names = ", ".join(describe(name).label for name in differing)
     return (
         f"These runs are scored in different ways: {names}. Compare such numbers within a run only.",
     )

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from rlsr.config import RunConfig, config_from_table
+from rlsr.errors import ConfigError
+
 Row = dict[str, Any]
 
 
@@ -85,6 +88,14 @@ class Stage:
             return "untrained"
         method = self.config.get("method")
         return str(method.get("type", "rlsr")) if isinstance(method, Mapping) else "unknown method"
+
+    @cached_property
+    def known_config(self) -> RunConfig | None:
+        """The config as this version reads it; None where it cannot."""
+        try:
+            return config_from_table(self.config)
+        except ConfigError:
+            return None
 
 
 @dataclass(frozen=True)

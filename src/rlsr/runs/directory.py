@@ -196,21 +196,32 @@ class RunDirectory:
         """Write held-out answers with their scores.
 
         Args:
-            when: ``before`` or ``after``.
+            when: ``before`` or ``after`` training, or the name of a suite.
             rows: One a prompt.
         """
-        write_json_lines(self.evaluation / f"{when}.jsonl", rows)
+        write_json_lines(self.evaluation_file(when), rows)
+
+    def evaluation_file(self, when: str) -> Path:
+        """Name the file of held-out answers with their scores.
+
+        Args:
+            when: ``before`` or ``after`` training, or the name of a suite.
+
+        Returns:
+            The file, whether it is there or not.
+        """
+        return self.evaluation / f"{when}.jsonl"
 
     def read_evaluation(self, when: str) -> list[Row] | None:
         """Read held-out answers with their scores.
 
         Args:
-            when: ``before`` or ``after``.
+            when: ``before`` or ``after`` training, or the name of a suite.
 
         Returns:
             One row a prompt; None if this evaluation was not finished.
         """
-        file = self.evaluation / f"{when}.jsonl"
+        file = self.evaluation_file(when)
         return list(_read_json_lines(file)) if file.is_file() else None
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,10 +1,12 @@
 """The numbers of a step, which are the columns of ``metrics.jsonl``, and how each is shown. No torch.
 
-A number that is not in the table is kept and shown all the same, under a title that its name gives.
+The parts of a reward are described by the reward. Any other number that is not in the table is kept and shown all the same,
+under a title that its name gives.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 MEAN_REWARD = "reward/mean"
@@ -57,8 +59,8 @@ class StepMetric:
     """Of its chart; empty is what its name says."""
     caption: str = ""
     """What a reader of the chart should know."""
-    drawn: Literal["alone", "with_others", "nowhere"] = "alone"
-    """Whether a report has a chart of it, or draws it in a chart that shows several."""
+    drawn: Literal["always", "if_above_zero", "with_others", "never"] = "always"
+    """Whether a report has a chart of it: what tells of a failure may never have happened, and some stand together in one."""
     apart: str = ""
     """Why methods have a chart each; empty where one chart compares them."""
     brief: Brief | None = None
@@ -79,12 +81,6 @@ STEP_METRICS: Mapping[str, StepMetric] = {
     metric.name: metric
     for metric in (
         StepMetric(MEAN_REWARD, drawn="with_others", brief=Brief(".3f", "  reward {}", "reward")),
-        StepMetric("reward/similarity", "Similarity", "Before the rules for repeated and empty answers."),
-        StepMetric("reward/cosine", "Cosine", "Of the embeddings of response and reference."),
-        StepMetric("reward/overlap", "Overlap", "In character n-grams."),
-        StepMetric("reward/numbers", "Numbers", "Agreement of the numbers in response and reference."),
-        StepMetric("reward/logic", "Logic", "Agreement of the formulas in meaning."),
-        StepMetric("reward/bleu", "BLEU of the formulas", "Overlap of their tokens."),
         StepMetric(
             GROUP_SPREAD, "Spread within a group",
             "Standard deviation of the rewards of a prompt's responses; without it there is nothing to learn.",
@@ -92,17 +88,14 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         ),
         StepMetric("reward/unguided", "Reward without a prefix", "Of the responses that the policy began itself."),
         StepMetric("reward/label", "Reward of the references", "Of those that stand in their groups as responses."),
+        StepMetric("reward/share_repeated", brief=Brief(".0%", "  repeated {}", "repeated")),
+        StepMetric(UNSCORED, "Responses without a score", "They teach nothing.", drawn="if_above_zero"),
         StepMetric(
-            "reward/share_repeated", "Share penalised for repetition", "Responses that break the repetition rule.",
-            brief=Brief(".0%", "  repeated {}", "repeated"),
+            WITHOUT_SIGNAL, "Share of groups without signal", "Their responses all got the same reward.",
+            drawn="if_above_zero",
         ),
-        *(
-            StepMetric(name, drawn="nowhere")
-            for name in (
-                "reward/share_empty", CUT_BY_ENCODER, "reward/share_unparsable", "reward/share_unparsable_reference",
-                UNTRANSLATED, UNSCORED, WITHOUT_SIGNAL, "advantage/mean_size", "advantage/label",
-            )
-        ),
+        StepMetric("advantage/mean_size", drawn="never"),
+        StepMetric("advantage/label", drawn="never"),
         *(StepMetric(name, drawn="with_others") for name in REWARD_QUANTILES),
         StepMetric(
             NLL, "Negative log-likelihood", "Of the references' tokens, in nats, without weights.",
@@ -119,7 +112,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             "optim/prefix_nll", "Negative log-likelihood of prefixes",
             "Of the references' tokens that responses began with, in nats.",
         ),
-        StepMetric("optim/prefix_token_weight", drawn="nowhere"),
+        StepMetric("optim/prefix_token_weight", drawn="never"),
         StepMetric("optim/mean_weight", "Mean weight of a token", "In the loss of methods that weigh tokens."),
         StepMetric(
             "preference/accuracy", "Preference accuracy", "Share of the pairs whose better answer the policy prefers.",
@@ -129,8 +122,8 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             "preference/margin", "Preference margin", "Of the implicit rewards of the better and the worse answer.",
             brief=Brief(".3f", " (margin {})", "margin"),
         ),
-        StepMetric("preference/chosen", drawn="nowhere"),
-        StepMetric("preference/rejected", drawn="nowhere"),
+        StepMetric("preference/chosen", drawn="never"),
+        StepMetric("preference/rejected", drawn="never"),
         StepMetric(
             "optim/kl", "KL divergence", "From the policy before training.", brief=Brief(".4f", "  kl {}", "kl"),
         ),
@@ -150,7 +143,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             GRADIENT_NORM, "Gradient norm", "Before clipping.", apart="Gradients of different losses do not compare."
         ),
         *(
-            StepMetric(name, drawn="nowhere")
+            StepMetric(name, drawn="never")
             for name in (
                 "optim/learning_rate", "tokens/response", "tokens/total", TRAINED_TOKENS, "tokens/per_second",
                 PEAK_MEMORY, "memory/peak_gpu_gb",
@@ -170,15 +163,21 @@ HEADS = frozenset(metric.head for metric in STEP_METRICS.values())
 """What the names of our numbers begin with."""
 
 
-def step_metrics(names: Iterable[str]) -> list[StepMetric]:
+def step_metrics(
+    names: Iterable[str], further: Mapping[str, StepMetric] = MappingProxyType({})
+) -> list[StepMetric]:
     """Describe numbers of a step.
 
     Args:
         names: Columns of ``metrics.jsonl``.
+        further: What is known of columns beside the table, by name; it wins over the table.
 
     Returns:
-        One a name, those of the table first and in its order, then the others in theirs.
+        One a name: the further ones first, then those of the table, each in their order, then the others.
     """
     asked = dict.fromkeys(names)
-    known = [metric for name, metric in STEP_METRICS.items() if name in asked]
-    return [*known, *(StepMetric(name) for name in asked if name not in STEP_METRICS)]
+    known = {**further, **STEP_METRICS, **further}
+    return [
+        *(metric for name, metric in known.items() if name in asked),
+        *(StepMetric(name) for name in asked if name not in known),
+    ]

@@ -17,7 +17,7 @@ from rlsr.cli.comparison_table import (
 )
 from rlsr.evaluation import Estimate
 from rlsr.evaluation.comparison_result import Comparison
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.pipeline.cells import Cell, Say
 from rlsr.pipeline.compare import run_comparison
 

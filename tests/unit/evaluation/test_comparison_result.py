@@ -18,7 +18,7 @@ from rlsr.evaluation.comparison_result import (
     read_comparison,
     write_comparison,
 )
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 
 NAN = float("nan")
 

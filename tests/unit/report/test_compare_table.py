@@ -14,7 +14,7 @@ from report_sample import (
     write_sample_run,
 )
 from rlsr.evaluation.comparison import WinShares
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.evaluation.statistics import Estimate
 from rlsr.report.compare_table import Cell, TableRow, duration, report_table
 from rlsr.report.report_data import BEFORE, read_report_data

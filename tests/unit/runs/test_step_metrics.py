@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsr.runs.step_metrics import BRIEFS, STEP_METRICS, step_metrics
+from rlsr.runs.step_metrics import BRIEFS, STEP_METRICS, StepMetric, step_metrics
 from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, step_seconds, tokens_trained
 
 
@@ -10,7 +10,9 @@ def test_every_number_has_a_head_and_a_title_where_it_has_a_chart() -> None:
     for name, metric in STEP_METRICS.items():
         assert metric.head
         assert metric.head != name
-        assert bool(metric.title) == (metric.drawn == "alone")
+        # What a reward describes is here for the sake of the terminal alone.
+        is_drawn = metric.drawn in {"always", "if_above_zero"}
+        assert bool(metric.title) == is_drawn or name == "reward/share_repeated"
 
 
 def test_what_is_shown_while_training_goes_on_can_be_written() -> None:
@@ -20,11 +22,16 @@ def test_what_is_shown_while_training_goes_on_can_be_written() -> None:
 
 
 def test_known_numbers_come_first_and_others_speak_by_their_names() -> None:
-    found = step_metrics(["trl/clip_ratio/low_mean", "optim/kl", "reward/cosine", "mine", "reward/my_part"])  # fmt: skip
+    names = ["trl/clip_ratio/low_mean", "optim/kl", "reward/share_repeated", "mine", "reward/my_part"]  # fmt: skip
+    found = step_metrics(names)
     assert [metric.words for metric in found] == [
-        "Cosine", "KL divergence", "clip ratio/low mean", "mine", "my part",
+        "share repeated", "KL divergence", "clip ratio/low mean", "mine", "my part",
     ]  # fmt: skip
-    assert all(metric.drawn == "alone" for metric in found)
+    assert all(metric.drawn == "always" for metric in found)
+    parts = {name: StepMetric(name, "Its title") for name in ("reward/my_part", "reward/share_repeated", "reward/other")}  # fmt: skip
+    assert [metric.words for metric in step_metrics(names, parts)] == [
+        "Its title", "Its title", "KL divergence", "clip ratio/low mean", "mine",
+    ]  # fmt: skip
 
 
 def test_totals_leave_out_what_was_not_measured() -> None:

@@ -70,10 +70,10 @@ def evaluate(
     from rlsr.pipeline.evaluate import evaluate_run
 
     plan = plan_run(config)
-    console.print(
-        f"{config.model.name} on {len(plan.dataset.heldout)} held-out prompts of {config.data.path}, on {plan.device}",
-        markup=False,
-    )
+    asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
+    if suite:
+        asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"
+    console.print(f"{config.model.name} on {asked}, on {plan.device}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     with watcher as observer:
         summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)

@@ -158,7 +158,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         },
         "peak_memory_gb": None,
         "heldout": heldout.get("metrics", []),
-        "suites": tables,
+        **({"suites": tables} if tables else {}),
         "warnings": list(plan.warnings),
         "final": None,
     }

@@ -9,14 +9,13 @@ import torch
 
 from rlsr.config import load_config
 from rlsr.data import Message, PromptRecord
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
 from rlsr.engines.trl.padded import rollout_responses
 from rlsr.engines.trl.sgrpo import SgrpoTrainer
 from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import RewardBatch, RewardResult, make_reward
+from rlsr.rewards import Reward, RewardBatch, RewardResult, open_reward
 from rlsr.runs import RunDirectory
 
 REFERENCES = [
@@ -30,7 +29,7 @@ NO_SIGNAL = [0.5] * 12
 LABEL_REWARDS = dict(zip(REFERENCES, [1.0, 0.9, float("nan")], strict=True))
 
 
-class FixedReward:
+class FixedReward(Reward):
     """Gives the responses of a rollout these scores."""
 
     def __init__(self, scores: Sequence[float]) -> None:
@@ -81,13 +80,11 @@ def make_any(
 ) -> RlsrTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    embedder = load_embedder(config.embedding, "cpu")
-    real = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
     job = TrainingJob(
         config=config,
         policy=load_policy(config.model, "cpu"),
         records=records(),
-        reward=real if scores is None else FixedReward(scores),
+        reward=open_reward(config, "cpu", keep=False) if scores is None else FixedReward(scores),
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

@@ -47,6 +47,10 @@ class ModelError(RlsrError, RuntimeError):
     """A policy or an encoder cannot be found, loaded or used."""
 
 
+class RewardError(RlsrError, RuntimeError):
+    """A reward fails, gives what is no score, or leaves too much unscored."""
+
+
 class TranslationError(RlsrError, RuntimeError):
     """The translator of a reward refuses its work, or none of it succeeds."""
 

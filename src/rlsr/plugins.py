@@ -49,15 +49,28 @@ def load_plugin(group: Group, name: str) -> Any:
     points = find_plugins(group)[name]
     if len(points) > 1:
         raise ConfigError(
-            f"{group}: several packages add {name!r}: {plugin_origin(group, name)}; uninstall all but one of them"
+            f"{group}: several packages add {name!r}: {plugin_origins(group, name)}; uninstall all but one of them"
         )
     try:
         return points[0].load()
     except Exception as error:
         raise ConfigError(
-            f"{group}: {name!r}, which {_origin(points[0])} adds, cannot be imported: {type(error).__name__}: {error}; "
+            f"{group}: {name!r}, which {plugin_origins(group, name)} adds, cannot be imported: {type(error).__name__}: {error}; "
             "mend or uninstall that package"
         ) from error
+
+
+def plugin_origins(group: Group, name: str) -> str:
+    """Say where something comes from.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+
+    Returns:
+        The packages that add it, with what their entry points name.
+    """
+    return " and ".join(map(_origin, find_plugins(group)[name]))
 
 
 def import_object(path: str, setting: str) -> Any:
@@ -96,19 +109,6 @@ def import_object(path: str, setting: str) -> Any:
             )
         found = getattr(found, part)
     return found
-
-
-def plugin_origin(group: Group, name: str) -> str:
-    """Say which package adds something, for messages.
-
-    Args:
-        group: The kind of thing.
-        name: The name of its entry point, one of ``find_plugins``.
-
-    Returns:
-        The package with what its entry point names; several where they chose the same name.
-    """
-    return " and ".join(map(_origin, find_plugins(group)[name]))
 
 
 def _origin(point: EntryPoint) -> str:

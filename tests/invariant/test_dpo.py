@@ -13,13 +13,12 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from rlsr.config import load_config
 from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import make_reward
+from rlsr.rewards import open_reward
 from rlsr.runs import RunDirectory
 from tiny import WORDS, Cli
 
@@ -62,12 +61,11 @@ def settings(tiny_settings: list[str], pair_data: Path) -> list[str]:
 def make(settings: list[str], path: Path, *extra: str) -> PreferenceTrainer:
     """Make a trainer on the tiny policy, a batch of five pairs for it."""
     config = load_config(overrides=[*settings, f"training.prompts_per_step={NUM_PAIRS}", *extra])
-    embedder = load_embedder(config.embedding, "cpu")
     job = TrainingJob(
         config=config,
         policy=load_policy(config.model, "cpu"),
         records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
+        reward=open_reward(config, "cpu", keep=False),
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

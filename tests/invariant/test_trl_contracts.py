@@ -15,7 +15,6 @@ from trl.trainer.utils import use_adapter
 from families import SUPPORTED, make_policy, save_with_tokenizer
 from rlsr.config import load_config
 from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver
 from rlsr.engines.trl.settings import grpo_arguments, make_trainer_config
 from rlsr.engines.trl.train import TrainingJob, make_trainer
@@ -23,19 +22,18 @@ from rlsr.engines.trl.trainer import RlsrTrainer, samples_otherwise
 from rlsr.forward.generation import generate_groups
 from rlsr.methods import group_advantages
 from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import make_reward
+from rlsr.rewards import open_reward
 from rlsr.runs import RunDirectory
 
 
 def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    embedder = load_embedder(config.embedding, "cpu")
     job = TrainingJob(
         config=config,
         policy=load_policy(config.model, "cpu"),
         records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
+        reward=open_reward(config, "cpu", keep=False),
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

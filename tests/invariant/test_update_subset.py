@@ -10,14 +10,13 @@ import torch
 
 from rlsr.config import load_config
 from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, estimate
 from rlsr.engines.memory import PolicySize
 from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.engines.trl.trainer import RlsrTrainer
 from rlsr.methods import group_advantages, max_variance_subset
 from rlsr.models import load_policy
-from rlsr.rewards import RewardBatch, RewardResult, make_reward
+from rlsr.rewards import Reward, RewardBatch, RewardResult, open_reward
 from rlsr.runs import RunDirectory
 
 NAN = float("nan")
@@ -28,15 +27,11 @@ IN_SUBSET = [0, 2, 4, 5, 8, 9]
 LEARNED = [0, 2, 8, 9]
 
 
-class FixedReward:
+class FixedReward(Reward):
     """Gives the responses of a rollout these scores."""
 
-    def __init__(self, reward: Any, scores: Sequence[float]) -> None:
-        self._reward = reward
+    def __init__(self, scores: Sequence[float]) -> None:
         self._scores = np.array(scores)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reward, name)
 
     def score(self, batch: RewardBatch) -> RewardResult:
         return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
@@ -49,13 +44,11 @@ def make(
     config = load_config(
         overrides=[*settings, "training.prompts_per_step=3", "method.kl_coefficient=0.3", *extra]
     )
-    embedder = load_embedder(config.embedding, "cpu")
-    reward: Any = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
     job = TrainingJob(
         config=config,
         policy=load_policy(config.model, "cpu"),
         records=load_dataset(config.data).train,
-        reward=reward if scores is None else FixedReward(reward, scores),
+        reward=open_reward(config, "cpu", keep=False) if scores is None else FixedReward(scores),
         run=RunDirectory.create(path, config),
         device="cpu",
         num_steps=3,

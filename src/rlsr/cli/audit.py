@@ -83,8 +83,10 @@ def audit(
         console.width = PIPED_WIDTH
     quieten_libraries()
     from rlsr.audit.rows import load_audit_rows, shuffled
+    from rlsr.rewards import reward_kind
 
     found = shuffled(load_audit_rows(config.data, rows, config.seed), config.seed)
+    reward_kind(config).check(config, [row.record for row in found])
     own: tuple[str, ...] = ()
     drawn: tuple[tuple[str, ...], ...] = ()
     if model != "none":

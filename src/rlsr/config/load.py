@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rlsr.config.layers import expand, merge_layers, with_type_tags
 from rlsr.config.messages import describe
 from rlsr.config.run import RunConfig
+from rlsr.config.unions import config_class, find_unions
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
@@ -69,8 +70,10 @@ def config_from_table(table: Table) -> RunConfig:
             f"stages: this is a config of {len(expanded['stages'] or ())} stages, and one run's is asked for here; `rlsr train` "
             "takes stages (in Python: rlsr.config.load_stages), anything else wants a config without them: add stages=null"
         )
+    kind = config_class(expanded)
+    unions = find_unions(kind)
     try:
-        return RunConfig.model_validate(with_type_tags(expanded))
+        return kind.model_validate(with_type_tags(expanded, unions))
     except ValidationError as error:
-        lines = [describe(detail) for detail in error.errors(include_url=False)]
+        lines = [describe(detail, unions) for detail in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from error

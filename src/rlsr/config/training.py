@@ -44,6 +44,9 @@ class TrainingConfig(ConfigTable):
     """Newest checkpoints that are kept."""
     sample_groups: int = Field(default=1, ge=0)
     """Prompts of every step whose responses are written to ``samples/`` with their rewards."""
+    max_unscored_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the responses of a step that the reward may leave unscored; more ends the run with an error. Ten steps in a row in
+    which nothing was scored always do."""
 
     @model_validator(mode="after")
     def _betas_below_one(self) -> Self:

@@ -7,13 +7,49 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rlsr.config.method import RlsrMethod
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
-from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL
+from rlsr.errors import RewardError
+from rlsr.rewards import reward_kind
+from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL, UNSCORED
 from rlsr.runs.step_totals import seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+_STEPS_WITHOUT_SCORES = 10
+"""So many in a row are no bad luck, even where a step has one prompt."""
+
+
+def require_scores(rows: Rows, config: RunConfig) -> None:
+    """Refuse to go on where the reward leaves too much unscored, since unscored responses teach nothing.
+
+    Args:
+        rows: Of all steps so far, the last one's being the last.
+        config: The resolved config.
+
+    Raises:
+        RewardError: More responses of the last step were unscored than ``training.max_unscored_share`` allows, or all of
+            several steps in a row were.
+    """
+    if not isinstance(config.method, RlsrMethod):
+        return
+    limit, last = config.training.max_unscored_share, rows[-_STEPS_WITHOUT_SCORES:]
+    num_responses = config.training.prompts_per_step * config.method.num_generations
+    unscored = [row[UNSCORED] for row in last]
+    if unscored[-1] > limit * num_responses:
+        found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
+        found = f"{found} training.max_unscored_share is {limit:g}"
+    elif min(unscored) == num_responses and len(last) == _STEPS_WITHOUT_SCORES:
+        found = f"step {last[-1]['step']}: no response of the last {len(last)} steps was scored"
+    else:
+        return
+    raise RewardError(
+        f"{found}. The reward is {reward_kind(config).describe(config)}: samples/ of the run has responses with what is known of "
+        "them, and log.txt what went wrong; mend the reward or the data, or raise the share, and go on with --resume"
+    )
 
 
 def stop_reason(rows: Rows, config: RunConfig) -> str | None:

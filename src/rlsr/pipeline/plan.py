@@ -31,6 +31,7 @@ from rlsr.models import (
 from rlsr.pipeline.preferences import rejected_source, used_records
 from rlsr.pipeline.sizes import policy_size, rollout_size
 from rlsr.processes import Processes, join_processes
+from rlsr.rewards import reward_kind
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
     _check_settings(resolved, device, processes)
+    reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, DpoMethod):
         rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps

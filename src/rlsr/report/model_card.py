@@ -7,9 +7,9 @@ import rlsr
 from rlsr.config import RunConfig
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
-from rlsr.config.reward import LogicReward
 from rlsr.evaluation import Estimate, MetricChange
 from rlsr.evaluation.metrics import describe, labelled
+from rlsr.rewards import reward_kind
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -104,7 +104,7 @@ def _training(config: RunConfig) -> str:
         subset = method.update_subset
         chosen = "" if subset is None else f" on the {subset} whose rewards vary most"
         return (
-            f"{method.num_generations} responses to each prompt, rewarded by their {_closeness(config)} to the reference, "
+            f"{method.num_generations} responses to each prompt, rewarded by {reward_kind(config).describe(config)}, "
             f"optimised by GRPO{chosen} (KL coefficient {method.kl_coefficient:g}){_label_term(method)}"
         )
     if isinstance(method, DpoMethod):
@@ -130,12 +130,6 @@ def _label_term(method: RlsrMethod) -> str:
             weight += f", {method.label_schedule} to 0"
         ways.append(f"a supervised term on the references ({method.label_loss}, {weight})")
     return f" with {' and '.join(ways)}" if ways else ""
-
-
-def _closeness(config: RunConfig) -> str:
-    if isinstance(config.reward, LogicReward):
-        return f"logic similarity ({config.reward.variant}, BLEU share {config.reward.bleu_share:g}, {config.reward.sources})"
-    return f"similarity ({config.reward.similarity.variant}, {config.embedding.model})"
 
 
 def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:

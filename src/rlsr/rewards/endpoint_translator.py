@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlsr.config.translator import EndpointTranslator
 from rlsr.errors import MissingPackageError, TranslationError
+from rlsr.rewards.translation import Translator
 
 if TYPE_CHECKING:
     import requests
@@ -40,7 +41,7 @@ class _Answer:
     """Why it failed."""
 
 
-class EndpointTranslatorClient:
+class EndpointTranslatorClient(Translator):
     """A model behind a server.
 
     Args:

@@ -1,11 +1,12 @@
 """What is known of a reward without opening it: the reward describes itself, and nothing else in the program names it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.run import RunConfig
+from rlsr.data.record import PromptRecord
 from rlsr.models import Device
 from rlsr.rewards.protocol import Part, Reward
 
@@ -13,14 +14,10 @@ Settings = TypeVar("Settings", bound=ConfigTable)
 
 
 class RewardKind(ABC, Generic[Settings]):
-    """One type of reward; it stands in ``rewards.table`` or is added by an installed package.
+    """One type of reward; it stands in ``rewards.table`` or is added by an installed package."""
 
-    Args:
-        config: Its settings; the default of their field ``type`` is its name.
-    """
-
-    def __init__(self, config: type[Settings]) -> None:
-        self.config = config
+    config: type[Settings]
+    """Its settings; the default of their field ``type`` is the name of the reward."""
 
     def settings(self, config: RunConfig) -> Settings:
         """Take the settings of this reward out of a config.
@@ -94,6 +91,17 @@ class RewardKind(ABC, Generic[Settings]):
             ModelError: A model of the reward cannot be found.
         """
         return 0.0
+
+    def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
+        """Refuse what the reward cannot work with, before a model is loaded.
+
+        Args:
+            config: The config of a run with this reward.
+            records: The prompts whose responses it is to score.
+
+        Raises:
+            RlsrError: A setting of the reward cannot be used, or the records lack what it reads.
+        """
 
     @abstractmethod
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> Reward:

@@ -1,9 +1,9 @@
 """The reward for formulas, written or translated: closeness in meaning, blended with closeness in tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from rlsr.models import Device
 from rlsr.rewards.endpoint_translator import EndpointTranslatorClient
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.model_translator import LanguageModelTranslator, translator_gb
-from rlsr.rewards.protocol import Part, RewardBatch, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.translation import TranslationCache, Translator
 from rlsr.runs import cache_directory
 
@@ -88,6 +88,10 @@ class FormulaResult(RewardResult):
     pairs: Pairs = field(default=())
     """Formula and reference of each response; None is what is no formula, beyond the limits or untranslated."""
 
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses with what they were compared to."""
+        return replace(super().take(rows), pairs=[self.pairs[row] for row in rows])
+
 
 @dataclass(frozen=True)
 class _Reading:
@@ -99,7 +103,7 @@ class _Reading:
     texts: Mapping[str, Sequence[str | None]]
 
 
-class FormulaSimilarity:
+class FormulaSimilarity(Reward):
     """Scores a rollout of formulas, or of texts that a translator turns into formulas.
 
     Args:
@@ -240,8 +244,7 @@ def _line(formula: Formula) -> str:
 class LogicKind(RewardKind[LogicReward]):
     """The reward ``logic``."""
 
-    def __init__(self) -> None:
-        super().__init__(LogicReward)
+    config = LogicReward
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness in meaning and in tokens, and what could not be read."""

@@ -19,10 +19,11 @@ from rlsr.models import (
 from rlsr.models.adapters import find_adapters
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.generate import generate_responses
+from rlsr.rewards.translation import Translator
 from rlsr.runs.cache import directory_fingerprint
 
 
-class LanguageModelTranslator:
+class LanguageModelTranslator(Translator):
     """A causal language model that answers greedily, which draws no random number.
 
     Args:

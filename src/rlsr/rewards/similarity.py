@@ -13,7 +13,7 @@ from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.lexical import character_overlap, number_agreement
-from rlsr.rewards.protocol import Part, RewardBatch, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.repetition import breaks_repetition_rule
 from rlsr.runs import cache_directory
 
@@ -117,7 +117,7 @@ def similarity_parts(
     }
 
 
-class ReferenceSimilarity:
+class ReferenceSimilarity(Reward):
     """Scores a rollout: closeness to the reference; fixed scores for repetition and for empty responses.
 
     Args:
@@ -137,9 +137,6 @@ class ReferenceSimilarity:
     def parts(self) -> tuple[Part, ...]:
         """Closeness, what it is made of, and which rules applied."""
         return _parts(self._config)
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
@@ -209,7 +206,9 @@ class ReferenceSimilarity:
         return [f"{batch.prompts[row]}\n\n{answers[row]}" for row in rows]
 
     def _repeated(self, batch: RewardBatch) -> NDArray[np.bool_]:
-        rows = zip(batch.prompts, batch.responses, batch.references, strict=True)
+        # Whichever reference is compared: a passage may be as long as the longest of them allows.
+        longest = [max(record.references, key=len) for record in batch.records]
+        rows = zip(batch.prompts, batch.responses, longest, strict=True)
         return np.array(
             [
                 breaks_repetition_rule(
@@ -224,8 +223,7 @@ class ReferenceSimilarity:
 class SimilarityKind(RewardKind[SimilarityReward]):
     """The reward ``similarity``."""
 
-    def __init__(self) -> None:
-        super().__init__(SimilarityReward)
+    config = SimilarityReward
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness, what it is made of, and which rules applied."""
@@ -258,7 +256,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         """Give closeness, and the cosine of its encoder."""
         settings = self.settings(config)
         # Both are taken before the rules for repeated and empty responses.
-        read = [settings.text, config.embedding.model_dump(mode="json")]
+        read = [settings.text, settings.references, config.embedding.model_dump(mode="json")]
         closeness = settings.similarity.model_dump(mode="json")
         return {"reward": [closeness, *read], "similarity": read}
 

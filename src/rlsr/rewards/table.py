@@ -1,18 +1,25 @@
-"""Which rewards there are: one line a reward."""
+"""Which rewards there are: one line a reward of our own, and those that installed packages add."""
 
+import inspect
+from functools import cache
 from typing import Any, get_args
 
-from rlsr.config.reward import RewardConfig
+from rlsr.config.reward import ReferenceReward, RewardConfig
 from rlsr.config.run import RunConfig
+from rlsr.errors import ConfigError
 from rlsr.models import Device
+from rlsr.plugins import load_plugin, plugin_origins
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.protocol import Reward
+from rlsr.rewards.python import PythonKind
+from rlsr.rewards.references import OverReferences
 from rlsr.rewards.similarity import SimilarityKind
 
 _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
+    PythonKind(),
 )
 
 _BY_CONFIG = {kind.config: kind for kind in _KINDS}
@@ -30,8 +37,28 @@ def reward_kind(config: RunConfig) -> RewardKind[Any]:
 
     Returns:
         The kind of its reward.
+
+    Raises:
+        ConfigError: An installed package adds the reward, and has settings for it that nothing reads.
     """
-    return _BY_CONFIG[type(config.reward)]
+    own = _BY_CONFIG.get(type(config.reward))
+    return _added_kind(config.reward.type) if own is None else own
+
+
+@cache
+def _added_kind(name: str) -> RewardKind[Any]:
+    """Take what a package adds for a kind; a function, class or object is what ``type: python`` takes."""
+    added = load_plugin("rlsr.rewards", name)
+    if isinstance(added, RewardKind):
+        return added
+    if inspect.isclass(added) and issubclass(added, RewardKind):
+        return added()
+    if hasattr(added, "config"):
+        raise ConfigError(
+            f"rlsr.rewards: {name!r}, which {plugin_origins('rlsr.rewards', name)} adds, has settings, so that it must be a "
+            f"rlsr.rewards.RewardKind, got {added!r}; mend or uninstall that package"
+        )
+    return PythonKind(added)
 
 
 def open_reward(config: RunConfig, device: Device, *, keep: bool = True) -> Reward:
@@ -48,4 +75,7 @@ def open_reward(config: RunConfig, device: Device, *, keep: bool = True) -> Rewa
     Raises:
         RlsrError: A part cannot be loaded.
     """
-    return reward_kind(config).open(config, device, keep=keep)
+    reward = reward_kind(config).open(config, device, keep=keep)
+    if isinstance(config.reward, ReferenceReward):
+        return OverReferences(reward, config.reward.references)
+    return reward

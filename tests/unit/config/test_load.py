@@ -495,7 +495,10 @@ def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
             ["reward=logic", "reward.le.max_and=1"],
             "reward.le.max_and: unknown setting; did you mean reward.le.max_ands?",
         ),
-        (["reward=judge"], "reward.type: must be 'similarity', 'logic', got 'judge'"),
+        (
+            ["reward=judge"],
+            "reward.type: must be 'similarity', 'logic', 'python', got 'judge'",
+        ),
         (
             ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],
             "reward.model_sampling: densities must each lie between 0 and 1",

@@ -18,6 +18,7 @@ from rlsr.evaluation import Answers, Estimate, Evaluation, bootstrap_mean
 from rlsr.evaluation.suites import HeldoutSuite
 from rlsr.rewards import FormulaSimilarity, ReferenceSimilarity, Reward, RewardBatch
 from rlsr.rewards.similarity import similarity_parts
+from rlsr.rewards.translation import Translator
 from rlsr.runs import RunDirectory
 from rlsr.runs.directory import write_json_lines
 
@@ -230,13 +231,10 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     }  # fmt: skip
 
 
-class Quoting:
+class Quoting(Translator):
     """Takes what stands in quotes for the formula, and cannot be asked about a text with an ellipsis."""
 
     identity = "quoting"
-
-    def close(self) -> None:
-        pass
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         return [None if "..." in text else text.strip("'") for text in texts]

@@ -12,7 +12,12 @@ from transformers import TrainerCallback
 
 from rlsr.config.run import RunConfig
 from rlsr.engines.observer import TrainingObserver
-from rlsr.engines.stopping import measures_heldout, share_of_budget, stop_reason
+from rlsr.engines.stopping import (
+    measures_heldout,
+    require_scores,
+    share_of_budget,
+    stop_reason,
+)
 from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
 from rlsr.engines.trl.logged_numbers import logged_numbers
 from rlsr.monitors import require_sound
@@ -98,6 +103,7 @@ class StepRecorder(TrainerCallback):
         samples = trainer.sample_rows(self._config.training.sample_groups)
         if samples:
             self._run.write_samples(step, samples)
+        require_scores(self._rows, self._config)
         share = share_of_budget(self._rows, self._config.training)
         self._observer.on_step(step, int(state.max_steps), {**metrics, BUDGET_SHARE: share})
         if self._processes.from_main(stop_reason(self._rows, self._config)) is not None:

@@ -115,7 +115,12 @@ class RewardFunction:
         # A tokenizer that parses responses may find one without content, as after a thought that never ended.
         responses = tuple(completion[-1]["content"] or "" for completion in completions)
         result = self._reward.score(
-            RewardBatch(records, responses, [self._ended(tokens) for tokens in completion_ids])
+            RewardBatch(
+                records,
+                responses,
+                [self._ended(tokens) for tokens in completion_ids],
+                completion_ids,
+            )
         )
         own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
         self._last = merge_rollouts(self._processes.gather(own))

@@ -11,7 +11,7 @@ from rlsr.evaluation.metrics import formulas, independent, of_reward, overlap, r
 from rlsr.evaluation.metrics.length import CUT, LENGTH_RATIO
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
 from rlsr.evaluation.metrics.of_reward import measured_by_reward
-from rlsr.plugins import find_plugins, load_plugin, plugin_origin
+from rlsr.plugins import find_plugins, load_plugin, plugin_origins
 from rlsr.rewards import reward_kind
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def installed_metrics() -> Mapping[str, Metric]:
 
 
 def _load(name: str) -> Metric:
-    origin = plugin_origin(GROUP, name)
+    origin = plugin_origins(GROUP, name)
     if name in BUILT_IN:
         raise ConfigError(
             f"{GROUP}: {origin} adds {name!r}, which is built in; give it another name there, or uninstall that package"

@@ -11,7 +11,7 @@ from rlsr.errors import ConfigError, EvaluationError, RlsrError
 from rlsr.evaluation.suites.heldout import open_heldout
 from rlsr.evaluation.suites.suite import Suite
 from rlsr.models import Device
-from rlsr.plugins import find_plugins, load_plugin, plugin_origin
+from rlsr.plugins import find_plugins, load_plugin, plugin_origins
 
 GROUP: Final = "rlsr.suites"
 """The group of entry points by which a package adds a suite."""
@@ -51,7 +51,7 @@ def _load(name: str) -> OpenSuite:
         raise ConfigError(
             f"--suite: there is no suite {name!r}; those that are installed are {there}"
         )
-    origin = plugin_origin(GROUP, name)
+    origin = plugin_origins(GROUP, name)
     if name in _TAKEN or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(
             f"{GROUP}: {origin} adds {name!r}; a suite's name is that of a file: letters, digits, _ and -, and none of "
@@ -92,13 +92,13 @@ def open_suite(
         raise
     except Exception as error:
         raise EvaluationError(
-            f"suite {name!r} of {plugin_origin(GROUP, name)} cannot be opened: {type(error).__name__}: {error}; mend or "
+            f"suite {name!r} of {plugin_origins(GROUP, name)} cannot be opened: {type(error).__name__}: {error}; mend or "
             "uninstall that package"
         ) from error
     wrong = _what_is_wrong(suite)
     if wrong:
         raise EvaluationError(
-            f"suite {name!r} of {plugin_origin(GROUP, name)}: {wrong}; mend or uninstall that package"
+            f"suite {name!r} of {plugin_origins(GROUP, name)}: {wrong}; mend or uninstall that package"
         )
     return suite
 

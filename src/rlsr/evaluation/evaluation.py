@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.generate import greedy_responses
-from rlsr.evaluation.metrics import in_reward
-from rlsr.evaluation.scoring import checked_scores, checked_texts
 from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
-from rlsr.evaluation.suites.suite import Suite
+from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
 
@@ -71,9 +69,17 @@ class Evaluation:
         suite: The prompts, and what scores the answers.
         config: The resolved config of the run: longest answer, batch size, intervals.
         processes: Those that answer together, each its share of the prompts.
+        name: Of the suite, for messages.
     """
 
-    def __init__(self, suite: Suite, config: RunConfig, processes: Processes = ALONE) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        config: RunConfig,
+        processes: Processes = ALONE,
+        name: str = HELDOUT,
+    ) -> None:
+        self._name = name
         self._suite = suite
         self._records: Sequence[PromptRecord] = tuple(suite.records)
         self._config = config
@@ -122,13 +128,8 @@ class Evaluation:
         Raises:
             EvaluationError: A metric or a suite of another package does not return what it must.
         """
-        number = len(self._records)
-        found = self._suite.score(responses, ended or [None] * number)
-        return Answers(
-            tuple(responses),
-            {name: checked_scores(found.scores[name], number, f"metric {name!r}") for name in found.scores},
-            {name: checked_texts(found.texts[name], number, name) for name in found.texts},
-        )  # fmt: skip
+        ended = ended or [None] * len(responses)
+        return Answers(tuple(responses), *score_answers(self._name, self._suite, responses, ended))
 
     def rows(self, answers: Answers) -> list[dict[str, Any]]:
         """List answers with their scores, for a file that people and reports read.
@@ -192,7 +193,9 @@ class Evaluation:
             One mean a metric, with intervals over prompts.
         """
         return [
-            MetricMean(name, bootstrap_mean(values, **self._options), self._in_reward(name))
+            MetricMean(
+                name, bootstrap_mean(values, **self._options), self._suite.is_trained_on(name)
+            )
             for name, values in answers.scores.items()
         ]
 
@@ -214,7 +217,7 @@ class Evaluation:
                 difference=paired_difference(
                     before.scores[name], after.scores[name], **self._options
                 ),
-                in_reward=self._in_reward(name),
+                in_reward=self._suite.is_trained_on(name),
             )
             for name in before.scores
         ]
@@ -223,6 +226,3 @@ class Evaluation:
     def _options(self) -> dict[str, Any]:
         settings = self._config.evaluation
         return {"confidence": settings.confidence, "num_resamples": settings.num_resamples}
-
-    def _in_reward(self, name: str) -> bool:
-        return in_reward(name, self._config)

@@ -89,7 +89,7 @@ def evaluate_run(
         for name, opener in openers.items():
             suite = open_suite(name, opener, config, plan.dataset, plan.device)
             opened.enter_context(closing(suite))
-            evaluations[name] = Evaluation(suite, config, plan.processes)
+            evaluations[name] = Evaluation(suite, config, plan.processes, name)
         policy = load_policy(config.model, plan.device)
         if run is None:
             run = RunDirectory.create(path, config)

@@ -8,7 +8,7 @@ import pytest
 from rlsr.config import config_from_table
 from rlsr.errors import ConfigError, EvaluationError
 from rlsr.evaluation.metrics import BUILT_IN, Metric, describe, labelled, metrics_of, tie_margins
-from rlsr.evaluation.scoring import checked_scores, checked_texts
+from rlsr.evaluation.metrics.checked import checked_scores
 
 
 def test_every_metric_has_words_a_direction_and_a_key_of_its_own() -> None:
@@ -87,11 +87,3 @@ def test_none_and_nan_are_unscored_and_bools_and_integers_are_numbers() -> None:
     found = checked_scores([None, float("nan"), True, 2], 4, "metric")
     assert found[2:].tolist() == [1.0, 2.0]
     assert str(found[:2].tolist()) == "[nan, nan]"
-
-
-def test_texts_of_a_suite_are_one_a_response() -> None:
-    assert checked_texts(["a", None], 2, "notes") == ("a", None)
-    with pytest.raises(
-        EvaluationError, match="'notes' of a suite: must be one a response, got 1 for 2"
-    ):
-        checked_texts(["a"], 2, "notes")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rlsr.config import RunConfig
 from rlsr.evaluation.metrics.metric import Better
-from rlsr.evaluation.metrics.table import describe, metrics_of
+from rlsr.evaluation.metrics.table import describe, find_metric, metrics_of
 from rlsr.rewards import reward_kind
 
 
@@ -66,6 +66,7 @@ def in_reward(name: str, config: RunConfig) -> bool:
         config: The config of the run.
 
     Returns:
-        True where a policy that is trained on the reward is trained on the metric.
+        True where a policy that is trained on the reward is trained on the metric. What no table knows is given by the reward.
     """
-    return describe(name).of_reward or name in reward_kind(config).seen_metrics(config)
+    metric = find_metric(name)
+    return metric is None or metric.of_reward or name in reward_kind(config).seen_metrics(config)

@@ -107,6 +107,18 @@ def describe(name: str) -> Metric:
     Returns:
         The metric; one that only has its name where nothing here knows it.
     """
+    return find_metric(name) or Metric(name, _unknown)
+
+
+def find_metric(name: str) -> Metric | None:
+    """Look a metric up.
+
+    Args:
+        name: As in the scores of an evaluation.
+
+    Returns:
+        The metric; None where there is none of that name, or the package that adds it is broken, which is logged.
+    """
     if name in BUILT_IN:
         return BUILT_IN[name]
     try:
@@ -114,7 +126,7 @@ def describe(name: str) -> Metric:
             return _load(name)
     except ConfigError as error:
         logger.warning("%s", error)
-    return Metric(name, _unknown)
+    return None
 
 
 def _unknown(batch: HeldoutBatch) -> Sequence[float]:

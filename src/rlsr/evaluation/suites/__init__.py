@@ -1,5 +1,6 @@
 """Suites: prompts that a policy is asked, and what scores its answers."""
 
+from rlsr.evaluation.suites.checked import score_answers
 from rlsr.evaluation.suites.heldout import (
     HeldoutSuite,
     load_independent,
@@ -17,4 +18,5 @@ __all__ = [
     "load_suites",
     "open_suite",
     "require_heldout",
+    "score_answers",
 ]

@@ -7,8 +7,8 @@ from rlsr.data import Dataset
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder, load_named_embedder
 from rlsr.errors import ConfigError, DataError
-from rlsr.evaluation.metrics import HeldoutBatch, metrics_of
-from rlsr.evaluation.scoring import metric_scores
+from rlsr.evaluation.metrics import HeldoutBatch, in_reward, metrics_of
+from rlsr.evaluation.metrics.checked import metric_scores
 from rlsr.evaluation.suites.suite import Scored, Suite
 from rlsr.models import Device
 from rlsr.rewards import Reward, RewardBatch, open_reward
@@ -54,15 +54,27 @@ class HeldoutSuite(Suite):
             ended: Whether each ended by itself; None where that is not known.
 
         Returns:
-            One number a prompt by metric, and what the reward compared in place of the texts.
+            One number a prompt by metric, those last that the reward gives unasked, and what it compared in place of the
+            texts.
         """
         result = self._reward.score(RewardBatch(self._records, responses, ended))
         batch = HeldoutBatch(
             self._records, responses, ended, result, self._independent, self._config
         )
-        return Scored(
-            {metric.name: metric_scores(metric, batch) for metric in self._metrics}, result.texts
-        )
+        scores = {metric.name: metric_scores(metric, batch) for metric in self._metrics}
+        unasked = {name: result.heldout[name] for name in result.heldout if name not in scores}
+        return Scored({**scores, **unasked}, result.texts)
+
+    def is_trained_on(self, name: str) -> bool:
+        """Say whether the reward has a metric, or what is nearly the same.
+
+        Args:
+            name: The metric.
+
+        Returns:
+            True where a policy that is trained on the reward is trained on the metric.
+        """
+        return in_reward(name, self._config)
 
     def close(self) -> None:
         """Let go of the reward."""

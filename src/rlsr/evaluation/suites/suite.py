@@ -38,5 +38,16 @@ class Suite(ABC):
             One number a prompt by metric.
         """
 
+    def is_trained_on(self, name: str) -> bool:
+        """Say whether training aims at a metric, which then cannot show that a policy became better.
+
+        Args:
+            name: The metric.
+
+        Returns:
+            False, unless a suite knows better.
+        """
+        return False
+
     def close(self) -> None:  # noqa: B027 - most suites hold nothing
         """Let go of models and files; the suite is not used afterwards."""

@@ -1,4 +1,4 @@
-"""What metrics and suites of other packages return is checked before it is counted."""
+"""What metrics of other packages return is checked before it is counted."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from rlsr.errors import EvaluationError, RlsrError
-from rlsr.evaluation.metrics import BUILT_IN, HeldoutBatch, Metric
+from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
+from rlsr.evaluation.metrics.table import BUILT_IN
 from rlsr.rewards.protocol import Scores
+
+WAY_OUT = "mend or uninstall its package"
 
 
 def metric_scores(metric: Metric, batch: HeldoutBatch) -> Scores:
@@ -32,9 +35,7 @@ def metric_scores(metric: Metric, batch: HeldoutBatch) -> Scores:
     except Exception as error:
         if metric.name in BUILT_IN:
             raise
-        raise EvaluationError(
-            f"{who} fails: {type(error).__name__}: {error}; {_WAY_OUT}"
-        ) from error
+        raise EvaluationError(f"{who} fails: {type(error).__name__}: {error}; {WAY_OUT}") from error
     return checked_scores(values, len(batch.responses), who)
 
 
@@ -54,11 +55,11 @@ def checked_scores(values: Any, number: int, who: str) -> Scores:
     """
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
         raise EvaluationError(
-            f"{who} must return a list or an array of numbers, got {type(values).__name__}; {_WAY_OUT}"
+            f"{who} must return a list or an array of numbers, got {type(values).__name__}; {WAY_OUT}"
         )
     if len(values) != number:
         raise EvaluationError(
-            f"{who} must return one number a response, got {len(values)} for {number} responses; {_WAY_OUT}"
+            f"{who} must return one number a response, got {len(values)} for {number} responses; {WAY_OUT}"
         )
     for row, value in enumerate(values):
         if value is not None and not (
@@ -66,30 +67,6 @@ def checked_scores(values: Any, number: int, who: str) -> Scores:
         ):
             raise EvaluationError(
                 f"{who}: the score of response {row + 1} must be a finite number, or NaN or None where it is unscored, got "
-                f"{value!r}; {_WAY_OUT}"
+                f"{value!r}; {WAY_OUT}"
             )
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def checked_texts(values: Sequence[str | None], number: int, name: str) -> tuple[str | None, ...]:
-    """Make sure that there is a text for every response.
-
-    Args:
-        values: What a suite returned.
-        number: How many responses there are.
-        name: Of the texts, for messages.
-
-    Returns:
-        One text a response.
-
-    Raises:
-        EvaluationError: There are more or fewer.
-    """
-    if len(values) != number:
-        raise EvaluationError(
-            f"texts {name!r} of a suite: must be one a response, got {len(values)} for {number} responses; {_WAY_OUT}"
-        )
-    return tuple(values)
-
-
-_WAY_OUT = "mend or uninstall its package"

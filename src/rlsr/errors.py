@@ -59,6 +59,10 @@ class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
 
 
+class EvaluationError(RlsrError, ValueError):
+    """A metric or a suite of another package fails, or returns what cannot be counted."""
+
+
 class EngineError(RlsrError, RuntimeError):
     """The trainer cannot do what the config asks for on this machine."""
 

@@ -3,6 +3,8 @@
 import resource
 import sys
 
+from rlsr.runs.step_metrics import PEAK_MEMORY
+
 
 def peak_memory() -> dict[str, float]:
     """Measure the most memory that was held so far.
@@ -15,7 +17,7 @@ def peak_memory() -> dict[str, float]:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kibibytes, macOS in bytes.
-    found = {"memory/peak_gb": peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9}
+    found = {PEAK_MEMORY: peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9}
     if torch.cuda.is_available():
         found["memory/peak_gpu_gb"] = torch.cuda.max_memory_allocated() / 1e9
     return found

@@ -10,15 +10,7 @@ from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
 from rlsr.rewards import Part, RewardResult
 from rlsr.rewards.protocol import Scores
-
-QUANTILES = {
-    "reward/p05": 0.05,
-    "reward/p25": 0.25,
-    "reward/p50": 0.5,
-    "reward/p75": 0.75,
-    "reward/p95": 0.95,
-}
-"""Quantiles of the rewards of a step that are logged."""
+from rlsr.runs.step_metrics import REWARD_QUANTILES
 
 
 @dataclass(frozen=True)
@@ -92,8 +84,8 @@ def _quantiles(scores: Scores) -> dict[str, float]:
     """Say how the rewards of a step are spread, for a chart of their distribution over time."""
     scored = scores[~np.isnan(scores)]
     if not scored.size:
-        return {name: float("nan") for name in QUANTILES}
-    return {name: float(np.quantile(scored, share)) for name, share in QUANTILES.items()}
+        return {name: float("nan") for name in REWARD_QUANTILES}
+    return {name: float(np.quantile(scored, share)) for name, share in REWARD_QUANTILES.items()}
 
 
 def _mean(values: Scores, *, is_share: bool) -> float:

@@ -8,14 +8,14 @@ from typing import Any
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import (
-    HELDOUT_REWARD,
     measures_heldout,
     require_scores,
     share_of_budget,
     stop_reason,
 )
-from rlsr.errors import EngineError
 from rlsr.models import Policy
+from rlsr.monitors import require_sound
+from rlsr.runs.step_metrics import BUDGET_SHARE, HELDOUT_REWARD, HELDOUT_SECONDS
 
 
 class StepLog:
@@ -66,7 +66,7 @@ class StepLog:
             RewardError: The reward leaves too much unscored.
         """
         job = self._job
-        _check_finite(step, metrics)
+        require_sound([*self._rows, {"step": step, **metrics}])
         row = {**metrics, **self._measure(step, policy)}
         self._rows.append({"step": step, **row})
         job.run.append_metrics(self._rows[-1])
@@ -74,7 +74,7 @@ class StepLog:
             job.run.write_samples(step, samples)
         require_scores(self._rows, job.config)
         share = share_of_budget(self._rows, job.config.training)
-        self._observer.on_step(step, job.num_steps, {**row, "budget/share": share})
+        self._observer.on_step(step, job.num_steps, {**row, BUDGET_SHARE: share})
         return job.processes.from_main(stop_reason(self._rows, job.config))
 
     def _measure(self, step: int, policy: Callable[[], Policy]) -> dict[str, float | None]:
@@ -88,19 +88,5 @@ class StepLog:
         return {
             # As a resumed run reads it back.
             HELDOUT_REWARD: None if math.isnan(reward) else reward,
-            "time/heldout": time.perf_counter() - started,
+            HELDOUT_SECONDS: time.perf_counter() - started,
         }
-
-
-def _check_finite(step: int, metrics: Mapping[str, float | None]) -> None:
-    """Stop a run whose weights are lost; a later average over numbers that are not there would hide it."""
-    broken = [
-        name
-        for name in ("loss", "grad_norm")
-        if not math.isfinite(metrics.get(f"optim/{name}") or 0.0)
-    ]
-    if broken:
-        raise EngineError(
-            f"step {step}: {' and '.join(broken)} is not finite, so the policy is lost; lower training.learning_rate or "
-            "use model.dtype=float32, and start a new run (checkpoints before this step are intact)"
-        )

@@ -12,12 +12,10 @@ from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
 from rlsr.errors import RewardError
 from rlsr.rewards import reward_kind
+from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL, UNSCORED
 from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
-
-HELDOUT_REWARD = "stop/heldout_reward"
-"""Column of the reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
 
 
 _STEPS_WITHOUT_SCORES = 10
@@ -39,7 +37,7 @@ def require_scores(rows: Rows, config: RunConfig) -> None:
         return
     limit, last = config.training.max_unscored_share, rows[-_STEPS_WITHOUT_SCORES:]
     num_responses = config.training.prompts_per_step * config.method.num_sampled
-    unscored = [row["reward/num_unscored"] for row in last]
+    unscored = [row[UNSCORED] for row in last]
     if unscored[-1] > limit * num_responses:
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
         found = f"{found} training.max_unscored_share is {limit:g}"
@@ -110,7 +108,7 @@ def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
 
 
 def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
-    losses = [row["optim/nll"] for row in rows[-stop.loss_window :]]
+    losses = [row[NLL] for row in rows[-stop.loss_window :]]
     if stop.loss is not None and len(losses) == stop.loss_window:
         mean = statistics.fmean(losses)
         if mean <= stop.loss:

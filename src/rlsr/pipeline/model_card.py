@@ -6,6 +6,7 @@ from pathlib import Path
 import rlsr
 from rlsr.config import RunConfig
 from rlsr.evaluation import MetricChange
+from rlsr.evaluation.metrics import describe, labelled
 from rlsr.rewards import reward_kind
 from rlsr.statistics import Estimate
 
@@ -93,14 +94,15 @@ def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:
         "| metric | before | after | difference |",
         "|---|---|---|---|",
         *(
-            f"| {change.name} | {_interval(change.before)} | {_interval(change.after)} | "
-            f"{_interval(change.difference, sign=True)} |"
-            for change in changes
+            f"| {labelled(change.name, in_reward=change.in_reward)} | "
+            f"{_interval(change.before, digits)} | {_interval(change.after, digits)} | "
+            f"{_interval(change.difference, digits, sign=True)} |"
+            for change, digits in ((change, describe(change.name).digits) for change in changes)
         ),
         "",
     ]
 
 
-def _interval(estimate: Estimate, *, sign: bool = False) -> str:
-    plus = "+" if sign else ""
-    return f"{estimate.mean:{plus}.3f} [{estimate.low:{plus}.3f}, {estimate.high:{plus}.3f}]"
+def _interval(estimate: Estimate, digits: int, *, sign: bool = False) -> str:
+    form = f"{'+' if sign else ''}.{digits}f"
+    return f"{estimate.mean:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"

@@ -14,6 +14,7 @@ from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
 from rlsr.engines.table import engine_of
 from rlsr.errors import ConfigError
+from rlsr.evaluation.metrics import require_metrics
 from rlsr.models import (
     Device,
     choose_device,
@@ -75,6 +76,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
+    require_metrics(config)
     device = choose_device(config.device)
     processes = join_processes(device)
     set_threads(config.threads)

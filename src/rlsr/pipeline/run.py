@@ -13,14 +13,15 @@ from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.stopping import stop_reason
 from rlsr.engines.table import engine_of
-from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
+from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
+from rlsr.monitors import findings
 from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_cut
-from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
+from rlsr.pipeline.summary import RunSummary, manifest, run_facts
 from rlsr.pipeline.validation import mean_reward, set_aside
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
@@ -96,7 +97,7 @@ def train_run(
         seconds,
         num_steps=len(metrics),
         stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
-        warnings=(*data.warnings, *run_warnings(metrics)),
+        warnings=(*data.warnings, *findings(metrics)),
     )
     if processes.is_main:
         write_model_card(final, config, changes, summary.num_steps)
@@ -161,7 +162,7 @@ def _training_data(
 
 def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
     plan: RunPlan,
-    evaluation: HeldoutEvaluation | None,
+    evaluation: Evaluation | None,
     policy: Callable[[], Policy],
     run: RunDirectory,
     when: str,
@@ -169,7 +170,7 @@ def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
     seconds: dict[str, float],
     *,
     reuse: bool,
-) -> HeldoutScores | None:
+) -> Answers | None:
     """Evaluate a policy and keep its answers; a resumed run takes the answers that are already there."""
     if evaluation is None:
         return None

@@ -5,12 +5,8 @@ from typing import Any
 import pytest
 
 from rlsr.config import load_config
-from rlsr.engines.stopping import (
-    HELDOUT_REWARD,
-    measures_heldout,
-    share_of_budget,
-    stop_reason,
-)
+from rlsr.engines.stopping import measures_heldout, share_of_budget, stop_reason
+from rlsr.runs.step_metrics import HELDOUT_REWARD
 from rlsr.runs.step_totals import seconds_spent
 
 

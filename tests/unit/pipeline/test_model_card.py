@@ -114,9 +114,24 @@ def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
     assert [line for line in card.splitlines() if line.startswith("|")] == [
         "| metric | before | after | difference |",
         "|---|---|---|---|",
-        "| similarity | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
-        "| cut | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
+        "| similarity by the reward's encoder | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
+        "| share cut at the maximum length | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
     ]
+
+
+def test_the_card_marks_what_the_reward_has_and_writes_each_metric_with_its_digits() -> None:
+    overlap = [
+        MetricChange(
+            "chrf",
+            Estimate(20.25, 19.5, 21.04, 64),
+            Estimate(20.25, 19.5, 21.04, 64),
+            Estimate(0.26, -1.0, 1.5, 64),
+            in_reward=True,
+        )
+    ]
+    assert "| chrF (in the reward) | 20.2 [19.5, 21.0] | 20.2 [19.5, 21.0] | +0.3 [-1.0, +1.5] |" in model_card(
+        "out", config(), overlap, 10
+    )  # fmt: skip
 
 
 def test_without_an_evaluation_the_card_says_so() -> None:

@@ -10,25 +10,12 @@ from transformers import TrainerCallback
 from rlsr.engines.peak_memory import peak_memory
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
+from rlsr.engines.trl.logged_numbers import logged_numbers
 from rlsr.models import Policy
+from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS, TRAINED_TOKENS
 
-PHASES = ("generate", "reward", "reference")
-
-TRL_NAMES = {
-    "reward": "reward/mean",
-    "kl": "optim/kl",
-    "entropy": "optim/entropy",
-    "loss": "optim/loss",
-    "grad_norm": "optim/grad_norm",
-    "learning_rate": "optim/learning_rate",
-    "completions/mean_length": "tokens/response",
-    "completions/clipped_ratio": "tokens/share_cut",
-    "num_tokens": "tokens/total",
-}
-"""TRL's names of the numbers that are kept, and ours."""
-
-OUR_HEADS = ("reward/", "advantage/", "length/", "optim/", "preference/")
-"""Numbers that came from us in the first place keep their names."""
+PHASES = STEP_PHASES[:-1]
+"""The parts of a step whose time trainers take; the rest is the update."""
 
 
 class StepRecorder(TrainerCallback):
@@ -79,19 +66,16 @@ class StepRecorder(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
     def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
-        renamed = {TRL_NAMES[name]: logs[name] for name in TRL_NAMES if name in logs}
-        ours = {name: value for name, value in logs.items() if name.startswith(OUR_HEADS)}
         phases = take_phase_seconds(trainer, PHASES)
         seconds = self._step_seconds
         update = max(seconds - sum(phases.values()), 0.0)
         tokens = trainer.num_step_tokens
-        measured = {
-            "tokens/trained": trainer.over_processes(trainer.num_trained_tokens),
+        return {
+            **logged_numbers(logs),
+            TRAINED_TOKENS: float(trainer.over_processes(trainer.num_trained_tokens)),
             "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
-            "time/step": seconds,
+            STEP_SECONDS: seconds,
             **{f"time/{phase}": value for phase, value in phases.items()},
             "time/update": update,
             **peak_memory(),
         }
-        merged = {**renamed, **ours, **measured}
-        return {name: None if value is None else float(value) for name, value in merged.items()}

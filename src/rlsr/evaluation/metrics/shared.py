@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlsr.config import RunConfig
-from rlsr.config.reward import RepetitionConfig, RewardConfig, SimilarityReward
-from rlsr.evaluation.labels import BETTER, Better
+from rlsr.evaluation.metrics.metric import Better
+from rlsr.evaluation.metrics.table import describe, find_metric, metrics_of
 from rlsr.rewards import reward_kind
 
 
@@ -33,7 +33,9 @@ def shared_metrics(configs: Sequence[RunConfig]) -> tuple[SharedMetric, ...]:
     """
     scorers = [metric_scorers(config) for config in configs]
     return tuple(
-        SharedMetric(name, any(in_reward(name, config) for config in configs), BETTER.get(name))
+        SharedMetric(
+            name, any(in_reward(name, config) for config in configs), describe(name).better
+        )
         for name, scorer in scorers[0].items()
         if all(other.get(name) == scorer for other in scorers)
     )
@@ -50,27 +52,21 @@ def metric_scorers(config: RunConfig) -> dict[str, str]:
     """
     if not config.evaluation.enabled:
         return {}
-    scorers = dict(reward_kind(config).heldout_metrics(config))
-    if config.independent_embedding is not None:
-        scorers["independent_similarity"] = config.independent_embedding
-    rule = _repetition_rule(config.reward).model_dump(exclude={"enabled", "penalty"})
-    scorers |= {"chrf": None, "bleu": None, "length_ratio": None, "repetition": rule, "cut": None}
-    return {name: json.dumps(scorer, sort_keys=True) for name, scorer in scorers.items()}
+    return {
+        metric.name: json.dumps(metric.scorer(config), sort_keys=True)
+        for metric in metrics_of(config)
+    }
 
 
 def in_reward(name: str, config: RunConfig) -> bool:
-    """Say whether a reward has a metric, or what is nearly the same.
+    """Say whether the reward of a run has a metric, or what is nearly the same.
 
     Args:
         name: The metric.
-        config: A config with the reward.
+        config: The config of the run.
 
     Returns:
-        True where a policy that is trained on the reward is trained on the metric. The independent encoder is never the
-        reward's; a config refuses that.
+        True where a policy that is trained on the reward is trained on the metric. What no table knows is given by the reward.
     """
-    return name in reward_kind(config).seen_metrics(config)
-
-
-def _repetition_rule(reward: RewardConfig) -> RepetitionConfig:
-    return reward.repetition if isinstance(reward, SimilarityReward) else RepetitionConfig()
+    metric = find_metric(name)
+    return metric is None or metric.of_reward or name in reward_kind(config).seen_metrics(config)

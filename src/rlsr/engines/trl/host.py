@@ -22,7 +22,7 @@ from transformers import Trainer
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.gradients import average_gradients
 from rlsr.engines.trl.padded import Responses
-from rlsr.engines.trl.passes import score_groups, score_in_passes, score_padded, takes_groups
+from rlsr.engines.trl.passes import micro_batches, score_groups, score_padded, takes_groups
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.engines.trl.schedule import rate_factor
@@ -117,6 +117,33 @@ class HostOverrides(Trainer):
         score = score_groups if self.by_groups else score_padded
         return score(model, rows, temperature=temperature, with_entropy=with_entropy)
 
+    def score_in_passes(
+        self,
+        rows: Responses,
+        score: Callable[[Responses], TokenScores],
+        *,
+        max_tokens: int | None = None,
+    ) -> torch.Tensor:
+        """Score the tokens of responses in as many passes as their number asks for.
+
+        Args:
+            rows: What to score; empty responses take part in no pass.
+            score: Scores the responses of one pass.
+            max_tokens: Tokens of a pass; None is those of the run.
+
+        Returns:
+            (response, token): log-probabilities with gradient, 0 where there is no token.
+        """
+        device = self.accelerator.device
+        table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
+        limit = self._max_tokens if max_tokens is None else max_tokens
+        for part in micro_batches(rows, max_tokens=limit, by_groups=self.by_groups):
+            values = score(rows.take(part)).log_probs
+            padding = table.shape[1] - values.shape[1]
+            place = torch.tensor(part, device=device)
+            table = table.index_copy(0, place, torch.nn.functional.pad(values, (0, padding)))
+        return table
+
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def log_probs_before(
         self, rows: Responses, score: Callable[[Any, Responses], TokenScores] | None = None
@@ -124,7 +151,7 @@ class HostOverrides(Trainer):
         """Ask the policy before training, in passes like those of the policy, so that both are rounded alike.
 
         Args:
-            rows: What to score; empty responses take part in no pass.
+            rows: What to score.
             score: Scores one pass of a model; None is ``score_pass`` at a temperature of 1.
 
         Returns:
@@ -132,16 +159,8 @@ class HostOverrides(Trainer):
         """
         policy = self.accelerator.unwrap_model(self.model)
         with reference_policy(policy, self.ref_model) as reference:
-            return self.timed(
-                "reference",
-                lambda: score_in_passes(
-                    rows,
-                    partial(score or self.score_pass, reference),
-                    max_tokens=self._max_tokens,
-                    by_groups=self.by_groups,
-                    device=self.accelerator.device,
-                ),
-            )
+            ask = partial(score or self.score_pass, reference)
+            return self.timed("reference", lambda: self.score_in_passes(rows, ask))
 
     def backward_by_parts(
         self,

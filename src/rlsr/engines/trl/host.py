@@ -23,7 +23,7 @@ from rlsr.config.run import RunConfig
 from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.gradients import average_gradients
 from rlsr.engines.trl.padded import Responses
-from rlsr.engines.trl.passes import score_groups, score_in_passes, score_padded, takes_groups
+from rlsr.engines.trl.passes import micro_batches, score_groups, score_padded, takes_groups
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
 from rlsr.forward.attention import attention_by_plan
@@ -122,6 +122,33 @@ class HostOverrides(Trainer):
         score = score_groups if self.by_groups else score_padded
         return score(model, rows, temperature=temperature, with_entropy=with_entropy)
 
+    def score_in_passes(
+        self,
+        rows: Responses,
+        score: Callable[[Responses], TokenScores],
+        *,
+        tokens_per_pass: int | None = None,
+    ) -> torch.Tensor:
+        """Score the tokens of responses in as many passes as their number asks for.
+
+        Args:
+            rows: What to score; empty responses take part in no pass.
+            score: Scores the responses of one pass.
+            tokens_per_pass: None is that of the run.
+
+        Returns:
+            (response, token): log-probabilities with gradient, 0 where there is no token.
+        """
+        device = self.accelerator.device
+        table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
+        limit = self._tokens_per_pass if tokens_per_pass is None else tokens_per_pass
+        for part in micro_batches(rows, tokens_per_pass=limit, by_groups=self.by_groups):
+            values = score(rows.take(part)).log_probs
+            padding = table.shape[1] - values.shape[1]
+            place = torch.tensor(part, device=device)
+            table = table.index_copy(0, place, torch.nn.functional.pad(values, (0, padding)))
+        return table
+
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
     def log_probs_before(
         self, rows: Responses, score: Callable[[Any, Responses], TokenScores] | None = None
@@ -129,7 +156,7 @@ class HostOverrides(Trainer):
         """Ask the policy before training, in passes like those of the policy, so that both are rounded alike.
 
         Args:
-            rows: What to score; empty responses take part in no pass.
+            rows: What to score.
             score: Scores one pass of a model; None is ``score_pass`` at a temperature of 1.
 
         Returns:
@@ -137,16 +164,8 @@ class HostOverrides(Trainer):
         """
         policy = self.accelerator.unwrap_model(self.model)
         with reference_policy(policy, self.ref_model) as reference:
-            return self.timed(
-                "reference",
-                lambda: score_in_passes(
-                    rows,
-                    partial(score or self.score_pass, reference),
-                    tokens_per_pass=self._tokens_per_pass,
-                    by_groups=self.by_groups,
-                    device=self.accelerator.device,
-                ),
-            )
+            ask = partial(score or self.score_pass, reference)
+            return self.timed("reference", lambda: self.score_in_passes(rows, ask))
 
     def backward_by_parts(
         self,

@@ -1,7 +1,7 @@
 """Forward passes over responses: by groups, which read each prompt once, or plainly, one row a response."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -34,35 +34,6 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
     if reason is not None:
         logger.warning("engine.passes: %s", reason)
     return reason is None
-
-
-def score_in_passes(
-    rows: Responses,
-    score: Callable[[Responses], TokenScores],
-    *,
-    tokens_per_pass: int,
-    by_groups: bool,
-    device: torch.device,
-) -> torch.Tensor:
-    """Score the tokens of responses in as many passes as their number asks for.
-
-    Args:
-        rows: What to score.
-        score: Scores the responses of one pass.
-        tokens_per_pass: Tokens of a pass.
-        by_groups: Whether a prompt is read once for its group.
-        device: Where the table is.
-
-    Returns:
-        (response, token): log-probabilities with gradient, 0 where there is no token.
-    """
-    table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
-    for part in micro_batches(rows, tokens_per_pass=tokens_per_pass, by_groups=by_groups):
-        values = score(rows.take(part)).log_probs
-        padding = table.shape[1] - values.shape[1]
-        place = torch.tensor(part, device=device)
-        table = table.index_copy(0, place, torch.nn.functional.pad(values, (0, padding)))
-    return table
 
 
 def score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:

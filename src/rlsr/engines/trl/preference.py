@@ -19,7 +19,6 @@ from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, rollout_responses
-from rlsr.engines.trl.passes import score_in_passes
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.methods.dpo import PairLogRatios, dpo_losses, pair_metrics
@@ -98,14 +97,8 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
 
     def _log_probs(self, model: Any, rows: Responses) -> torch.Tensor:
         """(answer,): the sum over its tokens, all answers in one pass."""
-        log_probs = score_in_passes(
-            rows,
-            partial(self.score_pass, model),
-            tokens_per_pass=sys.maxsize,
-            by_groups=self.by_groups,
-            device=model.device,
-        )
-        return log_probs.sum(dim=1)
+        score = partial(self.score_pass, model)
+        return self.score_in_passes(rows, score, tokens_per_pass=sys.maxsize).sum(dim=1)
 
 
 def pair_passes(rows: Responses, *, tokens_per_pass: int, by_groups: bool) -> list[list[int]]:

@@ -29,10 +29,11 @@ Each override has a contract test in tests/invariant/test_trl_contracts.py that 
 
 - ``_generate_and_score_completions``: advantages with a floor, a subset of each group, groups without signal left out, what a
   method adds, the reference policy asked about the rest alone;
-- ``_get_per_token_logps_and_entropies``: asked by TRL where another engine samples: passes that fit into memory;
-- ``compute_loss``: a rollout's update in passes of like size without needless padding.
+- ``compute_loss``: a rollout's update in passes of like size without needless padding;
+- ``_get_per_token_logps_and_entropies``: passes that fit into memory, where another engine samples and TRL asks for them.
 
-So have ``rollout_func`` and ``OnePass`` of ``rlsr.engines.trl.grpo_loss``. What all trainers share is in ``rlsr.engines.trl.host``.
+The same holds for TRL's hook ``rollout_func`` and for ``OnePass`` of ``rlsr.engines.trl.grpo_loss``. What all trainers share is in
+``rlsr.engines.trl.host``.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
-from rlsr.engines.trl.passes import padded_rows, score_in_passes, whole_groups
+from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.engines.trl.step import STEP, Addition, Step, make_step, step_metrics
 from rlsr.engines.trl.update import Update
@@ -150,7 +151,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         # TRL calls it with the prompts and nothing else of the rows.
         self.rollout_func = partial(self._write, beginnings)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        # Rounded as TRL keeps them.
+        # In float32, as TRL keeps them.
         rewards = self.reward_function.last.result.scores.astype(np.float32).astype(np.float64)
         step = make_step(inputs, beginnings, batch, rewards, method=self._method, host=self)
         for addition in self._additions:
@@ -318,13 +319,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         **__: Any,
     ) -> tuple[torch.Tensor, None, None]:
         rows = read_responses(input_ids, attention_mask, logits_to_keep)
-        log_probs = score_in_passes(
-            rows,
-            partial(self._score_responses, model),
-            tokens_per_pass=self._tokens_per_pass,
-            by_groups=self.by_groups,
-            device=input_ids.device,
-        )
+        log_probs = self.score_in_passes(rows, partial(self._score_responses, model))
         padding = logits_to_keep - log_probs.shape[1]
         return torch.nn.functional.pad(log_probs, (0, padding)), None, None
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,20 @@ def cli(private_cache: Path) -> Cli:
         )
 
     return run
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory whose packages are installed for the test."""
+    from plugin_packages import forget
+
+    directory = tmp_path / "site"
+    directory.mkdir()
+    monkeypatch.syspath_prepend(str(directory))
+    before = set(sys.modules)
+    forget()
+    yield directory
+    forget()
+    for name in set(sys.modules) - before:
+        if str(directory) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -1,4 +1,4 @@
-"""The table of held-out metrics before and after."""
+"""The tables of held-out metrics: of one policy, and before and after training."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,33 @@ from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
     from rlsr.evaluation import MetricChange
+    from rlsr.pipeline.evaluate import MetricMean
     from rlsr.statistics import Estimate
+
+
+def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
+    """Lay out held-out metrics of one policy.
+
+    Args:
+        metrics: Not empty.
+        confidence: Level of the intervals.
+
+    Returns:
+        A table for the terminal.
+    """
+    table = Table(
+        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("metric")
+    table.add_column("mean", justify="right", no_wrap=True)
+    for metric in metrics:
+        table.add_row(
+            _label(metric),
+            mean_with_interval(metric.after, digits(metric.name)),
+        )
+    return table
 
 
 def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
@@ -60,7 +86,7 @@ def reading(difference: "Estimate") -> str:
     return "up" if difference.mean > 0 else "down"
 
 
-def _label(change: "MetricChange") -> str:
+def _label(metric: "MetricMean | MetricChange") -> str:
     """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
-    name = label(change.name)
-    return f"{name} (in the reward)" if change.in_reward else name
+    name = label(metric.name)
+    return f"{name} (in the reward)" if metric.in_reward else name

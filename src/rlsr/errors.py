@@ -51,8 +51,8 @@ class RewardError(RlsrError, RuntimeError):
     """A reward fails, gives what is no score, or leaves too much unscored."""
 
 
-class TranslationError(RlsrError, RuntimeError):
-    """The translator of a reward refuses its work, or none of it succeeds."""
+class RemoteError(RlsrError, RuntimeError):
+    """A server refuses what it is asked, or nothing of it succeeds."""
 
 
 class RunError(RlsrError, RuntimeError):

@@ -70,7 +70,7 @@ def plugin_origins(group: Group, name: str) -> str:
     Returns:
         The packages that add it, with what their entry points name.
     """
-    return " and ".join(map(_origin, find_plugins(group)[name]))
+    return " and ".join(sorted(map(_origin, find_plugins(group)[name])))
 
 
 def plugin_part(

@@ -1,15 +1,17 @@
-"""``rlsr data check``: can this file be trained on?"""
+"""``rlsr data check`` says whether a file can be trained on."""
 
-import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from rlsr.config import RunConfig, load_config
-from rlsr.data import Dataset, PromptRecord, load_dataset
+from rlsr.cli.arguments import DataArgument, settings_of
+from rlsr.cli.terminal import open_console
 from rlsr.errors import DataError
+
+if TYPE_CHECKING:
+    from rlsr.config import RunConfig
+    from rlsr.data import Dataset, PromptRecord
 
 app = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
 
@@ -21,9 +23,7 @@ def _data() -> None:
 
 @app.command(name="check")
 def check(
-    path: Annotated[
-        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
-    ],
+    path: DataArgument,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as in data.layout=messages."),
@@ -34,10 +34,14 @@ def check(
     ] = None,
 ) -> None:
     """Read every row, list every problem with its place, and show what was understood."""
-    # As JSON texts, which are YAML too: a file may be named like a number or a table.
-    settings = [f"data.path={json.dumps(path)}", *(overrides or [])]
-    if model:
-        settings.append(f"model={json.dumps(model)}")
+    from rlsr.config import load_config
+    from rlsr.data import load_dataset
+
+    settings = [
+        *settings_of({"data.path": path}),
+        *(overrides or []),
+        *settings_of({"model": model}),
+    ]
     config = load_config(overrides=settings)
     try:
         dataset = load_dataset(
@@ -53,7 +57,7 @@ def check(
     _show(dataset)
 
 
-def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
+def _counter(config: "RunConfig") -> "Callable[[PromptRecord], int]":
     """Count a prompt's tokens as the policy does."""
     from rlsr.models import load_tokenizer, prompt_ids
 
@@ -61,8 +65,8 @@ def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
     return lambda record: len(prompt_ids(tokenizer, record.messages))
 
 
-def _show(dataset: Dataset) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+def _show(dataset: "Dataset") -> None:
+    console = open_console()
     report = dataset.report
     console.print(f"{report.source}: {report.num_rows} rows, layout {report.layout}", markup=False)
     console.print(

@@ -20,7 +20,7 @@ from rlsr.pipeline.run import train_run
 from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json
+from rlsr.runs.json_file import write_json
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
 
 _ARCHITECTURE = (

@@ -9,11 +9,11 @@ from rlsr.engines.stopping import (
     HELDOUT_REWARD,
     measures_heldout,
     require_scores,
-    seconds_spent,
     share_of_budget,
     stop_reason,
 )
 from rlsr.errors import RewardError
+from rlsr.runs.step_totals import seconds_spent
 
 
 def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from rlsr.cli.main import prepare_environment
 from tiny import Cli, CliTogether, save_tiny_model, write_tiny_data
 from warm_start import run_together, run_warm
+
+# The command line does so before libraries are imported, and here they are before it runs.
+prepare_environment()
 
 # A busy machine must not fail a test; CI tries the same examples every time, so that red means a change.
 settings.register_profile("rlsr", deadline=None, derandomize=os.environ.get("CI") == "true")

@@ -62,10 +62,10 @@ def test_supervised_training_learns_from_each(
     assert manifest["data"]["columns"] == ["level"]
     rows = run.read_evaluation("after")
     assert rows is not None
-    assert [row["references"] for row in rows] == [
-        [" ".join(WORDS[i : i + 3]), " ".join(WORDS[i + 5 : i + 8])] for i in range(2)
+    assert [row.references for row in rows] == [
+        (" ".join(WORDS[i : i + 3]), " ".join(WORDS[i + 5 : i + 8])) for i in range(2)
     ]
-    assert [row["reference"] for row in rows] == [row["references"][0] for row in rows]
+    assert [row.reference for row in rows] == [row.references[0] for row in rows]
 
 
 def test_rows_that_stay_apart_are_trained_on_by_themselves(

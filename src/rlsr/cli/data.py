@@ -1,16 +1,17 @@
-"""``rlsr data check``: can this file be trained on?"""
+"""``rlsr data check`` says whether a file can be trained on."""
 
-import json
 from collections.abc import Callable, Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from rlsr.config import RunConfig, load_config
-from rlsr.data import DataReport, Dataset, PromptRecord, load_dataset
-from rlsr.data.rows import show
+from rlsr.cli.arguments import DataArgument, settings_of
+from rlsr.cli.terminal import open_console
 from rlsr.errors import DataError
+
+if TYPE_CHECKING:
+    from rlsr.config import RunConfig
+    from rlsr.data import DataReport, Dataset, PromptRecord
 
 app = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
 
@@ -22,9 +23,7 @@ def _data() -> None:
 
 @app.command(name="check")
 def check(
-    path: Annotated[
-        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
-    ],
+    path: DataArgument,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as in data.layout=messages."),
@@ -35,10 +34,14 @@ def check(
     ] = None,
 ) -> None:
     """Read every row, list every problem with its place, and show what was understood."""
-    # As JSON texts, which are YAML too: a file may be named like a number or a table.
-    settings = [f"data.path={json.dumps(path)}", *(overrides or [])]
-    if model:
-        settings.append(f"model={json.dumps(model)}")
+    from rlsr.config import load_config
+    from rlsr.data import load_dataset
+
+    settings = [
+        *settings_of({"data.path": path}),
+        *(overrides or []),
+        *settings_of({"model": model}),
+    ]
     config = load_config(overrides=settings)
     try:
         dataset = load_dataset(
@@ -54,7 +57,7 @@ def check(
     _show(dataset)
 
 
-def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
+def _counter(config: "RunConfig") -> "Callable[[PromptRecord], int]":
     """Count a prompt's tokens as the policy does."""
     from rlsr.models import load_tokenizer, prompt_ids
 
@@ -62,8 +65,8 @@ def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
     return lambda record: len(prompt_ids(tokenizer, record.messages))
 
 
-def _show(dataset: Dataset) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+def _show(dataset: "Dataset") -> None:
+    console = open_console()
     for line in _report_lines(dataset.report):
         console.print(line, markup=False)
     first = dataset.train[0]
@@ -76,7 +79,9 @@ def _show(dataset: Dataset) -> None:
         console.print(f"  rejected: {_short(first.rejected)}", markup=False)
 
 
-def _report_lines(report: DataReport) -> Iterator[str]:
+def _report_lines(report: "DataReport") -> Iterator[str]:
+    from rlsr.data.rows import show
+
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:

@@ -1,4 +1,4 @@
-"""The table of held-out metrics before and after."""
+"""The tables of held-out metrics: of one policy, and before and after training."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,9 +7,37 @@ from rich import box
 from rich.table import Table
 
 from rlsr.evaluation.labels import digits, label
+from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
-    from rlsr.evaluation import Estimate, MetricChange
+    from rlsr.evaluation import MetricChange
+    from rlsr.pipeline.evaluate import MetricMean
+    from rlsr.statistics import Estimate
+
+
+def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
+    """Lay out held-out metrics of one policy.
+
+    Args:
+        metrics: Not empty.
+        confidence: Level of the intervals.
+
+    Returns:
+        A table for the terminal.
+    """
+    table = Table(
+        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("metric")
+    table.add_column("mean", justify="right", no_wrap=True)
+    for metric in metrics:
+        table.add_row(
+            _label(metric),
+            mean_with_interval(metric.after, digits(metric.name)),
+        )
+    return table
 
 
 def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
@@ -36,9 +64,9 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         decimals = digits(change.name)
         table.add_row(
             _label(change),
-            f"{change.before.mean:.{decimals}f}",
-            f"{change.after.mean:.{decimals}f}",
-            _difference(change.difference, decimals),
+            number(change.before.mean, decimals),
+            number(change.after.mean, decimals),
+            mean_with_interval(change.difference, decimals, sign=True),
             reading(change.difference),
         )
     return table
@@ -58,12 +86,7 @@ def reading(difference: "Estimate") -> str:
     return "up" if difference.mean > 0 else "down"
 
 
-def _label(change: "MetricChange") -> str:
+def _label(metric: "MetricMean | MetricChange") -> str:
     """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
-    name = label(change.name)
-    return f"{name} (in the reward)" if change.in_reward else name
-
-
-def _difference(estimate: "Estimate", decimals: int) -> str:
-    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
-    return f"{estimate.mean:+.{decimals}f} {interval}"
+    name = label(metric.name)
+    return f"{name} (in the reward)" if metric.in_reward else name

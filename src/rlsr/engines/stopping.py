@@ -10,6 +10,7 @@ from typing import Any
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
+from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -37,30 +38,6 @@ def stop_reason(rows: Rows, config: RunConfig) -> str | None:
     if config.method.is_supervised:
         return _enough_supervision(rows, stop)
     return None
-
-
-def seconds_spent(rows: Rows) -> float:
-    """Add up the time of steps.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Seconds of all steps and of the measurements between them.
-    """
-    return float(sum(row["time/step"] + (row.get("time/heldout") or 0.0) for row in rows))
-
-
-def tokens_trained(rows: Rows) -> int:
-    """Add up what updates have learnt from.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Response tokens.
-    """
-    return int(sum(row["tokens/trained"] for row in rows))
 
 
 def share_of_budget(rows: Rows, training: TrainingConfig) -> float | None:
@@ -105,7 +82,7 @@ def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
             return f"pipeline.sft_stop.loss: the mean of the last {len(losses)} steps is {mean:.4g}, no more than {stop.loss:g}"
     if stop.heldout_reward is None:
         return None
-    measured = [row[HELDOUT_REWARD] for row in rows if row.get(HELDOUT_REWARD) is not None]
+    measured = scored(rows, HELDOUT_REWARD)
     patience = stop.heldout_reward.patience
     if len(measured) <= patience or max(measured[-patience:]) > max(measured[:-patience]):
         return None

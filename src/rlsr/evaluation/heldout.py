@@ -15,11 +15,12 @@ from rlsr.evaluation.formulas import formula_scores
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.metrics import bleu, chrf, embedding_similarity, length_ratio, repetition
 from rlsr.evaluation.shared_metrics import in_reward
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.logic import require_prover
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import FormulaResult, FormulaSimilarity, Reward, RewardBatch, RewardResult
+from rlsr.runs.rows import HeldoutRow
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ class HeldoutEvaluation:
             return RepetitionConfig()
         return self._reward_config.repetition
 
-    def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> HeldoutScores:
+    def from_rows(self, rows: Sequence[HeldoutRow]) -> HeldoutScores:
         """Read back what ``rows`` listed.
 
         Args:
@@ -195,18 +196,20 @@ class HeldoutEvaluation:
         Returns:
             Answers and scores.
         """
-        assert [row["id"] for row in rows] == [record.id for record in self._records], (
+        assert [row.id for row in rows] == [record.id for record in self._records], (
             "the kept answers are of other prompts than these"
         )
-        names = rows[0]["scores"]
+        first = rows[0]
         return HeldoutScores(
-            responses=tuple(row["response"] for row in rows),
+            responses=tuple(row.response for row in rows),
             scores={
-                name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
-                for name in names
+                name: np.array([row.scores[name] for row in rows], dtype=np.float64)
+                for name in first.scores
             },
             texts={
-                name: tuple(row[name] for row in rows) for name in COMPARED_TEXTS if name in rows[0]
+                name: tuple(row.further[name] for row in rows)
+                for name in COMPARED_TEXTS
+                if name in first.further
             },
         )
 
@@ -235,24 +238,25 @@ class HeldoutEvaluation:
             for name in before.scores
         ]
 
-    def rows(self, scored: HeldoutScores) -> list[dict[str, Any]]:
+    def rows(self, scored: HeldoutScores) -> list[HeldoutRow]:
         """List answers with their scores, for a file that people and reports read.
 
         Args:
             scored: A policy's answers.
 
         Returns:
-            One JSON-ready row a prompt.
+            One row a prompt.
         """
         return [
-            {
-                "id": record.id,
-                "category": record.category,
-                "prompt": record.prompt,
-                **record.written_references,
-                "response": scored.responses[row],
-                **{name: texts[row] for name, texts in scored.texts.items()},
-                "scores": {name: float(values[row]) for name, values in scored.scores.items()},
-            }
+            HeldoutRow(
+                id=record.id,
+                category=record.category,
+                prompt=record.prompt,
+                reference=record.reference,
+                references=record.references if record.other_references else (),
+                response=scored.responses[row],
+                further={name: texts[row] for name, texts in scored.texts.items()},
+                scores={name: float(values[row]) for name, values in scored.scores.items()},
+            )
             for row, record in enumerate(self._records)
         ]

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, DataError
-from rlsr.evaluation import Estimate, HeldoutScores, bootstrap_mean
+from rlsr.evaluation import HeldoutScores
 from rlsr.evaluation.shared_metrics import in_reward
 from rlsr.models import load_policy
 from rlsr.pipeline.heldout import make_evaluation
@@ -19,6 +19,7 @@ from rlsr.pipeline.summary import data_facts, run_facts
 from rlsr.rewards import load_translator, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.log import log_to
+from rlsr.statistics import Estimate, bootstrap_mean
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
         "peak_memory_gb": None,
-        "heldout": [asdict(metric) for metric in summary.metrics],
+        "heldout": summary.metrics,
         "warnings": list(plan.warnings),
         "final": None,
     }

@@ -15,12 +15,12 @@ from rlsr.engines.stopping import stop_reason
 from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
 from rlsr.models import Policy, load_policy
 from rlsr.pipeline.heldout import make_evaluation
+from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_shape
 from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
 from rlsr.pipeline.validation import mean_reward, set_aside
-from rlsr.report import write_model_card
 from rlsr.rewards import Reward, load_translator, make_reward
 from rlsr.runs import RunDirectory, cache_directory, collect_provenance
 from rlsr.runs.followed import FollowedRun

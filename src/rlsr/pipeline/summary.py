@@ -2,14 +2,14 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlsr.data import DataReport
-from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
+from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RunSummary:
     """What the numbers of the run say that a person should know."""
 
 
-def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+def run_warnings(metrics: Sequence[Mapping[str, float]]) -> list[str]:
     """Find in the numbers of a run what would otherwise pass unseen.
 
     Args:
@@ -46,7 +46,7 @@ def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{cut:.1%} of the texts were longer than the encoder reads (embedding.max_tokens): "
             "the reward did not see their ends"
         )
-    unscored = sum(row.get("reward/num_unscored") or 0.0 for row in metrics)
+    unscored = sum(scored(metrics, "reward/num_unscored"))
     if unscored:
         found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
     untranslated = _mean(metrics, "reward/share_untranslated")
@@ -62,13 +62,13 @@ def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def _mean(metrics: Sequence[Mapping[str, Any]], name: str) -> float:
-    values = [row[name] for row in metrics if row.get(name) is not None]
+def _mean(metrics: Sequence[Mapping[str, float]], name: str) -> float:
+    values = scored(metrics, name)
     return statistics.fmean(values) if values else 0.0
 
 
 def manifest(
-    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, Any]], final: str
+    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, float]], final: str
 ) -> dict[str, Any]:
     """Put together what ``manifest.json`` says.
 
@@ -90,8 +90,8 @@ def manifest(
         "model": plan.config.model.name,
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
-        "peak_memory_gb": max((row["memory/peak_gb"] for row in metrics), default=None),
-        "heldout": [asdict(change) for change in summary.changes],
+        "peak_memory_gb": peak_memory_gb(metrics),
+        "heldout": summary.changes,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
     }

@@ -8,10 +8,10 @@ from rlsr.config import load_config
 from rlsr.engines.stopping import (
     HELDOUT_REWARD,
     measures_heldout,
-    seconds_spent,
     share_of_budget,
     stop_reason,
 )
+from rlsr.runs.step_totals import seconds_spent
 
 
 def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:

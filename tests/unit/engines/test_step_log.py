@@ -11,10 +11,10 @@ from rlsr.engines import SilentObserver
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.memory import StepCut
 from rlsr.engines.step_log import StepLog
-from rlsr.engines.stopping import HELDOUT_REWARD
 from rlsr.errors import EngineError, RewardError
 from rlsr.models import Policy
 from rlsr.runs import RunDirectory
+from rlsr.runs.step_metrics import HELDOUT_REWARD
 
 NAN = float("nan")
 STEP = {

@@ -56,6 +56,7 @@ def workplace(tmp_path: Path) -> Path:
         (["train", "--data", "broken.jsonl"], ["broken.jsonl:2", "broken JSON"]),
         (["train", "--data", "conflict.jsonl", "data.same_prompt=error"], ["conflict.jsonl:2", "conflict.jsonl:1"]),
         (["train", "--data", "conflict.jsonl", "data.same_prompt=foo"], ["data.same_prompt", "'merge', 'keep' or 'error'", "foo"]),
+        (["train", "--data", "good.jsonl", "reward.type=python", "reward.function=nowhere:f"], ["reward.function", "nowhere", "start rlsr in the directory"]),
         (["train", "--resume"], ["--resume", "--out"]),
         (["train", "--resume", "--out", "nowhere"], ["nowhere", "no run was begun here"]),
         (["data", "check", "broken.jsonl"], ["broken.jsonl:2"]),

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.config.data import ColumnNames, DataConfig, Layout, SamePrompt
+from rlsr.config.data import ColumnNames, DataConfig, Layout, LayoutName, SamePrompt
 from rlsr.data import Dataset, load_dataset
 from rlsr.data.checks import check_duplicates, check_leaks, merge_same_prompts
 from rlsr.data.convert import to_entry
-from rlsr.data.layouts import LayoutName, resolve_layout
+from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem, RawRow
 from rlsr.data.sources import read_rows

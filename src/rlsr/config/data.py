@@ -6,8 +6,7 @@ from pydantic import Field
 
 from rlsr.config.base import ConfigTable
 
-Layout = Literal[
-    "auto",
+LayoutName = Literal[
     "prompt_response",
     "prompt_completion",
     "instruction",
@@ -15,6 +14,8 @@ Layout = Literal[
     "conversations",
     "preference",
 ]
+
+Layout = Literal["auto"] | LayoutName
 
 
 SamePrompt = Literal["merge", "keep", "error"]

@@ -46,9 +46,10 @@ class SimilarityConfig(ConfigTable):
 class ReferenceReward(ConfigTable):
     """What every reward has that compares a response to one reference at a time."""
 
-    references: Literal["best", "mean"] = "best"
-    """What a response gets where a prompt has several references: the score against the one that it is closest to, or the mean
-    over all of them. References against which it cannot be scored are left out. Without effect where there is one."""
+    references: Literal["best", "mean"] = "mean"
+    """What a response gets where a prompt has several references: the mean of its scores against them, which ranked answers a
+    little better where it was measured (benchmarks/reward-quality.md), or the score against the one that it is closest to.
+    References against which it cannot be scored are left out. Without effect where there is one."""
 
 
 class SimilarityReward(ReferenceReward):

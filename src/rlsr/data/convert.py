@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rlsr.config.data import LayoutName
 from rlsr.data.columns import further_columns
 from rlsr.data.fields import (
     Fields,
@@ -11,7 +12,7 @@ from rlsr.data.fields import (
     required,
     with_system,
 )
-from rlsr.data.layouts import LayoutName, ResolvedLayout
+from rlsr.data.layouts import ResolvedLayout
 from rlsr.data.preference import from_preference, read_rejected
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Mark, MarkedRecord, Problem, RawRow, show
@@ -41,7 +42,7 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> MarkedRecord | Problem:
     """
     try:
         fields = as_fields(row.value)
-        messages, reference = _CONVERTERS[layout.name](fields, layout)
+        messages, reference = CONVERTERS[layout.name](fields, layout)
         _check_prompt(messages)
         columns, left_out = further_columns(fields, layout)
         record = PromptRecord(
@@ -171,7 +172,7 @@ def _place(location: str) -> str:
     return f"line {last}" if last.isdigit() else last
 
 
-_CONVERTERS: dict[LayoutName, Callable[[Fields, ResolvedLayout], Conversation]] = {
+CONVERTERS: dict[LayoutName, Callable[[Fields, ResolvedLayout], Conversation]] = {
     "prompt_response": _from_prompt,
     "prompt_completion": _from_prompt,
     "instruction": _from_instruction,

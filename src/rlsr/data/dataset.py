@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 
+from rlsr.config.data import LayoutName
 from rlsr.data.columns import type_name
-from rlsr.data.layouts import LayoutName
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Problem
 

@@ -4,20 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
-from rlsr.config.data import ColumnNames, Layout
+from rlsr.config.data import ColumnNames, Layout, LayoutName
 from rlsr.data.rows import Problem, RawRow, show_names
 from rlsr.errors import ConfigError, DataError
-
-LayoutName = Literal[
-    "prompt_response",
-    "prompt_completion",
-    "instruction",
-    "messages",
-    "conversations",
-    "preference",
-]
 
 LAYOUT_COLUMNS: Final[dict[LayoutName, tuple[str, ...]]] = {
     "prompt_response": ("prompt", "response"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from rlsr.config.data import DataConfig
+from rlsr.config.data import DataConfig, LayoutName
 from rlsr.data.checks import (
     CountTokens,
     check_duplicates,
@@ -22,7 +22,7 @@ from rlsr.data.dataset import (
     measure_references,
     survey_columns,
 )
-from rlsr.data.layouts import LayoutName, resolve_layout
+from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem, count_kinds, show
 from rlsr.data.sources import read_rows, source_kind

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rlsr.config.data import ColumnNames, DataConfig
+from rlsr.config.data import ColumnNames, DataConfig, LayoutName
 from rlsr.data import Dataset, load_dataset
 from rlsr.data.columns import further_columns
 from rlsr.data.dataset import ColumnFacts
-from rlsr.data.layouts import LAYOUT_COLUMNS, LayoutName, ResolvedLayout, resolve_layout
+from rlsr.data.layouts import LAYOUT_COLUMNS, ResolvedLayout, resolve_layout
 
 
 def layout(name: LayoutName = "prompt_response") -> ResolvedLayout:

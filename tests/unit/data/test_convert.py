@@ -2,9 +2,9 @@
 
 import pytest
 
-from rlsr.config.data import ColumnNames
+from rlsr.config.data import ColumnNames, LayoutName
 from rlsr.data.convert import to_entry
-from rlsr.data.layouts import LayoutName, resolve_layout
+from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import MarkedRecord, Problem, RawRow
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rlsr.config.data import ColumnNames, DataConfig
+from rlsr.config.data import ColumnNames, DataConfig, LayoutName
 from rlsr.data import load_dataset
 from rlsr.data.convert import to_entry
-from rlsr.data.layouts import LayoutName, resolve_layout
+from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import MarkedRecord, Problem, RawRow
 from rlsr.errors import DataError

@@ -55,6 +55,7 @@ def workplace(tmp_path: Path) -> Path:
         (["train", "--data", "empty_response.jsonl"], ["empty_response.jsonl:2", "empty response", "data.on_bad_row=skip"]),
         (["train", "--data", "broken.jsonl"], ["broken.jsonl:2", "broken JSON"]),
         (["train", "--data", "conflict.jsonl"], ["conflict.jsonl:2", "conflict.jsonl:1"]),
+        (["train", "--data", "good.jsonl", "reward.type=python", "reward.function=nowhere:f"], ["reward.function", "nowhere", "start rlsr in the directory"]),
         (["train", "--resume"], ["--resume", "--out"]),
         (["train", "--resume", "--out", "nowhere"], ["nowhere", "no run was begun here"]),
         (["data", "check", "broken.jsonl"], ["broken.jsonl:2"]),

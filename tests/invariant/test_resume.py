@@ -1,14 +1,12 @@
 """A run that was interrupted and resumed is the run that was not interrupted, number by number."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
+from interrupted import interrupt_after, numbers_of
 from rlsr.runs import RunDirectory
 from tiny import Cli
-
-TIMES = ("time/", "tokens/per_second", "memory/")
 
 
 @pytest.mark.parametrize(
@@ -28,10 +26,10 @@ def test_resume_equals_no_resume(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     result = cli("train", *settings, "--out", whole)
     assert result.returncode == 0, result.stderr
-    _interrupt_after(2, whole, broken)
+    interrupt_after(2, whole, broken)
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
-    assert _numbers(broken) == _numbers(whole)
+    assert numbers_of(broken) == numbers_of(whole)
     weights = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
     assert (broken / "final" / weights).read_bytes() == (whole / "final" / weights).read_bytes()
     assert RunDirectory(broken).read_evaluation("after") == RunDirectory(whole).read_evaluation(
@@ -58,10 +56,10 @@ def test_supervised_runs_resume_exactly(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     result = cli("train", *settings, "--out", whole)
     assert result.returncode == 0, result.stderr
-    _interrupt_after(2, whole, broken)
+    interrupt_after(2, whole, broken)
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
-    assert _numbers(broken) == _numbers(whole)
+    assert numbers_of(broken) == numbers_of(whole)
     weights = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
     assert (broken / "final" / weights).read_bytes() == (whole / "final" / weights).read_bytes()
 
@@ -94,10 +92,10 @@ def test_runs_with_labels_resume_exactly(
     assert result.returncode == 0, result.stderr
     weights = [row["optim/label_weight"] for row in RunDirectory(whole).read_metrics()]
     assert weights == sorted(weights, reverse=True)
-    _interrupt_after(2, whole, broken)
+    interrupt_after(2, whole, broken)
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
-    assert _numbers(broken) == _numbers(whole)
+    assert numbers_of(broken) == numbers_of(whole)
     name = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
     assert (broken / "final" / name).read_bytes() == (whole / "final" / name).read_bytes()
 
@@ -123,13 +121,13 @@ def test_a_budget_ends_a_resumed_run_where_it_ends_the_whole_one(
     assert steps == run.read_manifest()["num_steps"]
     assert sum(tokens[:-1]) < 60 <= sum(tokens) == run.read_manifest()["tokens_trained"]
     assert "training.max_tokens" in run.read_manifest()["stopped"]
-    _interrupt_after(2, whole, broken)
+    interrupt_after(2, whole, broken)
     # Training had come to its end, and the run was killed before the last evaluation.
-    _interrupt_after(steps, whole, ended)
+    interrupt_after(steps, whole, ended)
     for interrupted in (broken, ended):
         result = cli("train", "--resume", "--out", interrupted)
         assert result.returncode == 0, result.stderr
-        assert _numbers(interrupted) == _numbers(whole)
+        assert numbers_of(interrupted) == numbers_of(whole)
         weights = Path("final") / "model.safetensors"
         assert (interrupted / weights).read_bytes() == (whole / weights).read_bytes()
 
@@ -137,7 +135,7 @@ def test_a_budget_ends_a_resumed_run_where_it_ends_the_whole_one(
 def test_resume_refuses_other_settings(cli: Cli, tiny_settings: list[str], tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert cli("train", *tiny_settings, "--out", whole).returncode == 0
-    _interrupt_after(1, whole, broken)
+    interrupt_after(1, whole, broken)
     result = cli("train", *tiny_settings, "training.learning_rate=0.5", "--resume", "--out", broken)
     assert result.returncode == 2
     assert "training.learning_rate" in result.stderr
@@ -152,7 +150,7 @@ def test_resume_refuses_other_data(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     settings = [*tiny_settings, f"data.path={data}", "training.steps=2"]
     assert cli("train", *settings, "--out", whole).returncode == 0
-    _interrupt_after(1, whole, broken)
+    interrupt_after(1, whole, broken)
     data.write_text(data.read_text(encoding="utf-8").replace("cat", "cow"), encoding="utf-8")
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 2
@@ -164,32 +162,10 @@ def test_half_a_checkpoint_is_passed_over(
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert cli("train", *tiny_settings, "--out", whole).returncode == 0
-    _interrupt_after(2, whole, broken)
+    interrupt_after(2, whole, broken)
     newest = broken / "checkpoints" / "checkpoint-2"
     (newest / "trainer_state.json").write_text("{", encoding="utf-8")
     (newest / "model.safetensors").write_bytes(b"")
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
-    assert _numbers(broken) == _numbers(whole)
-
-
-def _interrupt_after(step: int, whole: Path, broken: Path) -> None:
-    """Copy a run as it stood on disk after a step, its last line of metrics cut off by the crash."""
-    shutil.copytree(whole, broken)
-    shutil.rmtree(broken / "final")
-    (broken / "manifest.json").unlink()
-    (broken / "evaluation" / "after.jsonl").unlink()
-    for checkpoint in (broken / "checkpoints").iterdir():
-        if int(checkpoint.name.rpartition("-")[2]) > step:
-            shutil.rmtree(checkpoint)
-    metrics = broken / "metrics.jsonl"
-    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    cut_off = lines[step][:20] if step < len(lines) else ""
-    metrics.write_text("".join(lines[:step]) + cut_off, encoding="utf-8")
-
-
-def _numbers(path: Path) -> list[dict[str, float]]:
-    return [
-        {name: value for name, value in row.items() if not name.startswith(TIMES)}
-        for row in RunDirectory(path).read_metrics()
-    ]
+    assert numbers_of(broken) == numbers_of(whole)

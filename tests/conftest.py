@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tiny import Cli, save_tiny_model, write_tiny_data
+from rlsr.cli.main import prepare_environment
+from tiny import Cli, CliTogether, save_tiny_model, write_tiny_data
+from warm_start import run_together, run_warm
+
+# The command line does so before libraries are imported, and here they are before it runs.
+prepare_environment()
 
 # A busy machine must not fail a test; CI tries the same examples every time, so that red means a change.
 settings.register_profile("rlsr", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -77,26 +82,31 @@ def tiny_settings(tiny_model: Path, tiny_data: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def cli(private_cache: Path) -> Cli:
-    """Run ``rlsr`` as a subprocess and capture what it says."""
+    """Run ``rlsr`` in a process of its own and capture what it says."""
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "HF_HUB_OFFLINE": "1",
-            "XDG_CACHE_HOME": str(private_cache),
-            "COLUMNS": "120",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "rlsr.cli.main", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env=environment,
-            timeout=1800,
-            check=False,
+        return run_warm(
+            [*map(str, arguments)], _environment(private_cache), cwd or Path.cwd(), timeout_s=1800
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cli_together(private_cache: Path) -> CliTogether:
+    """Run ``rlsr`` in several processes that train together, and capture what each of them says."""
+
+    def run(count: int, *arguments: str | Path) -> list[subprocess.CompletedProcess[str]]:
+        return run_together(
+            count, [*map(str, arguments)], _environment(private_cache), Path.cwd(), timeout_s=600
+        )
+
+    return run
+
+
+def _environment(cache: Path) -> dict[str, str]:
+    own = {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(cache), "COLUMNS": "120"}
+    return {**os.environ, **own}
 
 
 @pytest.fixture

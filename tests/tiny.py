@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+CliTogether = Callable[..., list[subprocess.CompletedProcess[str]]]
 
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"

@@ -1,4 +1,4 @@
-"""The errors a user can cause.
+"""These are the errors that a user can cause.
 
 Every class is also the standard exception that a caller would expect. A message says where, what the rule is, what
 was got and how to get on. Only ``rlsr.cli`` catches them: it prints the message and exits with code 2.
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class RlsrError(Exception):
-    """Something the user can put right; printed without a traceback.
+    """An error that the user can put right; the command line prints it without a traceback.
 
     It can be pickled, so that it comes back whole from another process.
     """
@@ -57,6 +57,10 @@ class RemoteError(RlsrError, RuntimeError):
 
 class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
+
+
+class EvaluationError(RlsrError, ValueError):
+    """A metric or a suite of another package fails, or returns what cannot be counted."""
 
 
 class EngineError(RlsrError, RuntimeError):

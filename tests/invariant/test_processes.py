@@ -1,7 +1,6 @@
 """Several processes that train together train what one process would have trained."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from rlsr.runs import RunDirectory
-from tiny import Cli
+from tiny import Cli, CliTogether
 
 pytest.importorskip("trl", reason="the train extra is not installed")
 
@@ -55,7 +54,12 @@ def uneven_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_train_what_one_does(
-    case: str, cli: Cli, tiny_settings: list[str], uneven_data: Path, tmp_path: Path
+    case: str,
+    cli: Cli,
+    cli_together: CliTogether,
+    tiny_settings: list[str],
+    uneven_data: Path,
+    tmp_path: Path,
 ) -> None:
     settings = [
         *tiny_settings,
@@ -69,10 +73,18 @@ def test_two_processes_train_what_one_does(
     one, two = tmp_path / "one", tmp_path / "two"
     result = cli("train", *settings, "--out", one)
     assert result.returncode == 0, result.stderr
-    result = cli("train", *settings, "--out", two, "--processes", "2")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.count("run directory: ") == 2, "one process speaks"
+    train_together(2, cli_together, *settings, "--out", two)
     assert_same(one, two)
+
+
+def train_together(count: int, cli_together: CliTogether, *arguments: str | Path) -> str:
+    """Train in several processes, of which the first one speaks."""
+    first, *others = cli_together(count, "train", *arguments)
+    for result in (first, *others):
+        assert result.returncode == 0, result.stderr
+    assert "trained model:" in first.stdout
+    assert not any(result.stdout for result in others), "one process speaks"
+    return first.stdout
 
 
 def assert_same(one: Path, two: Path) -> None:
@@ -83,9 +95,8 @@ def assert_same(one: Path, two: Path) -> None:
         numbers = {name for name in of_one if not name.startswith(OWN)}
         assert numbers == {name for name in of_two if not name.startswith(OWN)}
         for name in numbers:
-            values = [math.nan if row[name] is None else row[name] for row in (of_one, of_two)]
-            close = pytest.approx(values[0], rel=1e-4, abs=1e-5, nan_ok=True)
-            assert values[1] == close, (of_one["step"], name)
+            close = pytest.approx(of_one[name], rel=1e-4, abs=1e-5, nan_ok=True)
+            assert of_two[name] == close, (of_one["step"], name)
     [weights] = [file.name for file in first.final.glob("*.safetensors")]
     trained = load_file(second.final / weights)
     for name, weight in load_file(first.final / weights).items():
@@ -99,7 +110,7 @@ def assert_same(one: Path, two: Path) -> None:
 def answers(run: RunDirectory, when: str) -> list[str]:
     rows = run.read_evaluation(when)
     assert rows
-    return [row["response"] for row in rows]
+    return [row.response for row in rows]
 
 
 def texts(file: Path) -> list[str]:
@@ -107,7 +118,7 @@ def texts(file: Path) -> list[str]:
 
 
 def test_four_processes_train_stages_and_two_go_on_with_them(
-    cli: Cli, tiny_settings: list[str], tmp_path: Path
+    cli: Cli, cli_together: CliTogether, tiny_settings: list[str], tmp_path: Path
 ) -> None:
     settings = [
         *tiny_settings,
@@ -118,16 +129,13 @@ def test_four_processes_train_stages_and_two_go_on_with_them(
     one, four = tmp_path / "one", tmp_path / "four"
     result = cli("train", *settings, "--out", one)
     assert result.returncode == 0, result.stderr
-    result = cli("train", *settings, "--out", four, "--processes", "4")
-    assert result.returncode == 0, result.stderr
+    train_together(4, cli_together, *settings, "--out", four)
     for stage in ("1-sft", "2-rlsr"):
         assert_same(one / stage, four / stage)
     # The second stage is taken up after its second step.
     (four / "2-rlsr" / "manifest.json").unlink()
     (four / "2-rlsr" / "checkpoints" / "checkpoint-3" / "trainer_state.json").unlink()
-    result = cli("train", "--resume", "--out", four, "--processes", "2")
-    assert result.returncode == 0, result.stderr
-    assert "skipped" in result.stdout
+    assert "skipped" in train_together(2, cli_together, "--resume", "--out", four)
     assert_same(one / "2-rlsr", four / "2-rlsr")
 
 
@@ -138,6 +146,7 @@ def test_a_budget_ends_all_processes_together(
     run = RunDirectory(tmp_path / "run")
     result = cli("train", *settings, "--out", run.path, "--processes", "2")
     assert result.returncode == 0, result.stderr
+    assert result.stdout.count("run directory: ") == 2, "one process speaks"
     assert "training ended by training.max_seconds" in result.stdout
     seconds = [row["time/step"] for row in run.read_metrics()]
     assert sum(seconds[:-1]) < 0.5 <= sum(seconds)

@@ -1,41 +1,34 @@
-"""``rlsr evaluate``: how good is a policy on the held-out prompts, as it is?"""
+"""``rlsr evaluate`` measures how good a policy is on the held-out prompts, without training it."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.comparison_table import mean_with_interval
-from rlsr.cli.progress import LiveObserver, PlainObserver
-from rlsr.config import RunConfig, load_config
-from rlsr.errors import ConfigError
-from rlsr.evaluation.labels import digits, label
+from rlsr.cli.arguments import (
+    CONFIG_AND_SETTINGS,
+    DataOption,
+    default_directory,
+    directory_to_resume,
+    settings_of,
+    split_arguments,
+)
+from rlsr.cli.terminal import open_console
 from rlsr.processes import require_one_process
-from rlsr.runs import RunDirectory
 
 if TYPE_CHECKING:
-    from rlsr.pipeline.evaluate import MetricMean
+    from rlsr.config import RunConfig
 
 
 def evaluate(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            metavar=CONFIG_AND_SETTINGS,
             help="The config of a run, of which the training is left out, and settings such as evaluation.batch_size=8.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id."),
-    ] = None,
+    data: DataOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -46,87 +39,61 @@ def evaluate(
         Path | None,
         typer.Option(help="The run directory; runs/NAME-evaluation-DATE-TIME if not given."),
     ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to evaluate by; may be given several times. heldout if not given: the held-out prompts."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted evaluation in --out.")
     ] = False,
 ) -> None:
     """Measure a policy on the held-out prompts without training it."""
     require_one_process("rlsr evaluate")
+    from rlsr.runs import RunDirectory
+
     files, overrides = split_arguments(arguments or [])
-    overrides = [
-        # As JSON texts, which are YAML too: a file may be named like a number or a table.
-        *([f"data={json.dumps(data)}"] if data else []),
-        *([f"model={json.dumps(model)}"] if model else []),
-        *overrides,
-    ]
+    overrides = [*settings_of({"data": data, "model": model}), *overrides]
     config = _choose_config(files, overrides, out, resume=resume)
-    path = out or _default_path(files, config)
+    path = out or default_directory("runs", files, config.data.path, suffix="-evaluation")
     if not resume:
         RunDirectory.check_free(path)
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    quieten_libraries()
+    console = open_console()
+    from rlsr.cli.progress import LiveObserver, PlainObserver
+    from rlsr.cli.table import means_table
     from rlsr.pipeline import plan_run
-    from rlsr.pipeline.evaluate import evaluate_run, require_evaluation
+    from rlsr.pipeline.evaluate import evaluate_run
 
     plan = plan_run(config)
-    require_evaluation(plan)
-    console.print(
-        f"{config.model.name} on {len(plan.dataset.heldout)} held-out prompts of {config.data.path}, on {plan.device}",
-        markup=False,
-    )
+    asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
+    if suite:
+        asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"
+    console.print(f"{config.model.name} on {asked}, on {plan.device}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     with watcher as observer:
-        summary = evaluate_run(plan, path, resume=resume, observer=observer)
-    console.print()
-    console.print(means_table(summary.metrics, config.evaluation.confidence))
-    console.print(f"held-out responses: {path / 'evaluation' / 'after.jsonl'}", markup=False)
-
-
-def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
-    """Lay out held-out metrics of one policy.
-
-    Args:
-        metrics: Not empty.
-        confidence: Level of the intervals.
-
-    Returns:
-        A table for the terminal.
-    """
-    table = Table(
-        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
-        title_justify="left",
-        box=box.SIMPLE,
-    )
-    table.add_column("metric")
-    table.add_column("mean", justify="right", no_wrap=True)
-    for metric in metrics:
-        table.add_row(
-            f"{label(metric.name)} (in the reward)" if metric.in_reward else label(metric.name),
-            mean_with_interval(metric.after, digits(metric.name)),
-        )
-    return table
+        summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
+    for found in summary.suites:
+        console.print()
+        console.print(means_table(found, config.evaluation.confidence))
+        console.print(f"{found.title} responses: {found.file}", markup=False)
 
 
 def _choose_config(
     files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
-) -> RunConfig:
+) -> "RunConfig":
     """Load the config; a resumed evaluation without one takes its own."""
-    if resume:
-        if out is None:
-            raise ConfigError(
-                "--resume: needs the directory of the interrupted evaluation; give it with --out DIR"
-            )
-        if not files and not overrides:
-            return RunDirectory.open(out).read_config()
-    elif not files and not overrides:
-        raise ConfigError(
-            "nothing to evaluate: give the config of a run, or --data FILE, and --model DIR for a trained policy"
-        )
+    from rlsr.config import load_config
+    from rlsr.runs import RunDirectory
+
+    interrupted = directory_to_resume(
+        files,
+        overrides,
+        out,
+        resume=resume,
+        what="evaluation",
+        nothing_given="nothing to evaluate: give the config of a run, or --data FILE, and --model DIR for a trained policy",
+    )
+    if interrupted is not None:
+        return RunDirectory.open(interrupted).read_config()
     return load_config(files, overrides)
-
-
-def _default_path(files: list[Path], config: RunConfig) -> Path:
-    name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
-    return Path("runs") / f"{name}-evaluation-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

@@ -7,17 +7,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlsr.config.method import RlsrMethod
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
 from rlsr.errors import RewardError
 from rlsr.rewards import reward_kind
+from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL, UNSCORED
+from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
-
-HELDOUT_REWARD = "stop/heldout_reward"
-"""Column of the reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
 
 
 _STEPS_WITHOUT_SCORES = 10
@@ -35,11 +33,11 @@ def require_scores(rows: Rows, config: RunConfig) -> None:
         RewardError: More responses of the last step were unscored than ``training.max_unscored_share`` allows, or all of
             several steps in a row were.
     """
-    if not isinstance(config.method, RlsrMethod):
+    if not config.method.num_sampled:
         return
     limit, last = config.training.max_unscored_share, rows[-_STEPS_WITHOUT_SCORES:]
-    num_responses = config.training.prompts_per_step * config.method.num_generations
-    unscored = [row["reward/num_unscored"] for row in last]
+    num_responses = config.training.prompts_per_step * config.method.num_sampled
+    unscored = [row[UNSCORED] for row in last]
     if unscored[-1] > limit * num_responses:
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
         found = f"{found} training.max_unscored_share is {limit:g}"
@@ -70,33 +68,9 @@ def stop_reason(rows: Rows, config: RunConfig) -> str | None:
         return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
     if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
         return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
-    if config.method.is_supervised:
+    if config.method.learns_from == "references":
         return _enough_supervision(rows, stop)
     return None
-
-
-def seconds_spent(rows: Rows) -> float:
-    """Add up the time of steps.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Seconds of all steps and of the measurements between them.
-    """
-    return float(sum(row["time/step"] + (row.get("time/heldout") or 0.0) for row in rows))
-
-
-def tokens_trained(rows: Rows) -> int:
-    """Add up what updates have learnt from.
-
-    Args:
-        rows: Of ``metrics.jsonl``.
-
-    Returns:
-        Response tokens.
-    """
-    return int(sum(row["tokens/trained"] for row in rows))
 
 
 def share_of_budget(rows: Rows, training: TrainingConfig) -> float | None:
@@ -128,20 +102,20 @@ def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
         The rule that asks for it; None where it is not due.
     """
     rule = config.pipeline.sft_stop.heldout_reward
-    if rule is None or not config.method.is_supervised or step % rule.every_steps:
+    if rule is None or config.method.learns_from != "references" or step % rule.every_steps:
         return None
     return rule
 
 
 def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
-    losses = [row["optim/nll"] for row in rows[-stop.loss_window :]]
+    losses = [row[NLL] for row in rows[-stop.loss_window :]]
     if stop.loss is not None and len(losses) == stop.loss_window:
         mean = statistics.fmean(losses)
         if mean <= stop.loss:
             return f"pipeline.sft_stop.loss: the mean of the last {len(losses)} steps is {mean:.4g}, no more than {stop.loss:g}"
     if stop.heldout_reward is None:
         return None
-    measured = [row[HELDOUT_REWARD] for row in rows if row.get(HELDOUT_REWARD) is not None]
+    measured = scored(rows, HELDOUT_REWARD)
     patience = stop.heldout_reward.patience
     if len(measured) <= patience or max(measured[-patience:]) > max(measured[:-patience]):
         return None

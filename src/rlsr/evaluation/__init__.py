@@ -1,13 +1,5 @@
-"""Held-out metrics and their statistics."""
+"""Held-out metrics, and suites of prompts that they are measured on."""
 
-from rlsr.evaluation.heldout import HeldoutEvaluation, HeldoutScores, MetricChange
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
+from rlsr.evaluation.evaluation import Answers, Evaluation, MetricChange, MetricMean
 
-__all__ = [
-    "Estimate",
-    "HeldoutEvaluation",
-    "HeldoutScores",
-    "MetricChange",
-    "bootstrap_mean",
-    "paired_difference",
-]
+__all__ = ["Answers", "Evaluation", "MetricChange", "MetricMean"]

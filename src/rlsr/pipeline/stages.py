@@ -4,22 +4,23 @@ A stage whose manifest exists is skipped, one that was begun is resumed. The ans
 stage before it; they are not generated again where they were measured in the same way.
 """
 
-import gc
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
 from rlsr.config.differences import differing_keys
+from rlsr.config.measurement import measured_alike
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.memory import free_memory
 from rlsr.errors import ConfigError, RlsrError, RunError
 from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
 from rlsr.pipeline.run import train_run
-from rlsr.pipeline.stages_summary import StagesSummary, measured_alike, summarise_stages
+from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json
+from rlsr.runs.json_file import write_json
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
 
 _ARCHITECTURE = (
@@ -137,7 +138,7 @@ def _train_stage(
     # Planning the other stages has set theirs.
     set_threads(config.threads)
     if before is not None:
-        _free_memory()
+        free_memory()
         _require_same_architecture(config, before)
         observer.on_stage("reading what the stage before left")
         plan = _plan(run.path.name, _starting_from(before, config))
@@ -151,15 +152,6 @@ def _train_stage(
     train_run(plan, run.path, resume=has_begun, observer=observer)
 
 
-def _free_memory() -> None:
-    """Let go of the model and the trainer of the stage before, which hold one another, before memory is measured."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def _plan(name: str, config: RunConfig) -> RunPlan:
     try:
         return plan_run(config)
@@ -168,13 +160,8 @@ def _plan(name: str, config: RunConfig) -> RunPlan:
 
 
 def _starting_from(before: RunDirectory, config: RunConfig) -> RunConfig:
-    """Put the model of the stage before in; its template has the variables of the chat template by now."""
-    model: dict[str, object] = {
-        "name": str(before.final.resolve()),
-        "revision": None,
-        "chat_template_kwargs": {},
-    }
-    return config.model_copy(update={"model": config.model.model_copy(update=model)})
+    """Put the model of the stage before in."""
+    return config.model_copy(update={"model": config.model.saved_in(before.final)})
 
 
 def _open_for_resume(path: Path, staged: StagedConfig) -> PipelineDirectory:

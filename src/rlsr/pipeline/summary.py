@@ -1,15 +1,14 @@
 """What a run has done, for people and for ``manifest.json``."""
 
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlsr.data import DataReport
-from rlsr.engines.stopping import seconds_spent, tokens_trained
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
+from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
 
 
 @dataclass(frozen=True)
@@ -30,45 +29,8 @@ class RunSummary:
     """What the numbers of the run say that a person should know."""
 
 
-def run_warnings(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Find in the numbers of a run what would otherwise pass unseen.
-
-    Args:
-        metrics: The rows of ``metrics.jsonl``.
-
-    Returns:
-        One sentence a finding.
-    """
-    found = []
-    cut = _mean(metrics, "reward/share_cut_by_encoder")
-    if cut:
-        found.append(
-            f"{cut:.1%} of the texts were longer than the encoder reads (embedding.max_tokens): "
-            "the reward did not see their ends"
-        )
-    unscored = sum(row.get("reward/num_unscored") or 0.0 for row in metrics)
-    if unscored:
-        found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
-    untranslated = _mean(metrics, "reward/share_untranslated")
-    if untranslated:
-        found.append(
-            f"{untranslated:.1%} of the responses were left unscored since they or their references could not be translated"
-        )
-    without_signal = _mean(metrics, "advantage/share_without_signal")
-    if without_signal > 0.5:
-        found.append(
-            f"{without_signal:.0%} of the groups had no signal: their responses all got the same reward"
-        )
-    return found
-
-
-def _mean(metrics: Sequence[Mapping[str, Any]], name: str) -> float:
-    values = [row[name] for row in metrics if row.get(name) is not None]
-    return statistics.fmean(values) if values else 0.0
-
-
 def manifest(
-    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, Any]], final: str
+    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, float]], final: str
 ) -> dict[str, Any]:
     """Put together what ``manifest.json`` says.
 
@@ -90,8 +52,8 @@ def manifest(
         "model": plan.config.model.name,
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
-        "peak_memory_gb": max((row["memory/peak_gb"] for row in metrics), default=None),
-        "heldout": [asdict(change) for change in summary.changes],
+        "peak_memory_gb": peak_memory_gb(metrics),
+        "heldout": summary.changes,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
     }
@@ -111,6 +73,10 @@ def data_facts(report: DataReport) -> dict[str, Any]:
         "num_rows": report.num_rows,
         "num_train": report.num_train,
         "num_heldout": report.num_heldout,
+        "num_merged": report.num_merged,
+        "num_repeated": report.num_repeated,
+        "num_several_references": report.num_several_references,
+        "columns": [column.name for column in report.columns],
         "skipped": [problem.line for problem in report.skipped],
     }
 
@@ -128,6 +94,7 @@ def run_facts(plan: RunPlan) -> dict[str, Any]:
 
     return {
         "data_sha256": plan.dataset.sha256,
+        "columns_sha256": plan.dataset.columns_sha256,
         "device": plan.device,
         "processes": plan.processes.count,
         "threads": torch.get_num_threads(),

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
+from rlsr.comparison.policies import AnsweringPolicy
+from rlsr.comparison.result import Comparison
 from rlsr.config.reward import RepetitionConfig
-from rlsr.evaluation.labels import digits, label
-from rlsr.evaluation.shared_metrics import SharedMetric
-from rlsr.report.report_data import Policy
-from rlsr.report.results import Results
-from rlsr.report.run_data import HeldoutRow
+from rlsr.evaluation.metrics import SharedMetric, describe
+from rlsr.evaluation.metrics.repetition import NAME as REPETITION
+from rlsr.evaluation.metrics.repetition import repetition_rule
 from rlsr.rewards.repetition import Span, repeated_spans
+from rlsr.runs.rows import HeldoutRow
 
 # Bytes of all texts together; with the library of the charts the page stays under 3 MB.
 _TEXT_BYTES = 1_500_000
 _CHARACTERS = (8_000, 4_000, 2_000, 1_000, 500)
 _DIGITS = 4
-# Shown first if it was measured: what no training aimed at.
-_FIRST_METRICS = ("independent_similarity", "chrf", "reward")
 
 Key = tuple[str, str, str]
 
@@ -43,12 +41,12 @@ class Browser:
     """Texts that are longer."""
 
 
-def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None:
+def browser_data(policies: Sequence[AnsweringPolicy], comparison: Comparison) -> Browser | None:
     """Put the answers of all policies side by side.
 
     Args:
         policies: Those with answers.
-        results: Names metrics and baseline.
+        comparison: Names metrics and baseline.
 
     Returns:
         The prompts that all policies answered, in the order of the first; None if there are none.
@@ -64,17 +62,17 @@ def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None
     limit, shown = _fitting(keys, texts)
     pool = _TextPool(limit)
     rules = [_repetition_rule(policy) for policy in policies]
-    prompts = [_prompt(key, rows, rules, results.metrics, pool) for key in shown]
+    prompts = [_prompt(key, rows, rules, comparison.metrics, pool) for key in shown]
     names = [policy.name for policy in policies]
-    baseline = names.index(results.baseline) if results.baseline in names else 0
+    baseline = names.index(comparison.baseline) if comparison.baseline in names else 0
     data = {
         "policies": [
             {"name": policy.name, "seeds": [str(seed) for seed in policy.answers]}
             for policy in policies
         ],
         "seeds": sorted({str(seed) for policy in policies for seed in policy.answers}, key=int),
-        "metrics": [_metric(metric) for metric in results.metrics],
-        "metric": _first_metric(results.metrics),
+        "metrics": [_metric(metric) for metric in comparison.metrics],
+        "metric": _first_metric(comparison.metrics),
         "baseline": baseline,
         "policy": len(names) - 1 if baseline != len(names) - 1 else 0,
         "texts": pool.texts,
@@ -83,7 +81,7 @@ def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None
     return Browser(data, len(shown), len(keys) - len(shown), limit, pool.num_cut)
 
 
-def _common_keys(policies: Sequence[Policy]) -> list[Key]:
+def _common_keys(policies: Sequence[AnsweringPolicy]) -> list[Key]:
     answers = [rows for policy in policies for rows in policy.answers.values()]
     if not answers:
         return []
@@ -92,8 +90,12 @@ def _common_keys(policies: Sequence[Policy]) -> list[Key]:
 
 
 def _texts_of(key: Key, rows: Sequence[dict[int, dict[Key, HeldoutRow]]]) -> set[str]:
-    answers = {by_key[key].response for by_seed in rows for by_key in by_seed.values()}
-    return {key[1], key[2], *answers}
+    found = [by_key[key] for by_seed in rows for by_key in by_seed.values()]
+    return {key[1], *_references(found), *(row.response for row in found)}
+
+
+def _references(rows: Sequence[HeldoutRow]) -> tuple[str, ...]:
+    return rows[0].references or (rows[0].reference,)
 
 
 def _fitting(keys: Sequence[Key], texts: dict[Key, set[str]]) -> tuple[int, list[Key]]:
@@ -142,13 +144,13 @@ def _prompt(
     metrics: Sequence[SharedMetric],
     pool: _TextPool,
 ) -> dict[str, Any]:
-    identifier, prompt, reference = key
+    identifier, prompt, _ = key
     found = [by_key[key] for by_seed in rows for by_key in by_seed.values()]
     return {
         "id": identifier,
         "category": next((row.category for row in found if row.category), None),
         "prompt": pool.add(prompt),
-        "reference": pool.add(reference),
+        "references": [pool.add(text) for text in _references(found)],
         "answers": [
             [_answer(by_key[key], rule, metrics, pool) for by_key in by_seed.values()]
             for by_seed, rule in zip(rows, rules, strict=True)
@@ -162,7 +164,7 @@ def _answer(
     """List the text's place in the pool, the scores by metric, and where a passage is repeated."""
     scores = [_rounded(row.scores.get(metric.name, math.nan)) for metric in metrics]
     spans: tuple[Span, ...] = ()
-    if row.scores.get("repetition") != 0:
+    if row.scores.get(REPETITION) != 0:
         spans = repeated_spans(
             rule, prompt=row.prompt, response=row.response, reference=row.reference
         )
@@ -179,25 +181,24 @@ def _rounded(value: float) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
-def _repetition_rule(policy: Policy) -> RepetitionConfig:
+def _repetition_rule(policy: AnsweringPolicy) -> RepetitionConfig:
     """Take the rule of the run that made the policy; the default one where it has none."""
-    reward = policy.stages[-1].config.get("reward") if policy.stages else None
-    table = reward.get("repetition") if isinstance(reward, dict) else None
-    try:
-        return RepetitionConfig.model_validate(table or {})
-    except ValidationError:  # of another version; the marks are an aid, not a result
-        return RepetitionConfig()
+    reward = policy.last_stage.config.get("reward") if policy.last_stage else None
+    return repetition_rule(reward if isinstance(reward, dict) else {})
 
 
 def _metric(metric: SharedMetric) -> dict[str, Any]:
+    described = describe(metric.name)
     return {
-        "label": label(metric.name),
+        "label": described.label,
         "better": metric.better,
-        "digits": digits(metric.name),
+        "digits": described.digits,
         "inReward": metric.in_reward,
     }
 
 
 def _first_metric(metrics: Sequence[SharedMetric]) -> int:
-    names = [metric.name for metric in metrics]
-    return next((names.index(name) for name in _FIRST_METRICS if name in names), 0)
+    """Show first what stands first among the few that a narrow table has room for."""
+    ranks = [describe(metric.name).rank for metric in metrics]
+    ranked = [(rank, place) for place, rank in enumerate(ranks) if rank is not None]
+    return min(ranked)[1] if ranked else 0

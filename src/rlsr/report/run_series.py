@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.report.report_data import Recipe
-from rlsr.report.run_data import Run
+from rlsr.report.report_data import ReportedRecipe
+from rlsr.rewards import reward_kind
+from rlsr.runs.record import Run
+from rlsr.runs.step_metrics import StepMetric, step_metrics
+from rlsr.runs.step_totals import step_seconds
 
 MEAN = "mean"
 """Stands for the seed in the lines that are the mean of several."""
@@ -17,6 +20,9 @@ MEAN = "mean"
 # More points than this a line has no pixels for.
 _MAX_POINTS = 250
 _DIGITS = 5
+
+# Vega-Lite takes these for code where they stand in the name of a column.
+_HARMLESS = str.maketrans({".": "·", "[": "(", "]": ")", "'": "`", '"': "”", "\\": "/"})
 
 Values = Mapping[str, float]
 
@@ -32,6 +38,8 @@ class Series:
     the line that stands for the recipe: the mean, or the only seed."""
     steps_per_point: int
     """Steps that a point is the mean of; 1 unless a run is long."""
+    metrics: tuple[StepMetric, ...] = ()
+    """What the metrics are, in the order in which they are shown."""
 
     def numbers(
         self, name: str, *, recipe: str | None = None, method: str | None = None, main: int = 1
@@ -59,37 +67,15 @@ class Series:
         ]
 
     def has(self, name: str) -> bool:
-        """Say whether a metric was scored anywhere.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            True if there is a line to draw.
-        """
+        """Say whether a metric was scored anywhere, so that there is a line to draw."""
         return bool(self.numbers(name))
 
     def has_seeds(self, name: str, *, method: str | None = None) -> bool:
-        """Say whether a metric has lines of single seeds beside those of the recipes.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-            method: Of this method only, if given.
-
-        Returns:
-            True if there are.
-        """
+        """Say whether a metric has lines of single seeds beside those of the recipes."""
         return bool(self.numbers(name, method=method, main=0))
 
     def methods_with(self, name: str) -> list[str]:
-        """List the methods that have a metric.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            Their names, in the order of the rows.
-        """
+        """List the methods that have a metric, in the order of the rows."""
         place = self.columns.index("method")
         methods = dict.fromkeys(str(row[place]) for row in self.rows)
         return [method for method in methods if self.numbers(name, method=method)]
@@ -102,7 +88,7 @@ class _Point:
     values: Values
 
 
-def step_series(recipes: Sequence[Recipe]) -> Series:
+def step_series(recipes: Sequence[ReportedRecipe]) -> Series:
     """Put the numbers of all steps into one table.
 
     Stages of a pipeline stand one after another: steps and seconds go on counting.
@@ -124,7 +110,7 @@ def step_series(recipes: Sequence[Recipe]) -> Series:
             for point in points
             for name in point.values
         }
-        - {"seconds"}
+        - {"step", "seconds"}
     )
     rows: list[tuple[Any, ...]] = []
     for recipe in recipes:
@@ -138,23 +124,26 @@ def step_series(recipes: Sequence[Recipe]) -> Series:
                 for point in _mean_line(list(lines.values()))
             ]
     columns = ("recipe", "seed", "main", "method", "step", "seconds", *names)
-    return Series(columns, tuple(rows), width)
+    return Series(columns, tuple(rows), width, tuple(step_metrics(names, _reward_parts(recipes))))
 
 
-def step_seconds(values: Mapping[str, float]) -> float:
-    """Add up what a step took, as budgets count it.
+def _reward_parts(recipes: Sequence[ReportedRecipe]) -> dict[str, StepMetric]:
+    """Describe what the rewards are made of, as they say it themselves; of a config that cannot be read it is not known."""
+    stages = [stage for recipe in recipes for run in recipe.runs.values() for stage in run.stages]
+    return {
+        part.column: StepMetric(
+            part.column,
+            part.title,
+            part.caption,
+            drawn="if_above_zero" if part.is_share else "always",
+        )
+        for stage in stages
+        if (config := stage.known_config) is not None
+        for part in reward_kind(config).parts(config)
+    }
 
-    Args:
-        values: The numbers of the step.
 
-    Returns:
-        Seconds of the step and of the measurement for a stopping rule after it; what was not measured counts nothing.
-    """
-    parts = [values.get(name, math.nan) for name in ("time/step", "time/heldout")]
-    return sum(part for part in parts if math.isfinite(part))
-
-
-def _lines(recipe: Recipe) -> dict[int, list[_Point]]:
+def _lines(recipe: ReportedRecipe) -> dict[int, list[_Point]]:
     """List the steps of every seed that has taken one."""
     lines = {seed: _points(run) for seed, run in recipe.runs.items()}
     return {seed: points for seed, points in lines.items() if points}
@@ -166,9 +155,10 @@ def _points(run: Run) -> list[_Point]:
     seconds, steps = 0.0, 0
     for stage in run.stages:
         for row in stage.steps:
-            seconds += step_seconds(row.values)
+            seconds += step_seconds(row)
+            values = {name.translate(_HARMLESS): value for name, value in row.items()}
             points.append(
-                _Point(stage.method, steps + row.step, {**row.values, "seconds": seconds})
+                _Point(stage.method, steps + int(row["step"]), {**values, "seconds": seconds})
             )
         steps = points[-1].step if points else 0
     return points

@@ -6,14 +6,14 @@ import pytest
 
 from rlsr.config import load_config
 from rlsr.engines.stopping import (
-    HELDOUT_REWARD,
     measures_heldout,
     require_scores,
-    seconds_spent,
     share_of_budget,
     stop_reason,
 )
 from rlsr.errors import RewardError
+from rlsr.runs.step_metrics import HELDOUT_REWARD
+from rlsr.runs.step_totals import seconds_spent
 
 
 def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:

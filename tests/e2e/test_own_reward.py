@@ -13,7 +13,6 @@ from plugin_packages import write_package
 from rlsr.config import load_config
 from rlsr.pipeline import plan_run, train_run
 from rlsr.pipeline.evaluate import evaluate_run
-from rlsr.report import read_audit_json
 from rlsr.runs import RunDirectory
 from tiny import Cli
 
@@ -104,16 +103,17 @@ def test_an_object_is_trained_on_evaluated_and_audited(
     (row,) = RunDirectory(workplace / "run").read_metrics()
     assert 0 <= row["reward/share_long"] <= 1
     summary = evaluate_run(plan_run(load_config(overrides=settings)), workplace / "evaluation")
-    assert [metric.name for metric in summary.metrics if metric.in_reward] == ["reward"]
+    (suite,) = summary.suites
+    assert [metric.name for metric in suite.metrics if metric.in_reward] == ["reward"]
     audit(
         str(config.data.path),
         [setting for setting in settings if not setting.startswith("data")],
         model="none",
         out=workplace / "audit",
     )
-    found = read_audit_json(workplace / "audit" / "audit.json")
-    assert found.reward == "the scores of reward.function own:Spread"
-    assert {check.group for check in found.checks} >= {"attacks"}
+    found = json.loads((workplace / "audit" / "audit.json").read_text(encoding="utf-8"))
+    assert found["reward"] == "the scores of reward.function own:Spread"
+    assert {check["group"] for check in found["checks"]} >= {"attacks"}
 
 
 def test_what_fails_on_the_way_ends_with_a_message_and_a_traceback_in_the_log(

@@ -80,16 +80,7 @@ def with_budget(table: Table, budget: BudgetConfig, amount: float, limits: Table
 
 
 def require_known_end(config: RunConfig, budget: BudgetConfig, limits: Table) -> None:
-    """Refuse a learning rate that falls towards a last step which nobody knows.
-
-    Args:
-        config: Of a stage.
-        budget: Of the experiment.
-        limits: Of the recipe's own.
-
-    Raises:
-        ConfigError: The schedule needs the number of steps.
-    """
+    """Refuse a learning rate that falls towards a last step which nobody knows."""
     if budget.by != "steps" and not limits and config.training.lr_schedule != "constant":
         raise ConfigError(
             f"training.lr_schedule: {config.training.lr_schedule} goes down to zero at the last step, which a budget by "
@@ -98,18 +89,7 @@ def require_known_end(config: RunConfig, budget: BudgetConfig, limits: Table) ->
 
 
 def read_shares(given: object, num_stages: int) -> list[float]:
-    """Read how the stages of a recipe share its budget.
-
-    Args:
-        given: The recipe's ``budget_share``; None shares equally.
-        num_stages: How many there are.
-
-    Returns:
-        Positive shares that add up to 1.
-
-    Raises:
-        ConfigError: It is something else.
-    """
+    """Read how stages share their recipe's budget: positive numbers that add up to 1; None shares equally."""
     if given is None:
         return [1 / num_stages] * num_stages
     rule = f"budget_share: must be {num_stages} positive numbers that add up to 1, one a stage"
@@ -123,18 +103,7 @@ def read_shares(given: object, num_stages: int) -> list[float]:
 
 
 def cut_budget(budget: BudgetConfig, shares: Sequence[float]) -> list[float]:
-    """Cut a budget; whole numbers stay whole and add up.
-
-    Args:
-        budget: Of the experiment.
-        shares: Of the stages.
-
-    Returns:
-        An amount for each.
-
-    Raises:
-        ConfigError: A stage would get nothing.
-    """
+    """Cut a budget into an amount for each stage; whole numbers stay whole and add up, and none is 0."""
     if budget.by == "wall_clock":
         return [budget.amount * share for share in shares]
     borders = [0, *(round(budget.amount * end) for end in accumulate(shares))]

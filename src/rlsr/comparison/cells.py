@@ -109,31 +109,14 @@ class Cell:
 
 
 def run_cell(cell: Cell, say: Say) -> int:
-    """Run a cell, or go on with it, in a process of its own.
-
-    Args:
-        cell: The cell, with its config written.
-        say: Told every line that the process says; the cell's log file keeps them.
-
-    Returns:
-        The exit code of the process.
-    """
+    """Run a cell, or go on with it, in a process of its own; return the exit code. Its log keeps what is said."""
     cell.log_file.parent.mkdir(parents=True, exist_ok=True)
     with cell.log_file.open("a", encoding="utf-8") as log:
         return stream([sys.executable, "-m", "rlsr.cli.main", *cell.command], log, say)
 
 
 def stream(command: Sequence[str], log: TextIO, say: Say) -> int:
-    """Run a command and pass on what it says, line by line.
-
-    Args:
-        command: The command with its arguments.
-        log: Gets every line, too.
-        say: Told every line.
-
-    Returns:
-        The exit code.
-    """
+    """Run a command, pass on what it says, line by line, and return its exit code."""
     log.write(f"# {datetime.now(tz=UTC).isoformat(timespec='seconds')} {shlex.join(command)}\n")
     process = subprocess.Popen(
         command,
@@ -170,12 +153,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
-    """Give a cell that was not begun the answers of the policy before training, where another cell has them already.
-
-    Args:
-        cell: Left as it is if it has begun or is untrained.
-        others: Cells that may have the answers.
-    """
+    """Give a cell that was not begun the answers of the policy before training, where another cell has them."""
     if cell.has_begun or cell.is_untrained:
         return
     rows = next((rows for other in others if (rows := _answers_for(cell, other))), None)

@@ -133,17 +133,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> ExperimentConf
 
 
 def experiment_from_table(table: Table) -> ExperimentConfig:
-    """Check an experiment that is a plain dictionary.
-
-    Args:
-        table: As in the file.
-
-    Returns:
-        The frozen experiment.
-
-    Raises:
-        ConfigError: A key or value breaks a rule.
-    """
+    """Check an experiment that is a plain dictionary, as in its file."""
     try:
         return ExperimentConfig.model_validate(table)
     except ValidationError as error:

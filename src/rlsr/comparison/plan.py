@@ -1,6 +1,5 @@
 """What a comparison will do: every recipe resolved and checked before the first one runs."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from rlsr.errors import ConfigError, EngineError, ModelError
 from rlsr.evaluation.metrics import SharedMetric, metric_scorers, shared_metrics, tie_margins
 from rlsr.evaluation.suites import require_heldout
 from rlsr.pipeline.plan import RunPlan, plan_run
+from rlsr.runs.typed_json import to_table
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class ComparisonPlan:
     def table(self) -> dict[str, Any]:
         """The resolved experiment as ``experiment.json`` has it."""
         experiment = self.experiment
-        table = {
+        table: dict[str, Any] = {
             "seeds": experiment.seeds,
-            "budget": experiment.budget.model_dump(),
+            "budget": experiment.budget,
             "baseline": experiment.baseline_name,
             "tie_margins": self.tie_margins,
             "confidence": experiment.confidence,
@@ -61,19 +61,10 @@ class ComparisonPlan:
                 for recipe in self.recipes
             },
         }
-        plain: dict[str, Any] = json.loads(json.dumps(table))
-        return plain
+        return dict(to_table(table))
 
     def cells(self, directory: Path) -> list[Cell]:
-        """List what is to be run, in the order in which it is.
-
-        Args:
-            directory: Of the comparison.
-
-        Returns:
-            The policies before training first, once each; then seed by seed, so that an interrupted comparison has whole
-            rounds.
-        """
+        """List what is run, in order: untrained policies, then seed by seed, so that an interruption leaves whole rounds."""
         untrained = [recipe for recipe in self.recipes if recipe.is_untrained]
         trained = [recipe for recipe in self.recipes if not recipe.is_untrained]
         seeds = self.experiment.seeds

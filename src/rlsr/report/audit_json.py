@@ -4,15 +4,12 @@ The keys are the names of the fields of :class:`rlsr.audit.result.Audit`, with t
 its rule in words. NaN (not scored) is written as null, never as 0.
 """
 
-import dataclasses
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rlsr.audit.result import Audit
 from rlsr.report.text_file import write_text
+from rlsr.runs.typed_json import to_table
 
 
 def write_audit_json(file: Path, audit: Audit) -> Path:
@@ -28,22 +25,6 @@ def write_audit_json(file: Path, audit: Audit) -> Path:
     Raises:
         RunError: The file cannot be written there.
     """
-    checks = [{**_plain(check), "rule": check.threshold.rule} for check in audit.checks]
-    table = {"verdict": audit.worst, **_plain(audit), "checks": checks}
-    return write_text(file, json.dumps(table, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    """Turn dataclasses into tables and what is no finite number into None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        # float() drops numpy's own number types, which compare equal but are no plain data.
-        return float(value) if math.isfinite(value) else None
-    return value
+    checks = [{**to_table(check), "rule": check.threshold.rule} for check in audit.checks]
+    table = {"verdict": audit.worst, **to_table(audit), "checks": checks}
+    return write_text(file, json.dumps(table, indent=2, ensure_ascii=False) + "\n")

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugin_packages import write_package
 
 from method_packages import write_methods
+from plugin_packages import write_package
 from rlsr.runs import RunDirectory
 from tiny import Cli
 

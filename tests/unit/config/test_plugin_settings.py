@@ -151,6 +151,10 @@ WITHOUT_TYPE = (
     "class Settings(ConfigTable):\n    x: int = 1\n"
     "class Kind:\n    config = Settings\n"
 )
+METHOD_WITHOUT_TYPE = WITHOUT_TYPE.replace(
+    "rlsr.config.base import ConfigTable",
+    "rlsr.config.method_base import MethodTable as ConfigTable",
+)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +163,8 @@ WITHOUT_TYPE = (
         ("raise OSError('no licence')", "rlsr_rewards", "reward=x", ["'x', which broken (broken:Kind) adds", "OSError: no licence"]),
         ("Kind = 3", "rlsr_rewards", "reward=x", ["must have an attribute `config`", "ConfigTable"]),
         (WITHOUT_TYPE, "rlsr_rewards", "reward=x", ["the settings Settings of 'x'", '`type: Literal["x"] = "x"`']),
-        (WITHOUT_TYPE, "rlsr_methods", "method=x", ["the settings Settings of 'x'", '`type: Literal["x"] = "x"`']),
-        ("def Kind(): pass", "rlsr_methods", "method=x", ["must have an attribute `config`", "ConfigTable"]),
+        (METHOD_WITHOUT_TYPE, "rlsr_methods", "method=x", ["the settings Settings of 'x'", '`type: Literal["x"] = "x"`']),
+        ("def Kind(): pass", "rlsr_methods", "method=x", ["must have an attribute `config`", "MethodTable"]),
     ],
     ids=["does not import", "is no reward", "reward without type", "method without type", "method without settings"],
 )  # fmt: skip

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from plugin_packages import write_package
 
 from method_packages import ROLLOUTS, SUPERVISED, write_methods
+from plugin_packages import write_package
 from rlsr.config import load_config
 from rlsr.engines.table import engine_of
 from rlsr.errors import ConfigError

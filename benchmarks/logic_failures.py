@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from rlsr.config.logic import LiteralEvaluation, ModelSampling
 from rlsr.embeddings import Embedder, load_named_embedder
-from rlsr.evaluation.statistics import bootstrap_mean
 from rlsr.logic import Formula, equivalent, literal_evaluation_scores, model_sampling_scores
 from rlsr.rewards.logic import formula_bleu
+from rlsr.statistics import bootstrap_mean
 
 ENCODER = "builtin:wordllama"
 Pairs = Sequence[tuple[Formula | None, Formula | None]]

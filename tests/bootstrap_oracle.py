@@ -1,4 +1,4 @@
-"""Plain ways to compute what the audit's measures compute at once, and data for them."""
+"""Plain ways to compute what statistics and measures compute at once, and data for them."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rlsr.evaluation import Estimate
+from rlsr.statistics import Estimate
 
 NAN = float("nan")
 Floats = NDArray[np.float64]
@@ -46,3 +46,18 @@ def judged(seed: int, prompts: int, size: int) -> tuple[Floats, Floats, Floats]:
     scores = np.round(0.7 * labels + 3 * groups % 5 + rng.normal(size=labels.size), 1)
     order = rng.permutation(labels.size)
     return scores[order], labels[order], groups[order]
+
+
+def scores_by_seed(
+    num_seeds: int, num_prompts: int, *, seed: int, seed_spread: float = 0.1, missing: float = 0.0
+) -> Floats:
+    """Scores, (seed, prompt), that differ between seeds, between prompts, and in each cell."""
+    rng = np.random.default_rng(seed)
+    scores = (
+        0.5
+        + rng.normal(0, seed_spread, size=(num_seeds, 1))
+        + rng.normal(0, 0.3, size=(1, num_prompts))
+        + rng.normal(0, 0.2, size=(num_seeds, num_prompts))
+    )
+    scores[rng.random(scores.shape) < missing] = NAN
+    return scores

@@ -1,20 +1,25 @@
 """A planned comparison and finished runs of it, made without a model."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlsr.comparison.cells import Cell
+from rlsr.comparison.experiment import experiment_from_table
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.recipe import resolve_recipes
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import stages_from_table
-from rlsr.config.experiment import experiment_from_table
-from rlsr.config.recipe import resolve_recipes
-from rlsr.evaluation.metrics import shared_metrics, tie_margins
-from rlsr.pipeline.cells import Cell
-from rlsr.pipeline.compare_plan import ComparisonPlan
+from rlsr.evaluation.metrics import SharedMetric, shared_metrics, tie_margins
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json_lines
+from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.statistics import Estimate
+from rlsr.statistics.against_baseline import MetricComparison, Verdict
 
 PROMPTS = 12
 METRICS = ("reward", "similarity", "chrf", "bleu", "length_ratio", "repetition", "cut")
@@ -110,6 +115,52 @@ def finish(cell: Cell, *, ids: list[str] | None = None) -> None:
                 )
         write_json_lines(run.evaluation / "after.jsonl", answers(values, ids))
         run.write_manifest({"num_steps": 0})
+
+
+def found_in(
+    verdict: Verdict | None, difference: float = 0.25, half: float = 0.125
+) -> MetricComparison:
+    """Make up what a recipe reached in a metric."""
+    ends = Estimate(difference, difference - half, difference + half, 9)
+    return MetricComparison(Estimate(0.5, 0.25, 0.75, 9), ends, verdict)
+
+
+def compared(
+    name: str, metrics: Mapping[str, MetricComparison], against: str | None = "base"
+) -> ComparedRecipe:
+    """Make up a recipe that took no step."""
+    runs = (ComparedRun.of_steps(0, name, []),)
+    return ComparedRecipe(
+        name, (name,) if against else (), runs, metrics=metrics, wins={}, compared_with=against
+    )
+
+
+def make_comparison(metrics: Mapping[SharedMetric, Verdict | None], **changes: Any) -> Comparison:
+    """Make up a comparison of ``mine`` with ``base``."""
+    start = MetricComparison(Estimate(0.25, 0.0, 0.5, 9), None, "baseline")
+    made = Comparison(
+        origin=None,
+        budget=None,
+        baseline="base",
+        seeds=(),
+        num_prompts=9,
+        confidence=0.95,
+        adjusted_confidence=0.9875,
+        num_comparisons=1,
+        metrics=tuple(metrics),
+        recipes=(
+            compared("base", {metric.name: start for metric in metrics}, None),
+            compared(
+                "mine", {metric.name: found_in(verdict) for metric, verdict in metrics.items()}
+            ),
+        ),
+        notes=(),
+    )
+    return replace(made, **changes)
+
+
+def recipe_of(comparison: Comparison, name: str) -> ComparedRecipe:
+    return next(recipe for recipe in comparison.recipes if recipe.name == name)
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.config import load_config
-from rlsr.config.data import DataConfig
-from rlsr.data import load_dataset
-from rlsr.evaluation.comparison import adjusted_confidence, compare_metric, win_shares
-from rlsr.evaluation.comparison_result import (
+from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.result import (
     ComparedRecipe,
     ComparedRun,
     Comparison,
-    ComparisonBudget,
+    Origin,
     write_comparison,
 )
+from rlsr.config import load_config
+from rlsr.config.data import DataConfig
+from rlsr.data import load_dataset
 from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
-from rlsr.evaluation.statistics import paired_difference
-from rlsr.runs.directory import write_json, write_json_lines
+from rlsr.runs.json_file import write_json, write_json_lines
+from rlsr.statistics import paired_difference
+from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
+from rlsr.statistics.wins import win_shares
 
 Row = dict[str, Any]
 
@@ -191,7 +193,11 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
             name=name,
             methods=methods,
             runs=tuple(
-                ComparedRun(seed, f"runs/{name}/seed-{seed}", num_steps, 60.0, 10_000, 4.2)
+                ComparedRun(
+                    seed, f"runs/{name}/seed-{seed}", num_steps * len(methods), 118.3, 51_234, 4.21
+                )
+                if methods
+                else ComparedRun(seed, f"runs/{name}/seed-{seed}", 0, 0.0, 0, None)
                 for seed in (seeds if methods else seeds[:1])
             ),
             metrics={metric: found[metric][name] for metric in METRICS},
@@ -200,16 +206,13 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
                 for metric, margin in (("independent_similarity", 0.01), ("bleu", 1.0))
                 if name != "base"
             },
-            seconds=118.3 if methods else 0.0,
-            tokens=51_234.0 if methods else None,
-            num_steps=float(num_steps * len(methods)),
-            peak_memory_gb=4.21 if methods else None,
+            compared_with="base" if methods else None,
         )
         for name, methods in METHODS.items()
     ]
     return Comparison(
-        version=1, rlsr="0.1.0", created="2026-11-20T12:00:00+00:00", commit="0123abc", machine={"processor": "AMD EPYC", "cores": 2},
-        experiment={}, budget=ComparisonBudget("wall_clock", 120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
+        origin=Origin("0.1.0", "2026-11-20T12:00:00+00:00", "0123abc", {"processor": "AMD EPYC", "cores": 2}, {}),
+        budget=BudgetConfig(by="wall_clock", amount=120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
         confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
         metrics=tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS),
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),

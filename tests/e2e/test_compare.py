@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rlsr.config.experiment import load_experiment
+from comparisons import recipe_of
+from rlsr.comparison.experiment import load_experiment
+from rlsr.comparison.result import read_comparison
 from rlsr.errors import RlsrError
-from rlsr.evaluation.comparison_result import read_comparison
 from rlsr.runs import RunDirectory
 from tiny import Cli
 
@@ -141,12 +142,12 @@ def _check_numbers(path: Path) -> None:
         assert recipe.tokens is not None
         assert recipe.tokens > 0
         assert recipe.peak_memory_gb is not None
-    sft = found.recipe("sft").runs
+    sft = recipe_of(found, "sft").runs
     rows = [RunDirectory(path / run.path).read_evaluation("after") for run in sft]
     assert rows[0] is not None
     assert rows[1] is not None
-    chrf = [row["scores"]["chrf"] for run in rows for row in run or ()]
-    assert found.recipe("sft").metrics["chrf"].mean.mean == pytest.approx(sum(chrf) / 8)
+    chrf = [row.scores["chrf"] for run in rows for row in run or ()]
+    assert recipe_of(found, "sft").metrics["chrf"].mean.mean == pytest.approx(sum(chrf) / 8)
     assert rows[0] != rows[1], "another seed is another run"
 
 
@@ -222,7 +223,7 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
 def test_mistakes_show_before_anything_runs(
     experiment: Path, overrides: list[str], parts: list[str]
 ) -> None:
-    from rlsr.pipeline.compare_plan import plan_comparison
+    from rlsr.comparison.plan import plan_comparison
 
     with pytest.raises(RlsrError) as caught:
         plan_comparison(load_experiment(experiment, overrides))

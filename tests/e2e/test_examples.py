@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rlsr.comparison.experiment import load_experiment
+from rlsr.comparison.recipe import check_agreement, resolve_recipes
 from rlsr.config import load_config
-from rlsr.config.experiment import load_experiment
-from rlsr.config.recipe import check_agreement, resolve_recipes
 from tiny import Cli
 
 ROOT = Path(__file__).parents[2]

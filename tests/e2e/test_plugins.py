@@ -65,7 +65,7 @@ def test_an_installed_metric_and_an_installed_suite_measure_a_policy(
     assert "says it" in result.stdout
     rows = run.read_evaluation("colours")
     assert rows is not None
-    assert [row["wanted"] for row in rows] == ["red", "blue", "green"]
+    assert [row.further["wanted"] for row in rows] == ["red", "blue", "green"]
     manifest = run.read_manifest()
     assert manifest["suites"]["colours"]["num_prompts"] == 3
     (metric,) = manifest["suites"]["colours"]["metrics"]

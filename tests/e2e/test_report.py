@@ -32,7 +32,7 @@ def test_a_run_becomes_a_page(cli: Cli, run: Path) -> None:
     after = RunDirectory(run).read_evaluation("after")
     assert after is not None
     shown = [browser["texts"][prompt["answers"][1][0][0]][0] for prompt in browser["prompts"]]
-    assert shown == [row["response"] for row in after]
+    assert shown == [row.response for row in after]
     titles = [" ".join(text.split()) for text in page.all("figcaption")]
     assert {"Mean reward over steps", "KL divergence From the policy before training."} <= set(
         titles

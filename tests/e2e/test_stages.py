@@ -9,6 +9,7 @@ import pytest
 from rlsr.config import StagedConfig, load_stages
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs import RunDirectory
+from rlsr.runs.rows import HeldoutRow
 from tiny import Cli
 
 STAGES = ["method=[sft,rlsr]", "training.steps=2"]
@@ -38,7 +39,7 @@ def final_weights(path: Path) -> dict[str, bytes]:
     return {name: weight.numpy().tobytes() for name, weight in load_file(file).items()}
 
 
-def evaluation(path: Path, when: str) -> list[dict[str, object]]:
+def evaluation(path: Path, when: str) -> list[HeldoutRow]:
     rows = RunDirectory(path).read_evaluation(when)
     assert rows
     return rows
@@ -106,10 +107,10 @@ def test_the_comparison_over_all_stages_is_of_the_first_and_the_last_answers(
     path, _ = finished
     summary = summarise_stages(PipelineDirectory.open(path), skipped=("1-sft",), seconds=1.0)
     before, after = evaluation(path / "1-sft", "before"), evaluation(path / "2-rlsr", "after")
-    assert {change.name for change in summary.changes} == set(before[0]["scores"])  # type: ignore[call-overload]
+    assert {change.name for change in summary.changes} == set(before[0].scores)
     for change in summary.changes:
         pairs = [
-            (was["scores"][change.name], became["scores"][change.name])  # type: ignore[index]
+            (was.scores[change.name], became.scores[change.name])
             for was, became in zip(before, after, strict=True)
         ]
         mean = sum(became - was for was, became in pairs) / len(pairs)
@@ -191,7 +192,7 @@ def test_all_weights_and_adapters_follow_each_other(
     policy = load_policy(ModelConfig(name=str(run.final), dtype="float32"), "cpu")
     records = load_dataset(run.read_config().data).heldout
     responses, _ = greedy_responses(policy, records, max_response_tokens=8, batch_size=32)
-    assert responses == [row["response"] for row in evaluation(run.path, "after")]
+    assert responses == [row.response for row in evaluation(run.path, "after")]
     assert run.read_metrics()[1]["optim/kl"] > 0, "it was trained"
 
 

@@ -69,8 +69,8 @@ def test_heldout_answers_are_kept_before_and_after(finished: tuple[Path, str]) -
     before, after = run.read_evaluation("before"), run.read_evaluation("after")
     assert before is not None
     assert after is not None
-    assert [row["id"] for row in before] == [row["id"] for row in after]
-    assert all(row["reference"] for row in before)
+    assert [row.id for row in before] == [row.id for row in after]
+    assert all(row.reference for row in before)
 
 
 def test_provenance_names_versions_and_data(finished: tuple[Path, str]) -> None:
@@ -119,7 +119,7 @@ def test_the_final_model_gives_the_answers_that_were_measured(finished: tuple[Pa
     policy = load_policy(ModelConfig(name=str(run.final), dtype="float32"), "cpu")
     records = load_dataset(run.read_config().data).heldout
     responses, _ = greedy_responses(policy, records, max_response_tokens=8, batch_size=32)
-    assert responses == [row["response"] for row in rows]
+    assert responses == [row.response for row in rows]
 
 
 def test_a_run_directory_is_never_overwritten(

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from rlsr.evaluation.comparison import compare_metric, crossed_mean, paired, win_shares
+from rlsr.statistics.against_baseline import Verdict, compare_metric, paired
+from rlsr.statistics.crossed import crossed_mean
+from rlsr.statistics.wins import win_shares
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +76,7 @@ def test_swapping_the_sides_turns_the_sign(values: Floats, seed: int) -> None:
     assert one_way.difference is not None
     assert other_way.difference is not None
     assert other_way.difference.mean == pytest.approx(-one_way.difference.mean, nan_ok=True)
-    turned = {"higher": "lower", "lower": "higher"}
+    turned: dict[Verdict | None, Verdict | None] = {"higher": "lower", "lower": "higher"}
     # The same resamples on both sides: the quantiles mirror each other.
     assert other_way.verdict == turned.get(one_way.verdict, one_way.verdict)
     np.testing.assert_allclose(

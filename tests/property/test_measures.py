@@ -15,8 +15,8 @@ from rlsr.audit.measures import (
     share_attack_wins,
     spearman_within,
 )
-from rlsr.audit.resampling import Levels, area_statistic
-from rlsr.evaluation import Estimate
+from rlsr.statistics import Estimate
+from rlsr.statistics.ranks import Levels, area_statistic
 
 Floats = NDArray[np.float64]
 

@@ -15,6 +15,9 @@ LIGHT = (
     "rlsr.runs",
     "rlsr.data",
     "rlsr.errors",
+    "rlsr.statistics",
+    "rlsr.comparison.result",
+    "rlsr.comparison.words",
     "rlsr.report",
     "rlsr.cli.main",
 )

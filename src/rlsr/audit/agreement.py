@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.resampling import Floats, area_statistic, bootstrap_statistic, ratio
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean
+from rlsr.statistics import Estimate, bootstrap_mean
+from rlsr.statistics.ranks import area_statistic
+from rlsr.statistics.resamples import Floats, ratio
+from rlsr.statistics.statistic import bootstrap_statistic
 
 Ints = NDArray[np.int64]
 Groups = NDArray[Any]

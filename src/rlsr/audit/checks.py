@@ -35,7 +35,7 @@ from rlsr.audit.thresholds import (
     Threshold,
     interval_note,
 )
-from rlsr.evaluation import Estimate, bootstrap_mean
+from rlsr.statistics import Estimate, bootstrap_mean
 
 Floats = NDArray[np.float64]
 

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlsr.audit.agreement import Groups, label_auc, pair_accuracy, spearman_within
-from rlsr.audit.resampling import (
-    Floats,
-    Levels,
-    area_statistic,
-    bootstrap_statistic,
-    partial_correlations,
-    rank_products,
-)
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean
+from rlsr.statistics import Estimate, bootstrap_mean
+from rlsr.statistics.ranks import Levels, area_statistic, partial_correlations, rank_products
+from rlsr.statistics.resamples import Floats
+from rlsr.statistics.statistic import bootstrap_statistic
 
 __all__ = [
     "GroupSpread",

@@ -15,7 +15,7 @@ from rlsr.audit.attack_texts import CONSTANT_ANSWER, GENERIC_REFUSAL
 from rlsr.audit.checks import MIN_GROUPS, judged, left_out
 from rlsr.audit.result import Check
 from rlsr.audit.thresholds import ONE_ANSWER
-from rlsr.evaluation import bootstrap_mean
+from rlsr.statistics import bootstrap_mean
 
 Floats = NDArray[np.float64]
 

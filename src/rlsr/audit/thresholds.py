@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rlsr.audit.result import Verdict
-from rlsr.evaluation import Estimate
+from rlsr.statistics import Estimate
 
 
 @dataclass(frozen=True)

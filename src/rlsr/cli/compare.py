@@ -9,16 +9,17 @@ import typer
 from rich.console import Console
 
 from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.comparison_table import amount_in_words, comparison_table, sentences
-from rlsr.config.experiment import load_experiment
+from rlsr.cli.comparison_table import comparison_table, sentences
+from rlsr.comparison.experiment import load_experiment
+from rlsr.comparison.markdown import write_comparison_markdown
+from rlsr.comparison.words import amount_in_words
 from rlsr.errors import ConfigError
 from rlsr.processes import require_one_process
-from rlsr.report.compare_markdown import write_comparison_markdown
 
 if TYPE_CHECKING:
+    from rlsr.comparison.plan import ComparisonPlan
+    from rlsr.comparison.result import Comparison
     from rlsr.config.training import TrainingConfig
-    from rlsr.evaluation.comparison_result import Comparison
-    from rlsr.pipeline.compare_plan import ComparisonPlan
 
 
 def compare(
@@ -53,8 +54,8 @@ def compare(
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     quieten_libraries()
-    from rlsr.pipeline.compare import run_comparison
-    from rlsr.pipeline.compare_plan import plan_comparison
+    from rlsr.comparison.plan import plan_comparison
+    from rlsr.comparison.run import run_comparison
 
     plan = plan_comparison(experiment)
     _show_plan(console, plan)

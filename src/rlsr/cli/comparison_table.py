@@ -1,17 +1,17 @@
 """The table and the sentences of a comparison."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
+from rlsr.comparison.words import amount_in_words
 from rlsr.evaluation.metrics import describe
+from rlsr.statistics.in_words import mean_with_interval
 
 if TYPE_CHECKING:
-    from rlsr.evaluation import Estimate
-    from rlsr.evaluation.comparison_result import ComparedRecipe, Comparison
+    from rlsr.comparison.result import ComparedRecipe, Comparison
     from rlsr.evaluation.metrics import SharedMetric
 
 MOST_METRICS = 3
@@ -19,20 +19,14 @@ MOST_METRICS = 3
 
 
 def comparison_table(comparison: "Comparison") -> Table:
-    """Lay out a comparison, one row a recipe.
-
-    Args:
-        comparison: What was found.
-
-    Returns:
-        A table for the terminal.
-    """
-    metrics = main_metrics(comparison.metrics)
+    """Lay out a comparison for the terminal, one row a recipe."""
+    metrics, budget = main_metrics(comparison.metrics), comparison.budget
+    assert budget is not None, "recipes are compared after the same budget"
     seeds = f"{len(comparison.seeds)} seed{'s' if len(comparison.seeds) > 1 else ''}"
     table = Table(
         title=(
             f"{comparison.num_prompts} held-out prompts, {seeds}, after "
-            f"{amount_in_words(comparison.budget.by, comparison.budget.amount)} of training; "
+            f"{amount_in_words(budget.by, budget.amount)} of training; "
             f"means with {100 * comparison.confidence:g}% intervals"
         ),
         title_justify="left",
@@ -60,14 +54,7 @@ def comparison_table(comparison: "Comparison") -> Table:
 
 
 def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
-    """Choose the metrics that a narrow table has room for.
-
-    Args:
-        metrics: All that recipes are compared by.
-
-    Returns:
-        At most ``MOST_METRICS``, those that no reward has seen first.
-    """
+    """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
     ranks = {metric: describe(metric.name).rank for metric in metrics}
     ranked = [
         (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
@@ -108,7 +95,7 @@ def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
     for metric in main_metrics(comparison.metrics):
         found = recipe.metrics[metric.name]
         assert found.difference is not None, "only the baseline has none"
-        difference = _difference(found.difference, describe(metric.name).digits)
+        difference = mean_with_interval(found.difference, describe(metric.name).digits, sign=True)
         parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
     # By one scorer; the file has all.
     wins = [
@@ -118,47 +105,9 @@ def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
     return f"{recipe.name}: {'; '.join([', '.join(parts), *wins])}"
 
 
-def amount_in_words(by: str, amount: float) -> str:
-    """Write a budget.
-
-    Args:
-        by: ``wall_clock``, ``tokens`` or ``steps``.
-        amount: How much of it.
-
-    Returns:
-        For example ``120 s``.
-    """
-    if by == "wall_clock":
-        return f"{amount:g} s"
-    return f"{amount:,.0f} {'response tokens' if by == 'tokens' else by}"
-
-
 def _heading(metric: "SharedMetric") -> str:
     label = describe(metric.name).label
     return f"{label} *" if metric.in_reward else label
-
-
-def _difference(estimate: "Estimate", decimals: int) -> str:
-    return mean_with_interval(estimate, decimals, sign="+")
-
-
-def mean_with_interval(estimate: "Estimate", decimals: int, *, sign: str = "") -> str:
-    """Write an estimate.
-
-    Args:
-        estimate: Its interval may be missing, where there are too few prompts for one.
-        decimals: Digits behind the point.
-        sign: ``+`` writes the sign of positive numbers, too.
-
-    Returns:
-        For example ``0.512 [0.489, 0.535]``.
-    """
-    if math.isnan(estimate.mean):
-        return "not scored"
-    mean, low, high = (
-        f"{value:{sign}.{decimals}f}" for value in (estimate.mean, estimate.low, estimate.high)
-    )
-    return f"{mean} (no interval)" if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
 
 
 def _costs(recipe: "ComparedRecipe") -> list[str]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from rlsr.cli.comparison_table import mean_with_interval
 from rlsr.evaluation.metrics import describe, labelled
+from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
-    from rlsr.evaluation import Estimate, MetricChange
+    from rlsr.evaluation import MetricChange
     from rlsr.pipeline.evaluate import SuiteSummary
+    from rlsr.statistics import Estimate
 
 
 def means_table(found: "SuiteSummary", confidence: float) -> Table:
@@ -63,9 +64,9 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         decimals = describe(change.name).digits
         table.add_row(
             labelled(change.name, in_reward=change.in_reward),
-            f"{change.before.mean:.{decimals}f}",
-            f"{change.after.mean:.{decimals}f}",
-            _difference(change.difference, decimals),
+            number(change.before.mean, decimals),
+            number(change.after.mean, decimals),
+            mean_with_interval(change.difference, decimals, sign=True),
             reading(change.difference),
         )
     return table
@@ -83,8 +84,3 @@ def reading(difference: "Estimate") -> str:
     if not difference.excludes_zero:
         return "no difference shown"
     return "up" if difference.mean > 0 else "down"
-
-
-def _difference(estimate: "Estimate", decimals: int) -> str:
-    interval = f"[{estimate.low:+.{decimals}f}, {estimate.high:+.{decimals}f}]"
-    return f"{estimate.mean:+.{decimals}f} {interval}"

@@ -14,7 +14,7 @@ from rlsr.config.training import TrainingConfig
 from rlsr.errors import RewardError
 from rlsr.rewards import reward_kind
 from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL, UNSCORED
-from rlsr.runs.step_totals import seconds_spent, tokens_trained
+from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -116,7 +116,7 @@ def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
             return f"pipeline.sft_stop.loss: the mean of the last {len(losses)} steps is {mean:.4g}, no more than {stop.loss:g}"
     if stop.heldout_reward is None:
         return None
-    measured = [row[HELDOUT_REWARD] for row in rows if row.get(HELDOUT_REWARD) is not None]
+    measured = scored(rows, HELDOUT_REWARD)
     patience = stop.heldout_reward.patience
     if len(measured) <= patience or max(measured[-patience:]) > max(measured[:-patience]):
         return None

@@ -1,14 +1,5 @@
-"""Held-out metrics, suites and their statistics."""
+"""Held-out metrics, and suites of prompts that they are measured on."""
 
 from rlsr.evaluation.evaluation import Answers, Evaluation, MetricChange, MetricMean
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 
-__all__ = [
-    "Answers",
-    "Estimate",
-    "Evaluation",
-    "MetricChange",
-    "MetricMean",
-    "bootstrap_mean",
-    "paired_difference",
-]
+__all__ = ["Answers", "Evaluation", "MetricChange", "MetricMean"]

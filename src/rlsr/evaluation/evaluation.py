@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.generate import greedy_responses
-from rlsr.evaluation.statistics import Estimate, bootstrap_mean, paired_difference
 from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
+from rlsr.runs.rows import HeldoutRow
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
 
-_OF_EVERY_ROW = {
-    "id", "category", "prompt", "reference", "other_references", "response", "scores"
-}  # fmt: skip
+_OTHER_REFERENCES = "other_references"
 
 
 @dataclass(frozen=True)
@@ -131,34 +130,36 @@ class Evaluation:
         ended = ended or [None] * len(responses)
         return Answers(tuple(responses), *score_answers(self._name, self._suite, responses, ended))
 
-    def rows(self, answers: Answers) -> list[dict[str, Any]]:
+    def rows(self, answers: Answers) -> list[HeldoutRow]:
         """List answers with their scores, for a file that people and reports read.
 
         Args:
             answers: A policy's.
 
         Returns:
-            One JSON-ready row a prompt.
+            One row a prompt.
         """
         return [
-            {
-                "id": record.id,
-                "category": record.category,
-                "prompt": record.prompt,
-                "reference": record.reference,
-                **(
-                    {"other_references": list(record.other_references)}
-                    if record.other_references
-                    else {}
-                ),
-                "response": answers.responses[row],
-                **{name: texts[row] for name, texts in answers.texts.items()},
-                "scores": {name: float(values[row]) for name, values in answers.scores.items()},
-            }
+            HeldoutRow(
+                id=record.id,
+                category=record.category,
+                prompt=record.prompt,
+                reference=record.reference,
+                response=answers.responses[row],
+                scores={name: float(values[row]) for name, values in answers.scores.items()},
+                further={
+                    **(
+                        {_OTHER_REFERENCES: list(record.other_references)}
+                        if record.other_references
+                        else {}
+                    ),
+                    **{name: texts[row] for name, texts in answers.texts.items()},
+                },
+            )
             for row, record in enumerate(self._records)
         ]
 
-    def from_rows(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
+    def from_rows(self, rows: Sequence[HeldoutRow]) -> Answers:
         """Read back what ``rows`` listed.
 
         Args:
@@ -167,19 +168,19 @@ class Evaluation:
         Returns:
             Answers and scores.
         """
-        assert [row["id"] for row in rows] == [record.id for record in self._records], (
+        assert [row.id for row in rows] == [record.id for record in self._records], (
             "the kept answers are of other prompts than these"
         )
         return Answers(
-            responses=tuple(row["response"] for row in rows),
+            responses=tuple(row.response for row in rows),
             scores={
-                name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
-                for name in rows[0]["scores"]
+                name: np.array([row.scores[name] for row in rows], dtype=np.float64)
+                for name in rows[0].scores
             },
             texts={
-                name: tuple(row[name] for row in rows)
-                for name in rows[0]
-                if name not in _OF_EVERY_ROW
+                name: tuple(row.further[name] for row in rows)
+                for name in rows[0].further
+                if name != _OTHER_REFERENCES
             },
         )
 

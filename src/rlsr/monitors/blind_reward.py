@@ -2,8 +2,9 @@
 
 import statistics
 
-from rlsr.monitors.monitor import Rows, scored
+from rlsr.monitors.monitor import Rows
 from rlsr.runs.step_metrics import CUT_BY_ENCODER, UNSCORED, UNTRANSLATED
+from rlsr.runs.step_totals import scored
 
 
 def cut_by_encoder(rows: Rows) -> str | None:

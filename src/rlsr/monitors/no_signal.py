@@ -2,8 +2,9 @@
 
 import statistics
 
-from rlsr.monitors.monitor import Rows, scored
+from rlsr.monitors.monitor import Rows
 from rlsr.runs.step_metrics import WITHOUT_SIGNAL
+from rlsr.runs.step_totals import scored
 
 MOST_WITHOUT_SIGNAL = 0.5
 """Share of the groups above which it is told."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
     tables = {
         suite.name: {
             "num_prompts": suite.num_prompts,
-            "metrics": [asdict(metric) for metric in suite.metrics],
+            "metrics": suite.metrics,
         }
         for suite in summary.suites
     }

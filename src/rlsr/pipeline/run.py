@@ -16,12 +16,12 @@ from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
 from rlsr.pipeline.heldout import make_evaluation
+from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_shape
 from rlsr.pipeline.summary import RunSummary, manifest, run_facts
 from rlsr.pipeline.validation import mean_reward, set_aside
-from rlsr.report import write_model_card
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
 from rlsr.config.differences import differing_keys
+from rlsr.config.measurement import measured_alike
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, RlsrError, RunError
 from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
 from rlsr.pipeline.run import train_run
-from rlsr.pipeline.stages_summary import StagesSummary, measured_alike, summarise_stages
+from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json
+from rlsr.runs.json_file import write_json
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
 
 _ARCHITECTURE = (

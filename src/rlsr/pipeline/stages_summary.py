@@ -1,20 +1,18 @@
 """What stages of training have done: a comparison before and after for each, and one from the first to the last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlsr.config import RunConfig
-from rlsr.config.differences import differing_keys
-from rlsr.evaluation import Estimate, MetricChange
-from rlsr.evaluation.statistics import bootstrap_mean, paired_difference
+from rlsr.config.measurement import measured_alike
+from rlsr.evaluation import MetricChange
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
-
-Rows = Sequence[Mapping[str, Any]]
+from rlsr.runs.typed_json import from_table
+from rlsr.statistics import bootstrap_mean, paired_difference
 
 
 @dataclass(frozen=True)
@@ -67,44 +65,16 @@ def summarise_stages(
     return StagesSummary(pipeline.path, stages, changes, seconds)
 
 
-def measured_alike(one: RunConfig, other: RunConfig) -> bool:
-    """Say whether two runs put the same questions to their policies and score the answers in the same way.
-
-    Args:
-        one: The resolved config of a run.
-        other: That of another.
-
-    Returns:
-        True if an answer of the same policy would be the same with the same scores; whether the data has changed is not
-        looked at.
-    """
-    return not differing_keys(_measurement(one), _measurement(other))
-
-
-def _measurement(config: RunConfig) -> dict[str, Any]:
-    table = config.model_dump(include={"data", "embedding", "reward", "evaluation", "device"})
-    lengths = config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"})
-    return {**table, **lengths, "dtype": config.model.dtype}
-
-
 def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
     manifest = run.read_manifest()
     return StageSummary(
         name=run.path.name,
-        changes=tuple(map(_read_change, manifest["heldout"])),
+        changes=from_table(tuple[MetricChange, ...], manifest["heldout"]),
         num_steps=manifest["num_steps"],
         stopped=manifest.get("stopped"),
         warnings=tuple(manifest["warnings"]),
         was_skipped=was_skipped,
     )
-
-
-def _read_change(change: Mapping[str, Any]) -> MetricChange:
-    estimates = {
-        name: Estimate(**{key: _number(value) for key, value in change[name].items()})
-        for name in ("before", "after", "difference")
-    }
-    return MetricChange(name=change["name"], in_reward=change["in_reward"], **estimates)
 
 
 def _changes_over_all(
@@ -114,7 +84,7 @@ def _changes_over_all(
     config = last.read_config()
     if not before or not after or not measured_alike(first.read_config(), config):
         return ()
-    if [row["id"] for row in before] != [row["id"] for row in after]:
+    if [row.id for row in before] != [row.id for row in after]:
         return ()
     options: dict[str, Any] = {
         "confidence": config.evaluation.confidence,
@@ -122,7 +92,10 @@ def _changes_over_all(
     }
     changes = []
     for change in of_last:
-        was, became = _scores(before, change.name), _scores(after, change.name)
+        was, became = (
+            np.array([row.scores[change.name] for row in rows], dtype=np.float64)
+            for rows in (before, after)
+        )
         changes.append(
             MetricChange(
                 name=change.name,
@@ -133,12 +106,3 @@ def _changes_over_all(
             )
         )
     return tuple(changes)
-
-
-def _scores(rows: Rows, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([_number(row["scores"][name]) for row in rows], dtype=np.float64)
-
-
-def _number(value: Any) -> Any:
-    """Read a number as JSON has it: null is what was not scored."""
-    return float("nan") if value is None else value

@@ -1,7 +1,7 @@
 """What a run has done, for people and for ``manifest.json``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class RunSummary:
 
 
 def manifest(
-    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, Any]], final: str
+    plan: RunPlan, summary: RunSummary, metrics: Sequence[Mapping[str, float]], final: str
 ) -> dict[str, Any]:
     """Put together what ``manifest.json`` says.
 
@@ -53,7 +53,7 @@ def manifest(
         "data": data_facts(plan.dataset.report),
         "seconds": dict(summary.seconds),
         "peak_memory_gb": peak_memory_gb(metrics),
-        "heldout": [asdict(change) for change in summary.changes],
+        "heldout": summary.changes,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
     }

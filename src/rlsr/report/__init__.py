@@ -2,13 +2,11 @@
 
 from rlsr.report.audit_json import read_audit_json, write_audit_json
 from rlsr.report.audit_page import write_audit_page
-from rlsr.report.model_card import write_model_card
 from rlsr.report.report_page import write_report
 
 __all__ = [
     "read_audit_json",
     "write_audit_json",
     "write_audit_page",
-    "write_model_card",
     "write_report",
 ]

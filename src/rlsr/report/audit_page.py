@@ -11,8 +11,9 @@ import rlsr
 from rlsr.audit.result import AttackExample, Audit, Check, Verdict
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
-from rlsr.report.page import NOTHING, render_page
+from rlsr.report.page import render_page
 from rlsr.report.text_file import write_text
+from rlsr.statistics.in_words import NOTHING
 
 _SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING}
 _GROUPS = (

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from rlsr.comparison.policies import AnsweringPolicy
+from rlsr.comparison.result import Comparison
 from rlsr.config.reward import RepetitionConfig
 from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.evaluation.metrics.repetition import NAME as REPETITION
 from rlsr.evaluation.metrics.repetition import repetition_rule
-from rlsr.report.report_data import Policy
-from rlsr.report.results import Results
-from rlsr.report.run_data import HeldoutRow
 from rlsr.rewards.repetition import Span, repeated_spans
+from rlsr.runs.rows import HeldoutRow
 
 # Bytes of all texts together; with the library of the charts the page stays under 3 MB.
 _TEXT_BYTES = 1_500_000
@@ -41,12 +41,12 @@ class Browser:
     """Texts that are longer."""
 
 
-def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None:
+def browser_data(policies: Sequence[AnsweringPolicy], comparison: Comparison) -> Browser | None:
     """Put the answers of all policies side by side.
 
     Args:
         policies: Those with answers.
-        results: Names metrics and baseline.
+        comparison: Names metrics and baseline.
 
     Returns:
         The prompts that all policies answered, in the order of the first; None if there are none.
@@ -62,17 +62,17 @@ def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None
     limit, shown = _fitting(keys, texts)
     pool = _TextPool(limit)
     rules = [_repetition_rule(policy) for policy in policies]
-    prompts = [_prompt(key, rows, rules, results.metrics, pool) for key in shown]
+    prompts = [_prompt(key, rows, rules, comparison.metrics, pool) for key in shown]
     names = [policy.name for policy in policies]
-    baseline = names.index(results.baseline) if results.baseline in names else 0
+    baseline = names.index(comparison.baseline) if comparison.baseline in names else 0
     data = {
         "policies": [
             {"name": policy.name, "seeds": [str(seed) for seed in policy.answers]}
             for policy in policies
         ],
         "seeds": sorted({str(seed) for policy in policies for seed in policy.answers}, key=int),
-        "metrics": [_metric(metric) for metric in results.metrics],
-        "metric": _first_metric(results.metrics),
+        "metrics": [_metric(metric) for metric in comparison.metrics],
+        "metric": _first_metric(comparison.metrics),
         "baseline": baseline,
         "policy": len(names) - 1 if baseline != len(names) - 1 else 0,
         "texts": pool.texts,
@@ -81,7 +81,7 @@ def browser_data(policies: Sequence[Policy], results: Results) -> Browser | None
     return Browser(data, len(shown), len(keys) - len(shown), limit, pool.num_cut)
 
 
-def _common_keys(policies: Sequence[Policy]) -> list[Key]:
+def _common_keys(policies: Sequence[AnsweringPolicy]) -> list[Key]:
     answers = [rows for policy in policies for rows in policy.answers.values()]
     if not answers:
         return []
@@ -177,9 +177,9 @@ def _rounded(value: float) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
-def _repetition_rule(policy: Policy) -> RepetitionConfig:
+def _repetition_rule(policy: AnsweringPolicy) -> RepetitionConfig:
     """Take the rule of the run that made the policy; the default one where it has none."""
-    reward = policy.stages[-1].config.get("reward") if policy.stages else None
+    reward = policy.last_stage.config.get("reward") if policy.last_stage else None
     return repetition_rule(reward if isinstance(reward, dict) else {})
 
 

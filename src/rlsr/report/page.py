@@ -3,15 +3,12 @@
 import base64
 import functools
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlsr.errors import MissingPackageError
-
-NOTHING = "\N{EN DASH}"
-"""Stands where there is no number."""
+from rlsr.statistics.in_words import number
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _INSTALL = "pip install 'rlsr[report]'"
@@ -64,19 +61,6 @@ def render_page(
         scripts=[Markup(source) for source in sources],
         script_hashes=[_script_hash(source) for source in sources],
     )
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number for people.
-
-    Args:
-        value: Any number, or None.
-        digits: Decimals.
-
-    Returns:
-        The number; a dash where there is none, never 0.
-    """
-    return NOTHING if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
 def _read(name: str) -> str:

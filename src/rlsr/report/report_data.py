@@ -4,32 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rlsr.comparison.policies import AnsweringPolicy
+from rlsr.comparison.result import Comparison, read_comparison
 from rlsr.errors import RunError
-from rlsr.evaluation.comparison_result import Comparison, read_comparison
-from rlsr.report.read_run import is_run, read_run
-from rlsr.report.run_data import HeldoutRow, Run, Stage
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.record import UNTRAINED, Run, is_run, read_run
+from rlsr.runs.rows import HeldoutRow
 
 BEFORE = "before training"
 """Name of the policy that the runs began with."""
 
 
 @dataclass(frozen=True)
-class Policy:
-    """Whose answers to the held-out prompts are shown: a column of the table and of the browser."""
-
-    name: str
-    """Unique in a report."""
-    answers: Mapping[int, tuple[HeldoutRow, ...]]
-    """By seed."""
-    compared_with: str | None = None
-    """The policy that differences are taken from; None for one that others are compared with."""
-    stages: tuple[Stage, ...] = ()
-    """What trained it, in order; empty for a policy before training."""
-
-
-@dataclass(frozen=True)
-class Recipe:
+class ReportedRecipe:
     """Runs that differ in their seed alone."""
 
     name: str
@@ -44,9 +31,9 @@ class ReportData:
 
     title: str
     """What was reported on, by the names of the directories."""
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[ReportedRecipe, ...]
     """In the order of the command line or of the comparison."""
-    policies: tuple[Policy, ...]
+    policies: tuple[AnsweringPolicy, ...]
     """Those with answers."""
     comparison: Comparison | None = None
     """What a finished comparison found."""
@@ -84,14 +71,7 @@ def read_report_data(paths: Sequence[Path]) -> ReportData:
 
 
 def is_comparison(path: Path) -> bool:
-    """Say whether a directory looks like a comparison.
-
-    Args:
-        path: A directory.
-
-    Returns:
-        True if a comparison was begun there.
-    """
+    """Say whether a directory looks like a comparison: one was begun there."""
     return (path / "experiment.json").is_file() or (path / "compare.json").is_file()
 
 
@@ -110,7 +90,7 @@ def _of_runs(paths: Sequence[Path]) -> ReportData:
     names = _names(paths)
     runs = {name: read_run(path) for name, path in zip(names, paths, strict=True)}
     policies = _policies_of_one(*runs.values()) if len(runs) == 1 else _policies_of_several(runs)
-    recipes = tuple(Recipe(name, {_seed(run): run}) for name, run in runs.items())
+    recipes = tuple(ReportedRecipe(name, {_seed(run): run}) for name, run in runs.items())
     notices = [notice for run in runs.values() for notice in _missing(run)]
     return ReportData(
         ", ".join(names), recipes, policies, notices=(*notices, *_differing_prompts(policies))
@@ -128,38 +108,40 @@ def _seed(run: Run) -> int:
     return seed if isinstance(seed, int) else 0
 
 
-def _policies_of_one(run: Run) -> tuple[Policy, ...]:
+def _policies_of_one(run: Run) -> tuple[AnsweringPolicy, ...]:
     seed = _seed(run)
     policies = []
     if run.before:
-        policies.append(Policy(BEFORE, {seed: run.before}))
+        policies.append(AnsweringPolicy(BEFORE, {seed: run.before}))
     for place, stage in enumerate(run.stages):
         if stage.after:
             name = f"after {stage.name}" if run.is_pipeline else "after training"
             policies.append(
-                Policy(
+                AnsweringPolicy(
                     name,
                     {seed: stage.after},
                     BEFORE if run.before else None,
-                    run.stages[: place + 1],
+                    {seed: run.stages[: place + 1]},
                 )
             )
     return tuple(policies)
 
 
-def _policies_of_several(runs: Mapping[str, Run]) -> tuple[Policy, ...]:
+def _policies_of_several(runs: Mapping[str, Run]) -> tuple[AnsweringPolicy, ...]:
     """One column a run, after one for the policy that all began with, or one each where they differ."""
     befores = {_answers(run.before) for run in runs.values()}
     first = next(iter(runs.values()))
     shared = len(befores) == 1 and bool(first.before)
-    policies = [Policy(BEFORE, {0: first.before})] if shared and first.before else []
+    policies = [AnsweringPolicy(BEFORE, {0: first.before})] if shared and first.before else []
     for name, run in runs.items():
         own = f"{name}, before"
         if run.before and not shared:
-            policies.append(Policy(own, {_seed(run): run.before}))
+            policies.append(AnsweringPolicy(own, {_seed(run): run.before}))
         if run.after:
             start = BEFORE if shared else own if run.before else None
-            policies.append(Policy(name, {_seed(run): run.after}, start, run.stages))
+            policies.append(
+                AnsweringPolicy(name, {_seed(run): run.after}, start, {_seed(run): run.stages})
+            )
     return tuple(policies)
 
 
@@ -181,7 +163,7 @@ def _missing(run: Run) -> list[str]:
     return found
 
 
-def _differing_prompts(policies: Sequence[Policy]) -> list[str]:
+def _differing_prompts(policies: Sequence[AnsweringPolicy]) -> list[str]:
     prompts = [{row.key for row in rows} for policy in policies for rows in policy.answers.values()]
     if not prompts or all(keys == prompts[0] for keys in prompts):
         return []
@@ -215,7 +197,7 @@ def _of_comparison(path: Path) -> ReportData:
                 notices += _missing(runs[seed])
             else:
                 notices.append(f"{place} is missing: its curves and answers are left out.")
-        recipes.append(Recipe(name, runs))
+        recipes.append(ReportedRecipe(name, runs))
     policies = _policies_of_recipes(recipes, comparison)
     notices += _differing_prompts(policies)
     return ReportData(
@@ -239,24 +221,24 @@ def _places(path: Path, comparison: Comparison | None) -> dict[str, dict[int, Pa
 
 
 def _policies_of_recipes(
-    recipes: Sequence[Recipe], comparison: Comparison | None
-) -> tuple[Policy, ...]:
+    recipes: Sequence[ReportedRecipe], comparison: Comparison | None
+) -> tuple[AnsweringPolicy, ...]:
     baseline = comparison.baseline if comparison else None
     policies = []
     for recipe in recipes:
         answers = {seed: run.after for seed, run in recipe.runs.items() if run.after}
         if answers:
             against = None if recipe.name == baseline else baseline
-            stages = next(iter(recipe.runs.values())).stages
-            policies.append(Policy(recipe.name, answers, against, stages))
+            stages = {seed: run.stages for seed, run in recipe.runs.items()}
+            policies.append(AnsweringPolicy(recipe.name, answers, against, stages))
     before = _start_of(recipes)
     return (before, *policies) if before else tuple(policies)
 
 
-def _start_of(recipes: Sequence[Recipe]) -> Policy | None:
+def _start_of(recipes: Sequence[ReportedRecipe]) -> AnsweringPolicy | None:
     """Show the policy that all recipes began with, unless one recipe is that policy."""
     runs = [(seed, run) for recipe in recipes for seed, run in recipe.runs.items()]
-    if any(run.stages[-1].method == "untrained" for _, run in runs):
+    if any(run.stages[-1].method == UNTRAINED for _, run in runs):
         return None
     before = {_answers(run.before): run.before for _, run in runs if run.before}
-    return Policy(BEFORE, {0: before.popitem()[1]}) if len(before) == 1 else None
+    return AnsweringPolicy(BEFORE, {0: before.popitem()[1]}) if len(before) == 1 else None

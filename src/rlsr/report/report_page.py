@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
+from rlsr.comparison.policies import compare_policies
+from rlsr.comparison.table import table_of
+from rlsr.comparison.words import amount_in_words, findings, how_it_was_compared
 from rlsr.report.browser_data import Browser, browser_data
-from rlsr.report.compare_table import duration, report_table
 from rlsr.report.line_charts import DASHES
 from rlsr.report.page import render_page
-from rlsr.report.report_data import Recipe, ReportData, read_report_data
+from rlsr.report.report_data import ReportData, ReportedRecipe, read_report_data
 from rlsr.report.result_charts import difference_figures, phases_of, time_figure
-from rlsr.report.results import Results, results_of
 from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
@@ -21,15 +22,8 @@ from rlsr.report.run_charts import (
     part_figures,
     reward_figures,
 )
-from rlsr.report.run_comparison import compare_policies
 from rlsr.report.run_series import Series, step_series
 from rlsr.report.text_file import write_text
-
-_BUDGETS = {
-    "tokens": lambda amount: f"{amount:,.0f} response tokens",
-    "steps": lambda amount: f"{amount:,.0f} steps",
-    "wall_clock": duration,
-}
 
 
 def write_report(file: Path, paths: Sequence[Path]) -> tuple[str, ...]:
@@ -74,12 +68,12 @@ def report_page(data: ReportData) -> str:
 
 
 def _content(data: ReportData) -> dict[str, Any]:
-    results = results_of(data.comparison) if data.comparison else compare_policies(data.policies)
+    comparison = data.comparison or compare_policies(data.policies)
     trained = [recipe for recipe in data.recipes if _has_steps(recipe)]
     names = [recipe.name for recipe in trained]
     series = step_series(trained)
     groups = {
-        "differences": difference_figures(results) if results else [],
+        "differences": difference_figures(comparison) if comparison else [],
         "reward": reward_figures(series, names),
         "parts": part_figures(series, names),
         "distribution": distribution_figures(series, names),
@@ -87,13 +81,16 @@ def _content(data: ReportData) -> dict[str, Any]:
         "others": other_figures(series, names),
         "time": [figure for figure in [time_figure(trained)] if figure],
     }
-    browser = browser_data(data.policies, results) if results else None
+    browser = browser_data(data.policies, comparison) if comparison else None
+    budget = comparison.budget if comparison else None
     return {
         "data": data,
         "version": rlsr.__version__,
-        "results": results,
-        "table": report_table(results) if results else None,
-        "budget": _budget(results),
+        "comparison": comparison,
+        "table": table_of(comparison) if comparison else None,
+        "findings": findings(comparison) if comparison else (),
+        "caption": how_it_was_compared(comparison) if comparison else "",
+        "budget": amount_in_words(budget.by, budget.amount) if budget else None,
         "origin": _origin(data),
         "figures": groups,
         "charts": _chart_data(groups, series),
@@ -108,7 +105,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _has_steps(recipe: Recipe) -> bool:
+def _has_steps(recipe: ReportedRecipe) -> bool:
     return any(stage.steps for run in recipe.runs.values() for stage in run.stages)
 
 
@@ -133,19 +130,12 @@ def _chart_data(groups: dict[str, list[Figure]], series: Series) -> dict[str, An
     }
 
 
-def _budget(results: Results | None) -> str | None:
-    """Say what each recipe was given."""
-    if results is None or results.budget is None:
-        return None
-    return _BUDGETS[results.budget.by](results.budget.amount)
-
-
 def _origin(data: ReportData) -> dict[str, Any]:
     """Say where a comparison comes from; a run says it in its provenance."""
-    comparison = data.comparison
-    if comparison is None:
+    origin = data.comparison.origin if data.comparison else None
+    if origin is None:
         return {}
-    facts = {"compared": comparison.created, "commit": comparison.commit, **comparison.machine}
+    facts = {"compared": origin.created, "commit": origin.commit, **origin.machine}
     return {
         name: value
         for name, value in facts.items()

@@ -1,16 +1,19 @@
 """The charts of what came out: differences from the baseline with their intervals, and where the time went."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from rlsr.comparison.result import Comparison
+from rlsr.comparison.words import Tone, tone
 from rlsr.evaluation.metrics import SharedMetric, describe
-from rlsr.report.findings import NO_DIFFERENCE
-from rlsr.report.report_data import Recipe
-from rlsr.report.results import Results
+from rlsr.report.report_data import ReportedRecipe
 from rlsr.report.run_charts import Figure
-from rlsr.report.run_data import Run
 from rlsr.report.vega import Chart, chart
+from rlsr.runs.record import Run
+from rlsr.runs.rows import StepRow
 from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS
+from rlsr.runs.step_totals import scored
+from rlsr.statistics.against_baseline import NO_DIFFERENCE
 
 PHASES = (*STEP_PHASES, "heldout", "other")
 """Parts of a step's time; ``heldout`` measures for a stopping rule, ``other`` is what the others leave."""
@@ -20,25 +23,26 @@ _DIRECTIONS = {
     "lower": "Left is better.",
     "near_one": "Best where the length itself is near 1.",
 }
-_TONES = {"better": "var(--ok)", "worse": "var(--fail)", "different": "var(--ink)", NO_DIFFERENCE: "var(--quiet)"}  # fmt: skip
+_TONES: dict[Tone, str] = {"good": "better", "bad": "worse", "": "different", "even": NO_DIFFERENCE}
+_COLOURS = {"better": "var(--ok)", "worse": "var(--fail)", "different": "var(--ink)", NO_DIFFERENCE: "var(--quiet)"}  # fmt: skip
 _SHAPES = {"better": "triangle-up", "worse": "triangle-down", "different": "diamond", NO_DIFFERENCE: "circle"}  # fmt: skip
 
 
-def difference_figures(results: Results) -> list[Figure]:
+def difference_figures(comparison: Comparison) -> list[Figure]:
     """Draw each metric's differences from the baseline.
 
     Args:
-        results: What was found.
+        comparison: What was found.
 
     Returns:
-        A figure a metric, those that are not in the reward first; none where only one column has differences, which the
+        A figure a metric, those that are not in the reward first; none where only one recipe has differences, which the
         table tells as well.
     """
-    if sum(column.compared_with is not None for column in results.columns) < 2:
+    if sum(recipe.compared_with is not None for recipe in comparison.recipes) < 2:
         return []
     found = []
-    for place, metric in enumerate(sorted(results.metrics, key=lambda metric: metric.in_reward)):
-        rows = _difference_rows(metric, results)
+    for place, metric in enumerate(sorted(comparison.metrics, key=lambda metric: metric.in_reward)):
+        rows = _difference_rows(metric, comparison)
         if rows:
             title = describe(metric.name).label
             caption = _DIRECTIONS.get(metric.better or "", "")
@@ -48,15 +52,8 @@ def difference_figures(results: Results) -> list[Figure]:
     return found
 
 
-def phases_of(recipes: Sequence[Recipe]) -> dict[str, str]:
-    """List the phases that took time.
-
-    Args:
-        recipes: What was trained.
-
-    Returns:
-        The variable of the page's style with its colour, by phase.
-    """
+def phases_of(recipes: Sequence[ReportedRecipe]) -> dict[str, str]:
+    """List the phases that took time, each with the variable of the page's style that has its colour."""
     return {
         phase: f"var(--phase-{index})"
         for index, phase in enumerate(PHASES)
@@ -64,15 +61,8 @@ def phases_of(recipes: Sequence[Recipe]) -> dict[str, str]:
     }
 
 
-def time_figure(recipes: Sequence[Recipe]) -> Figure | None:
-    """Draw where the time of training went.
-
-    Args:
-        recipes: What was trained.
-
-    Returns:
-        Stacked bars, a recipe each; None where no time was measured.
-    """
+def time_figure(recipes: Sequence[ReportedRecipe]) -> Figure | None:
+    """Draw where the time of training went, stacked bars, a recipe each; None where no time was measured."""
     rows = [
         {"recipe": recipe.name, "phase": phase, "order": PHASES.index(phase), "seconds": seconds}
         for recipe in recipes
@@ -104,30 +94,21 @@ def time_figure(recipes: Sequence[Recipe]) -> Figure | None:
     )
 
 
-def _difference_rows(metric: SharedMetric, results: Results) -> list[Chart]:
+def _difference_rows(metric: SharedMetric, comparison: Comparison) -> list[Chart]:
     rows = []
-    for column in results.columns:
-        score = column.scores.get(metric.name)
-        difference = score.difference if score else None
-        if score is None or difference is None:
+    for recipe in comparison.recipes:
+        found = recipe.metrics.get(metric.name)
+        difference = found.difference if found else None
+        if found is None or difference is None:
             continue
-        ends = (difference.mean, difference.low, difference.high)
-        if all(map(math.isfinite, ends)):
-            mean, low, high = ends
+        mean, low, high = difference.mean, difference.low, difference.high
+        if all(map(math.isfinite, (mean, low, high))):
             told = f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]"
             rows.append(
-                {"recipe": column.name, "mean": mean, "low": low, "high": high, "tone": _tone(metric, score.verdict),
-                 "verdict": score.verdict, "difference": told}
+                {"recipe": recipe.name, "mean": mean, "low": low, "high": high, "verdict": found.verdict,
+                 "tone": _TONES[tone(metric, found.verdict)], "difference": told}
             )  # fmt: skip
     return rows
-
-
-def _tone(metric: SharedMetric, verdict: str) -> str:
-    if verdict not in {"higher", "lower"}:
-        return NO_DIFFERENCE
-    if metric.better not in {"higher", "lower"}:
-        return "different"
-    return "better" if verdict == metric.better else "worse"
 
 
 def _differences(rows: Sequence[Chart]) -> Chart:
@@ -135,7 +116,7 @@ def _differences(rows: Sequence[Chart]) -> Chart:
         "axis": {"tickCount": 4, "labelExpr": "datum.value == 0 ? '0' : format(datum.value, '+~g')"},
     }  # fmt: skip
     tone = {"field": "tone", "type": "nominal", "legend": None}
-    coloured = {**tone, "scale": {"domain": list(_TONES), "range": list(_TONES.values())}}
+    coloured = {**tone, "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())}}
     layers: list[Chart] = [
         {
             "data": {"values": [{"zero": 0}]},
@@ -177,16 +158,12 @@ def _mean_seconds(runs: Sequence[Run], phase: str) -> float:
 
 
 def _seconds(run: Run, phase: str) -> float:
-    steps = [row.values for stage in run.stages for row in stage.steps]
+    steps = [row for stage in run.stages for row in stage.steps]
     if phase != "other":
-        return sum(_scored(step.get(f"time/{phase}")) for step in steps)
-    return sum(max(_scored(step.get(STEP_SECONDS)) - _explained(step), 0.0) for step in steps)
+        return sum(scored(steps, f"time/{phase}"))
+    return sum(max(sum(scored([step], STEP_SECONDS)) - _explained(step), 0.0) for step in steps)
 
 
-def _explained(step: Mapping[str, float]) -> float:
+def _explained(step: StepRow) -> float:
     """Add up the phases of a step; what is measured for a stopping rule comes after it."""
-    return sum(_scored(step.get(f"time/{phase}")) for phase in STEP_PHASES)
-
-
-def _scored(value: float | None) -> float:
-    return 0.0 if value is None or math.isnan(value) else value
+    return sum(sum(scored([step], f"time/{phase}")) for phase in STEP_PHASES)

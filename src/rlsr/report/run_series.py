@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.report.report_data import Recipe
-from rlsr.report.run_data import Run
+from rlsr.report.report_data import ReportedRecipe
 from rlsr.rewards import reward_kind
+from rlsr.runs.record import Run
 from rlsr.runs.step_metrics import StepMetric, step_metrics
 from rlsr.runs.step_totals import step_seconds
 
@@ -67,37 +67,15 @@ class Series:
         ]
 
     def has(self, name: str) -> bool:
-        """Say whether a metric was scored anywhere.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            True if there is a line to draw.
-        """
+        """Say whether a metric was scored anywhere, so that there is a line to draw."""
         return bool(self.numbers(name))
 
     def has_seeds(self, name: str, *, method: str | None = None) -> bool:
-        """Say whether a metric has lines of single seeds beside those of the recipes.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-            method: Of this method only, if given.
-
-        Returns:
-            True if there are.
-        """
+        """Say whether a metric has lines of single seeds beside those of the recipes."""
         return bool(self.numbers(name, method=method, main=0))
 
     def methods_with(self, name: str) -> list[str]:
-        """List the methods that have a metric.
-
-        Args:
-            name: As in ``metrics.jsonl``.
-
-        Returns:
-            Their names, in the order of the rows.
-        """
+        """List the methods that have a metric, in the order of the rows."""
         place = self.columns.index("method")
         methods = dict.fromkeys(str(row[place]) for row in self.rows)
         return [method for method in methods if self.numbers(name, method=method)]
@@ -110,7 +88,7 @@ class _Point:
     values: Values
 
 
-def step_series(recipes: Sequence[Recipe]) -> Series:
+def step_series(recipes: Sequence[ReportedRecipe]) -> Series:
     """Put the numbers of all steps into one table.
 
     Stages of a pipeline stand one after another: steps and seconds go on counting.
@@ -132,7 +110,7 @@ def step_series(recipes: Sequence[Recipe]) -> Series:
             for point in points
             for name in point.values
         }
-        - {"seconds"}
+        - {"step", "seconds"}
     )
     rows: list[tuple[Any, ...]] = []
     for recipe in recipes:
@@ -149,7 +127,7 @@ def step_series(recipes: Sequence[Recipe]) -> Series:
     return Series(columns, tuple(rows), width, tuple(step_metrics(names, _reward_parts(recipes))))
 
 
-def _reward_parts(recipes: Sequence[Recipe]) -> dict[str, StepMetric]:
+def _reward_parts(recipes: Sequence[ReportedRecipe]) -> dict[str, StepMetric]:
     """Describe what the rewards are made of, as they say it themselves; of a config that cannot be read it is not known."""
     stages = [stage for recipe in recipes for run in recipe.runs.values() for stage in run.stages]
     return {
@@ -165,7 +143,7 @@ def _reward_parts(recipes: Sequence[Recipe]) -> dict[str, StepMetric]:
     }
 
 
-def _lines(recipe: Recipe) -> dict[int, list[_Point]]:
+def _lines(recipe: ReportedRecipe) -> dict[int, list[_Point]]:
     """List the steps of every seed that has taken one."""
     lines = {seed: _points(run) for seed, run in recipe.runs.items()}
     return {seed: points for seed, points in lines.items() if points}
@@ -177,9 +155,11 @@ def _points(run: Run) -> list[_Point]:
     seconds, steps = 0.0, 0
     for stage in run.stages:
         for row in stage.steps:
-            seconds += step_seconds(row.values)
-            values = {name.translate(_HARMLESS): value for name, value in row.values.items()}
-            points.append(_Point(stage.method, steps + row.step, {**values, "seconds": seconds}))
+            seconds += step_seconds(row)
+            values = {name.translate(_HARMLESS): value for name, value in row.items()}
+            points.append(
+                _Point(stage.method, steps + int(row["step"]), {**values, "seconds": seconds})
+            )
         steps = points[-1].step if points else 0
     return points
 

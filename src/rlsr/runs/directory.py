@@ -6,17 +6,21 @@
 ``log.txt``, and ``manifest.json``, written last: where it exists the run is complete.
 """
 
-import json
-import math
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError, RunError
-
-Row = dict[str, Any]
+from rlsr.runs.json_file import (
+    Row,
+    append_json_line,
+    read_json,
+    read_json_lines,
+    write_json,
+    write_json_lines,
+)
+from rlsr.runs.rows import HeldoutRow, StepRow, read_heldout_rows, read_step_rows
 
 
 class RunDirectory:
@@ -31,14 +35,7 @@ class RunDirectory:
 
     @classmethod
     def check_free(cls, path: Path) -> None:
-        """Refuse a place where something stands already; nothing is ever overwritten.
-
-        Args:
-            path: The directory that a new run would take.
-
-        Raises:
-            RunError: The place is taken.
-        """
+        """Refuse a place where something stands already, for nothing is ever overwritten."""
         require_free(
             path, "a new run needs", "name another with --out, or continue this run with --resume"
         )
@@ -141,112 +138,59 @@ class RunDirectory:
         except ConfigError as error:
             raise RunError(f"{file}: not a config that this version knows: {error}") from error
 
-    def write_provenance(self, provenance: Mapping[str, Any]) -> None:
-        """Write ``provenance.json``; a resumed run adds to the list of its sessions.
+    def read_settings(self) -> Row:
+        """Read the config as it was written, of whatever version; empty if there is none."""
+        file = self.path / "config.json"
+        return read_json(file) if file.is_file() else {}
 
-        Args:
-            provenance: What ``collect_provenance`` returned.
-        """
+    def write_provenance(self, provenance: Mapping[str, Any]) -> None:
+        """Write ``provenance.json``; a resumed run adds to the list of its sessions."""
         sessions = [*self.read_sessions(), dict(provenance)]
         write_json(self.path / "provenance.json", {"sessions": sessions})
 
     def read_sessions(self) -> list[Row]:
-        """Read ``provenance.json``.
-
-        Returns:
-            What each session of the run ran with, the first one first; empty if none got as far.
-        """
+        """Read with what each session of the run ran, the first one first; empty if none got as far."""
         file = self.path / "provenance.json"
-        return list(read_json(file)["sessions"]) if file.is_file() else []
+        sessions = read_json(file).get("sessions") if file.is_file() else None
+        found = sessions if isinstance(sessions, list) else []
+        return [session for session in found if isinstance(session, dict)]
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add a line to ``metrics.jsonl``.
+        """Add a step's numbers by name, ``step`` among them, to ``metrics.jsonl``; NaN becomes null."""
+        append_json_line(self.metrics_file, row)
 
-        Args:
-            row: Numbers by name, with ``step``; NaN (nothing was scored) is written as null.
-        """
-        _drop_cut_off_line(self.metrics_file)
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_without_nan(row), allow_nan=False) + "\n")
-
-    def read_metrics(self) -> list[Row]:
-        """Read ``metrics.jsonl``.
-
-        A run that was interrupted and resumed has taken some steps twice; of each the last line counts. A last line
-        cut off by a crash is left out.
-
-        Returns:
-            One row a step, in order.
-        """
-        rows: dict[int, Row] = {}
-        for row in _read_json_lines(self.metrics_file):
-            rows[row["step"]] = row
-        return [rows[step] for step in sorted(rows)]
+    def read_metrics(self) -> list[StepRow]:
+        """Read ``metrics.jsonl``, one row a step, in order."""
+        return read_step_rows(self.metrics_file)
 
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write rollouts of a step to ``samples/``.
-
-        Args:
-            step: The optimiser step that they were drawn for, counted from 1.
-            rows: One a response.
-        """
+        """Write rollouts of a step, counted from 1, to ``samples/``, one row a response."""
         write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
 
-    def write_evaluation(self, when: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write held-out answers with their scores.
-
-        Args:
-            when: ``before`` or ``after`` training, or the name of a suite.
-            rows: One a prompt.
-        """
-        write_json_lines(self.evaluation_file(when), rows)
+    def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
+        """Write answers with their scores, ``before`` or ``after`` training or by the suite of that name, one row a prompt."""
+        write_json_lines(self.evaluation_file(when), (row.table() for row in rows))
 
     def evaluation_file(self, when: str) -> Path:
-        """Name the file of held-out answers with their scores.
-
-        Args:
-            when: ``before`` or ``after`` training, or the name of a suite.
-
-        Returns:
-            The file, whether it is there or not.
-        """
+        """Name the file of the answers ``before`` or ``after`` training, or by the suite of that name."""
         return self.evaluation / f"{when}.jsonl"
 
-    def read_evaluation(self, when: str) -> list[Row] | None:
-        """Read held-out answers with their scores.
-
-        Args:
-            when: ``before`` or ``after`` training, or the name of a suite.
-
-        Returns:
-            One row a prompt; None if this evaluation was not finished.
-        """
+    def read_evaluation(self, when: str) -> list[HeldoutRow] | None:
+        """Read the answers of ``before`` or ``after`` or of a suite; None if that evaluation was not finished."""
         file = self.evaluation_file(when)
-        return list(_read_json_lines(file)) if file.is_file() else None
+        return read_heldout_rows(file) if file.is_file() else None
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the pairs that were sampled for this run.
-
-        Args:
-            rows: One a prompt.
-        """
+        """Write the pairs that were sampled for this run, one row a prompt."""
         write_json_lines(self.preferences_file, rows)
 
     def read_preferences(self) -> list[Row] | None:
-        """Read the pairs that were sampled for this run.
-
-        Returns:
-            One row a prompt; None if none were sampled, or not all.
-        """
+        """Read the pairs that were sampled for this run; None if none were sampled, or not all."""
         file = self.preferences_file
-        return list(_read_json_lines(file)) if file.is_file() else None
+        return [row for _, row in read_json_lines(file)] if file.is_file() else None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write ``manifest.json``, atomically and last.
-
-        Args:
-            manifest: The summary of the complete run.
-        """
+        """Write ``manifest.json``, the summary of the complete run, atomically and last."""
         write_json(self.path / "manifest.json", manifest)
 
     def read_manifest(self) -> Row:
@@ -278,97 +222,3 @@ def require_free(path: Path, what: str, way_out: str) -> None:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: {what} a directory that does not exist or is empty; {way_out}")
-
-
-def write_json_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write rows as JSON lines, atomically.
-
-    Args:
-        file: Where to; its directory exists.
-        rows: JSON-ready mappings; NaN is written as null.
-
-    Returns:
-        The file.
-    """
-    text = "".join(
-        json.dumps(_without_nan(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows
-    )
-    _write_text(file, text)
-    return file
-
-
-def _drop_cut_off_line(file: Path) -> None:
-    """Remove a last line that a crash cut off, so that the next one does not continue it."""
-    if not file.is_file():
-        return
-    with file.open("rb+") as stream:
-        content = stream.read()
-        if content and not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
-
-
-def _read_json_lines(file: Path) -> Iterator[Row]:
-    if not file.is_file():
-        return
-    # Not splitlines: an answer may hold characters that it takes for the end of a line.
-    lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == len(lines):
-                return
-            raise RunError(
-                f"{file}:{number}: damaged line in the run's own file: {error}"
-            ) from error
-
-
-def read_json(file: Path) -> Row:
-    """Read one of our own files.
-
-    Args:
-        file: It holds one object.
-
-    Returns:
-        The object.
-
-    Raises:
-        RunError: It is missing, damaged, or holds something else.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file}: damaged or unreadable: {error}") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{file}: damaged: expected an object, got {type(content).__name__}")
-    return content
-
-
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as JSON, atomically.
-
-    Args:
-        file: Where to; its directory exists.
-        content: JSON-ready; NaN is written as null.
-    """
-    text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False)
-    _write_text(file, text + "\n")
-
-
-def _write_text(file: Path, text: str) -> None:
-    """Write through a temporary file, so that a crash never leaves half a file under the final name."""
-    temporary = file.with_name(file.name + ".tmp")
-    # Half of a surrogate pair cannot be UTF-8; written with a backslash it is the escape that JSON has for it.
-    temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))
-    os.replace(temporary, file)  # noqa: PTH105 - Path.replace says the same and hides that it is atomic
-
-
-def _without_nan(value: Any) -> Any:
-    """Turn NaN and infinities into None, which JSON can hold; None reads as "not scored", never as 0."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsr.runs.directory import RunDirectory
+from rlsr.runs.rows import HeldoutRow
 
 
 class FollowedRun(RunDirectory):
@@ -33,7 +34,7 @@ class FollowedRun(RunDirectory):
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Leave it to the other process."""
 
-    def write_evaluation(self, when: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
         """Leave it to the other process."""
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rlsr.config import StagedConfig
 from rlsr.errors import ConfigError, RunError
-from rlsr.runs.directory import RunDirectory, read_json, require_free, write_json
+from rlsr.runs.directory import RunDirectory, require_free
+from rlsr.runs.json_file import read_json, write_json
 
 FILE = "pipeline.json"
 
@@ -23,14 +24,7 @@ class PipelineDirectory:
 
     @staticmethod
     def is_one(path: Path) -> bool:
-        """Say whether stages were begun somewhere.
-
-        Args:
-            path: Any place.
-
-        Returns:
-            True if a pipeline stands there.
-        """
+        """Say whether stages were begun somewhere."""
         return (path / FILE).is_file()
 
     @classmethod
@@ -103,14 +97,7 @@ class PipelineDirectory:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a place where something stands already; nothing is ever overwritten.
-
-    Args:
-        path: The directory that new stages would take.
-
-    Raises:
-        RunError: The place is taken.
-    """
+    """Refuse a place where something stands already, for nothing is ever overwritten."""
     require_free(
         path, "new stages need", "name another with --out, or continue these stages with --resume"
     )

@@ -9,7 +9,7 @@ from scipy import stats
 
 from bootstrap_oracle import NAN, Floats, counted_auc, is_close_to, judged, plain_interval
 from rlsr.audit.measures import label_auc, pair_accuracy, spearman_within
-from rlsr.evaluation import bootstrap_mean
+from rlsr.statistics import bootstrap_mean
 
 
 def test_spearman_within_is_the_mean_over_prompts() -> None:

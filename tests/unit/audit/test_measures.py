@@ -17,7 +17,7 @@ from rlsr.audit.measures import (
     share_attack_wins,
     spearman_within,
 )
-from rlsr.evaluation import bootstrap_mean
+from rlsr.statistics import bootstrap_mean
 
 
 def noise(seed: int, *shape: int) -> Floats:

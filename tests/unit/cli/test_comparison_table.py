@@ -1,25 +1,21 @@
 """The terminal's view of a comparison."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from comparisons import finish, make_plan
+from comparisons import finish, make_plan, recipe_of
 from rlsr.cli.comparison_table import (
-    amount_in_words,
     comparison_table,
     main_metrics,
-    mean_with_interval,
     sentences,
 )
-from rlsr.evaluation import Estimate
-from rlsr.evaluation.comparison_result import Comparison
+from rlsr.comparison.cells import Cell, Say
+from rlsr.comparison.result import Comparison
+from rlsr.comparison.run import run_comparison
 from rlsr.evaluation.metrics import SharedMetric
-from rlsr.pipeline.cells import Cell, Say
-from rlsr.pipeline.compare import run_comparison
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +48,7 @@ def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Com
         assert part in text
     rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     base, sft = rows["base"], rows["sft"]
-    mean = comparison.recipe("sft").metrics["chrf"].mean
+    mean = recipe_of(comparison, "sft").metrics["chrf"].mean
     assert f"{mean.mean:.1f} [{mean.low:.1f}, {mean.high:.1f}]" in sft
     assert sft.split()[-3:] == ["10", "20", "2.0"]
     assert base.split()[-3:] == ["-", "-", "-"]
@@ -99,28 +95,3 @@ def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None
         adjusted_confidence=comparison.confidence,
     )
     assert sentences(alone)[0] == "against base, paired by prompt, 95% intervals:"
-
-
-@pytest.mark.parametrize(
-    ("estimate", "sign", "expected"),
-    [
-        (Estimate(0.5, 0.25, 0.75, 9), "", "0.50 [0.25, 0.75]"),
-        (Estimate(0.5, -0.25, 0.75, 9), "+", "+0.50 [-0.25, +0.75]"),
-        (Estimate(0.5, math.nan, math.nan, 1), "", "0.50 (no interval)"),
-        (Estimate(math.nan, math.nan, math.nan, 0), "+", "not scored"),
-    ],
-)
-def test_an_estimate_in_words(estimate: Estimate, sign: str, expected: str) -> None:
-    assert mean_with_interval(estimate, 2, sign=sign) == expected
-
-
-@pytest.mark.parametrize(
-    ("by", "amount", "expected"),
-    [
-        ("wall_clock", 120.0, "120 s"),
-        ("tokens", 5000, "5,000 response tokens"),
-        ("steps", 30, "30 steps"),
-    ],
-)
-def test_a_budget_in_words(by: str, amount: float, expected: str) -> None:
-    assert amount_in_words(by, amount) == expected

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from rlsr.cli.table import change_table
-from rlsr.evaluation import Estimate, MetricChange
+from rlsr.evaluation import MetricChange
 from rlsr.evaluation.metrics import BUILT_IN, describe
+from rlsr.statistics import Estimate
 
 NAN = float("nan")
 
@@ -60,9 +61,9 @@ def test_a_metric_that_the_reward_has_says_so() -> None:
     assert "BLEU 0.0" in text
 
 
-def test_an_interval_that_could_not_be_made_is_nan_and_not_zero() -> None:
+def test_what_could_not_be_measured_is_said_and_not_zero() -> None:
     text = "\n".join(lines_of([change("cut", NAN, 0.5, Estimate(0.5, NAN, NAN, 1))]))
-    assert "nan 0.500 +0.500 [+nan, +nan]" in text
+    assert "\N{EN DASH} 0.500 +0.500 (no interval)" in text
 
 
 @pytest.mark.parametrize(

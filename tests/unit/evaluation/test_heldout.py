@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from rlsr.config.training import EvaluationConfig
 from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message, PromptRecord
 from rlsr.embeddings import Embedder, Encoding, ReferenceCache
-from rlsr.evaluation import Answers, Estimate, Evaluation, bootstrap_mean
+from rlsr.evaluation import Answers, Evaluation
 from rlsr.evaluation.suites import HeldoutSuite
 from rlsr.rewards import FormulaSimilarity, ReferenceSimilarity, Reward, RewardBatch
 from rlsr.rewards.similarity import similarity_parts
 from rlsr.rewards.translation import Translator
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json_lines
+from rlsr.statistics import Estimate, bootstrap_mean
 
 NAN = float("nan")
 EVERY_METRIC = [
@@ -150,12 +151,12 @@ def test_without_an_independent_encoder_its_metric_is_left_out() -> None:
 
 def test_rows_hold_what_people_read() -> None:
     rows = evaluation().rows(scored(["aab", "abab", "ccc"]))
-    assert [row["id"] for row in rows] == ["1", "2", "3"]
-    assert [row["category"] for row in rows] == ["sums", None, None]
-    assert rows[1]["prompt"] == "system: S\n\nuser: Second?"
-    assert (rows[1]["reference"], rows[1]["response"]) == ("abcabc", "abab")
-    assert rows[1]["scores"]["length_ratio"] == pytest.approx(4 / 6)
-    json.dumps(rows)
+    assert [row.id for row in rows] == ["1", "2", "3"]
+    assert [row.category for row in rows] == ["sums", None, None]
+    assert rows[1].prompt == "system: S\n\nuser: Second?"
+    assert (rows[1].reference, rows[1].response) == ("abcabc", "abab")
+    assert rows[1].scores["length_ratio"] == pytest.approx(4 / 6)
+    json.dumps([row.table() for row in rows])
 
 
 def assert_equal(found: Answers, expected: Answers) -> None:
@@ -174,7 +175,7 @@ def test_unscored_answers_survive_the_file_of_a_run(tmp_path: Path) -> None:
     before = scored(["ccc", "", "abc"])
     assert np.isnan(before.scores["independent_similarity"][[0, 2]]).all()
     run = RunDirectory.create(tmp_path / "run", RunConfig())
-    write_json_lines(run.evaluation / "before.jsonl", evaluation().rows(before))
+    run.write_evaluation("before", evaluation().rows(before))
     rows = run.read_evaluation("before")
     assert rows is not None
     assert_equal(evaluation().from_rows(rows), before)
@@ -269,8 +270,20 @@ def test_rows_show_the_formulas_that_were_compared() -> None:
     responses = ["'P(b)'", "..."]
     answers = heldout.score(responses)
     rows = heldout.rows(answers)
-    assert [(row["formula"], row["reference_formula"]) for row in rows] == [
+    assert [(row.further["formula"], row.further["reference_formula"]) for row in rows] == [
         ("P(b)", "P(a)"), (None, "Q(a)")
     ]  # fmt: skip
-    assert heldout.from_rows(json.loads(json.dumps(rows))).texts == answers.texts
-    assert "formula" not in evaluation().rows(scored(["a", "b", "c"]))[0]
+    assert heldout.from_rows(rows).texts == answers.texts
+    assert evaluation().rows(scored(["a", "b", "c"]))[0].further == {}
+
+
+def test_rows_show_all_references_and_answers_are_read_back_without_them() -> None:
+    embedder = LetterEmbedder("abc")
+    reward = ReferenceSimilarity(BLEND, embedder, ReferenceCache(embedder, None))
+    records = [replace(RECORDS[0], other_references=("abc", "c")), RECORDS[1]]
+    several = evaluation_of(records, reward, BLEND)
+    answers = several.score(["abc", "abcabc"])
+    assert answers.scores["chrf"].tolist() == pytest.approx([100, 100])
+    rows = several.rows(answers)
+    assert [row.further for row in rows] == [{"other_references": ["abc", "c"]}, {}]
+    assert several.from_rows(rows).texts == {}

@@ -212,7 +212,7 @@ def test_an_installed_suite_brings_prompts_and_scores_answers(
     answers = evaluation.score(["it is 1", "no idea", "3"], [True, False, True])
     assert answers.scores["right"].tolist() == [1.0, 0.0, 1.0]
     rows = evaluation.rows(answers)
-    assert rows[1]["expected"] == "2"
+    assert rows[1].further["expected"] == "2"
     assert evaluation.from_rows(rows).texts == {"expected": ("1", "2", "3")}
     mean = evaluation.means(answers)[0]
     assert (mean.name, mean.after.num, mean.in_reward) == ("right", 3, False)

@@ -26,7 +26,7 @@ from rlsr.pipeline.preferences import (
 )
 from rlsr.pipeline.sizes import rollout_size
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json_lines
+from rlsr.runs.json_file import write_json_lines
 
 NAN = float("nan")
 

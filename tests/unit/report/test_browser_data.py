@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from report_sample import LOOP, heldout_rows, write_run, write_sample_comparison, write_sample_run
+from rlsr.comparison.policies import compare_policies
 from rlsr.report import browser_data as module
 from rlsr.report.browser_data import Browser, browser_data
 from rlsr.report.report_data import read_report_data
-from rlsr.report.run_comparison import compare_policies
 
 
 def browser_of(*paths: Path) -> Browser:
     data = read_report_data(paths)
-    results = compare_policies(data.policies)
-    assert results is not None
-    found = browser_data(data.policies, results)
+    comparison = compare_policies(data.policies)
+    assert comparison is not None
+    found = browser_data(data.policies, comparison)
     assert found is not None
     json.dumps(found.data, allow_nan=False)
     return found
@@ -99,9 +99,9 @@ def test_without_a_common_prompt_there_is_nothing_to_browse(tmp_path: Path) -> N
     one = write_run(tmp_path / "one", after=rows[:1])
     two = write_run(tmp_path / "two", after=rows[1:])
     data = read_report_data([one, two])
-    results = compare_policies(data.policies)
-    assert results is not None
-    assert browser_data(data.policies, results) is None
+    comparison = compare_policies(data.policies)
+    assert comparison is not None
+    assert browser_data(data.policies, comparison) is None
 
 
 def test_long_texts_are_cut_and_counted(tmp_path: Path) -> None:
@@ -131,10 +131,11 @@ def test_a_page_of_very_many_texts_keeps_its_size(
 def test_a_repetition_rule_that_cannot_be_read_is_the_default_one(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", after=heldout_rows(0.3, 4))
     (policy,) = read_report_data([path]).policies
-    broken = {**policy.stages[0].config, "reward": {"repetition": {"between": "worlds"}}}
-    stage = replace(policy.stages[0], config=broken)
-    results = compare_policies([policy])
-    assert results is not None
-    found = browser_data([replace(policy, stages=(stage,))], results)
+    assert policy.last_stage is not None
+    broken = {**policy.last_stage.config, "reward": {"repetition": {"between": "worlds"}}}
+    stages = {0: (replace(policy.last_stage, config=broken),)}
+    comparison = compare_policies([policy])
+    assert comparison is not None
+    found = browser_data([replace(policy, stages=stages)], comparison)
     assert found is not None
     assert len(found.data["prompts"][3]["answers"][0][0]) == 3

@@ -8,10 +8,10 @@ import pytest
 import vl_convert
 
 from report_sample import QUALITY, heldout_rows, step_rows, write_run, write_sample_comparison
+from rlsr.comparison.result import Comparison
 from rlsr.report.line_charts import STEPS
-from rlsr.report.report_data import Recipe, ReportData, read_report_data
+from rlsr.report.report_data import ReportData, ReportedRecipe, read_report_data
 from rlsr.report.result_charts import difference_figures, phases_of, time_figure
-from rlsr.report.results import Results, results_of
 from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
@@ -29,7 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     return read_report_data([write_sample_comparison(tmp_path_factory.mktemp("c") / "compared")])
 
 
-def trained(data: ReportData) -> list[Recipe]:
+def trained(data: ReportData) -> list[ReportedRecipe]:
     return [recipe for recipe in data.recipes if recipe.name != "base"]
 
 
@@ -42,9 +42,9 @@ def figures_of(data: ReportData) -> tuple[Series, list[Figure]]:
     return series, [figure for make in makers for figure in make(series, names)]
 
 
-def results(data: ReportData) -> Results:
+def comparison(data: ReportData) -> Comparison:
     assert data.comparison is not None
-    return results_of(data.comparison)
+    return data.comparison
 
 
 def drawn(figure: Figure, series: Series | None = None) -> str:
@@ -129,7 +129,7 @@ def test_only_charts_over_the_course_of_training_follow_the_choice(data: ReportD
 
 def test_colours_are_left_to_the_page(data: ReportData) -> None:
     series, figures = figures_of(data)
-    for figure in (*figures, *difference_figures(results(data))):
+    for figure in (*figures, *difference_figures(comparison(data))):
         svg = drawn(figure, series if figure.columns else None)
         assert "var(--" in svg
         assert "#" not in "".join(
@@ -140,7 +140,7 @@ def test_colours_are_left_to_the_page(data: ReportData) -> None:
 def test_differences_have_their_intervals_and_what_no_reward_has_comes_first(
     data: ReportData,
 ) -> None:
-    figures = difference_figures(results(data))
+    figures = difference_figures(comparison(data))
     assert figures[0].title == "similarity by an independent encoder"
     assert figures[0].caption == "Right is better."
     rows = figures[0].chart["data"]["values"]
@@ -155,8 +155,8 @@ def test_differences_have_their_intervals_and_what_no_reward_has_comes_first(
 
 
 def test_one_difference_is_left_to_the_table(data: ReportData) -> None:
-    found = results(data)
-    assert difference_figures(replace(found, columns=found.columns[:2])) == []
+    found = comparison(data)
+    assert difference_figures(replace(found, recipes=found.recipes[:2])) == []
 
 
 def test_the_time_of_all_phases_is_the_time_of_the_steps(data: ReportData) -> None:
@@ -167,7 +167,7 @@ def test_the_time_of_all_phases_is_the_time_of_the_steps(data: ReportData) -> No
     for recipe in trained(data):
         own = sum(row["seconds"] for row in rows if row["recipe"] == recipe.name)
         steps = [
-            row.values["time/step"]
+            row["time/step"]
             for run in recipe.runs.values()
             for stage in run.stages
             for row in stage.steps

@@ -31,7 +31,7 @@ def test_a_run_is_shown_before_and_after(tmp_path: Path) -> None:
 def test_a_pipeline_is_shown_after_every_stage(tmp_path: Path) -> None:
     data = read_report_data([write_sample_pipeline(tmp_path / "pipe")])
     assert [policy.name for policy in data.policies] == [BEFORE, "after 1-sft", "after 2-rlsr"]
-    assert [len(policy.stages) for policy in data.policies] == [0, 1, 2]
+    assert [len(policy.stages.get(0, ())) for policy in data.policies] == [0, 1, 2]
 
 
 def test_runs_that_began_alike_share_one_column_for_that(tmp_path: Path) -> None:

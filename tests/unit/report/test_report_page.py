@@ -22,12 +22,13 @@ from report_sample import (
     write_sample_pipeline,
     write_sample_run,
 )
+from rlsr.comparison.policies import AnsweringPolicy
 from rlsr.errors import MissingPackageError, RunError
 from rlsr.report import page as module
 from rlsr.report import write_report
-from rlsr.report.report_data import Policy, ReportData
+from rlsr.report.report_data import ReportData
 from rlsr.report.report_page import report_page
-from rlsr.report.run_data import HeldoutRow
+from rlsr.runs.rows import HeldoutRow
 
 NASTY = (
     "<script>window.hacked = 1</script>",
@@ -121,7 +122,7 @@ def test_the_results_stand_first_and_the_settings_last(page: Page) -> None:
     rows = [" ".join(text.split()) for text in page.all("tr")]
     assert rows[0] == "base not trained sft dpo rlsr sft+rlsr sft then rlsr"
     assert page.one("h1") == "compared"
-    assert "12 held-out prompts, 2 seeds, 2 min 0 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
+    assert "12 held-out prompts, 2 seeds, 120 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
 
 
 def test_words_above_the_table_say_what_was_found(page: Page) -> None:
@@ -176,7 +177,7 @@ def test_texts_of_the_user_stay_texts(tmp_path: Path) -> None:
 def test_any_text_reaches_the_browser_as_it_is(texts: list[str], name: str) -> None:
     prompt, reference, response = texts
     row = HeldoutRow("1", prompt, reference, response, {name: 0.5})
-    data = ReportData("any", (), (Policy(name, {0: (row,)}),))
+    data = ReportData("any", (), (AnsweringPolicy(name, {0: (row,)}),))
     html = report_page(data).encode("utf-8", errors="backslashreplace").decode("utf-8")
     found = json.loads(Page(html).scripts[1])
     (shown,) = found["prompts"]

@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 
 from report_sample import step_rows, write_run, write_sample_pipeline
-from rlsr.report.read_run import read_run
-from rlsr.report.report_data import Recipe
+from rlsr.report.report_data import ReportedRecipe
 from rlsr.report.run_series import Series, step_series
+from rlsr.runs.record import read_run
 
 
-def recipe(tmp_path: Path, *seeds: Sequence[dict[str, Any]], method: str = "rlsr") -> Recipe:
+def recipe(
+    tmp_path: Path, *seeds: Sequence[dict[str, Any]], method: str = "rlsr"
+) -> ReportedRecipe:
     runs = {
         seed: read_run(write_run(tmp_path / str(seed), steps=rows, method=method))
         for seed, rows in enumerate(seeds)
     }
-    return Recipe("mine", runs)
+    return ReportedRecipe("mine", runs)
 
 
 def rows(*values: float | None, seconds: float = 2.0) -> list[dict[str, Any]]:
@@ -63,7 +65,7 @@ def test_a_seed_that_has_not_begun_holds_nobody_up(tmp_path: Path) -> None:
 
 def test_stages_go_on_counting(tmp_path: Path) -> None:
     run = read_run(write_sample_pipeline(tmp_path / "pipe", num_steps=3))
-    series = step_series([Recipe("pipe", {0: run})])
+    series = step_series([ReportedRecipe("pipe", {0: run})])
     found = line(series, "0", "method", "step")
     assert found == [("sft", 1), ("sft", 2), ("sft", 3), ("rlsr", 4), ("rlsr", 5), ("rlsr", 6)]
     seconds = [row[0] for row in line(series, "0", "seconds")]
@@ -102,7 +104,9 @@ def test_nothing_gives_an_empty_table() -> None:
 
 def test_recipes_are_told_apart(tmp_path: Path) -> None:
     one = recipe(tmp_path / "a", step_rows(2))
-    two = Recipe("other", recipe(tmp_path / "b", step_rows(3, method="sft"), method="sft").runs)
+    two = ReportedRecipe(
+        "other", recipe(tmp_path / "b", step_rows(3, method="sft"), method="sft").runs
+    )
     series = step_series([one, two])
     assert len(series.numbers("optim/loss", recipe="other")) == 3
     assert series.numbers("reward/mean", recipe="other") == []

@@ -1,6 +1,8 @@
 """The files of a run, and what a crash may do to them."""
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ from rlsr.config import load_config
 from rlsr.config.run import RunConfig
 from rlsr.errors import RunError
 from rlsr.runs import RunDirectory
-from rlsr.runs.directory import write_json_lines
+from rlsr.runs.json_file import write_json_lines
+from rlsr.runs.rows import HeldoutRow
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -114,10 +117,10 @@ def test_before_the_first_step_there_are_no_metrics(run: RunDirectory) -> None:
 
 
 def test_of_a_step_taken_twice_the_last_line_counts(run: RunDirectory) -> None:
-    for step, value in ((1, "a"), (2, "b"), (3, "c"), (2, "d"), (3, "e"), (4, "f")):
+    for step, value in ((1, 0.1), (2, 0.2), (3, 0.3), (2, 0.4), (3, 0.5), (4, 0.6)):
         run.append_metrics({"step": step, "value": value})
     assert [(row["step"], row["value"]) for row in run.read_metrics()] == [
-        (1, "a"), (2, "d"), (3, "e"), (4, "f"),
+        (1, 0.1), (2, 0.4), (3, 0.5), (4, 0.6),
     ]  # fmt: skip
 
 
@@ -127,11 +130,12 @@ def test_every_line_is_on_disk_as_soon_as_it_is_written(run: RunDirectory) -> No
 
 
 def test_numbers_that_json_cannot_hold_become_null(run: RunDirectory) -> None:
-    row = {"step": 1, "a": NAN, "b": [INFINITY, 1.5], "c": {"d": -INFINITY}, "e": 0.0, "f": None}
+    row = {"step": 1, "a": NAN, "b": -INFINITY, "c": 0.0, "d": None}
     run.append_metrics(row)
-    assert run.read_metrics() == [
-        {"step": 1, "a": None, "b": [None, 1.5], "c": {"d": None}, "e": 0.0, "f": None}
-    ]
+    assert lines_of(run.metrics_file) == [{"step": 1, "a": None, "b": None, "c": 0.0, "d": None}]
+    (found,) = run.read_metrics()
+    assert found == pytest.approx({"step": 1, "a": NAN, "b": NAN, "c": 0.0, "d": NAN}, nan_ok=True)
+    assert isinstance(found["step"], int)
 
 
 @pytest.mark.parametrize("tail", ['{"step": 3, "rew', '{"step": 3', "{", '{"step": 3, "a": nul'])
@@ -175,11 +179,23 @@ def test_samples_of_a_step_have_a_file_of_their_own(run: RunDirectory) -> None:
     assert lines_of(file) == [{"id": "again"}]
 
 
+def answer(response: str, chrf: float = 0.5) -> HeldoutRow:
+    return HeldoutRow("1", "?", "!", response, {"chrf": chrf})
+
+
 def test_an_evaluation_that_was_not_finished_is_none(run: RunDirectory) -> None:
-    rows = [{"id": "1", "scores": {"chrf": NAN}}, {"id": "2", "scores": {"chrf": 1.5}}]
+    rows = [answer("a", NAN), replace(answer("b", 1.5), further={"formula": None})]
     assert run.read_evaluation("before") is None
-    write_json_lines(run.evaluation / "before.jsonl", rows)
-    assert run.read_evaluation("before") == [{"id": "1", "scores": {"chrf": None}}, rows[1]]
+    run.write_evaluation("before", rows)
+    lines = lines_of(run.evaluation / "before.jsonl")
+    assert [line["scores"] for line in lines] == [{"chrf": None}, {"chrf": 1.5}]
+    assert list(lines[1]) == [
+        "id", "category", "prompt", "reference", "response", "formula", "scores"
+    ]  # fmt: skip
+    found = run.read_evaluation("before")
+    assert found is not None
+    assert math.isnan(found[0].scores["chrf"])
+    assert found[1] == rows[1]
     assert run.read_evaluation("after") is None
 
 
@@ -188,9 +204,9 @@ def test_an_evaluation_that_was_not_finished_is_none(run: RunDirectory) -> None:
 def test_answers_with_unicode_line_ends_come_back(
     character: str, place: int, run: RunDirectory
 ) -> None:
-    rows = [{"response": "one"}, {"response": "two"}]
-    rows[place] = {"response": f"left{character}right"}
-    write_json_lines(run.evaluation / "before.jsonl", rows)
+    rows = [answer("one"), answer("two")]
+    rows[place] = answer(f"left{character}right")
+    run.write_evaluation("before", rows)
     assert run.read_evaluation("before") == rows
 
 
@@ -252,5 +268,5 @@ def test_what_json_cannot_hold_leaves_the_old_file_whole(run: RunDirectory) -> N
 
 
 def test_half_of_a_surrogate_pair_is_written_and_read(run: RunDirectory) -> None:
-    write_json_lines(run.evaluation / "before.jsonl", [{"response": "\ud800"}])
-    assert run.read_evaluation("before") == [{"response": "\ud800"}]
+    run.write_evaluation("before", [answer("\ud800")])
+    assert run.read_evaluation("before") == [answer("\ud800")]

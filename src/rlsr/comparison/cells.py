@@ -1,0 +1,212 @@
+"""The cells of a comparison: one recipe with one seed, each run by a process of its own.
+
+So the peak of memory that a run reports is its own, and a crash of one loses nothing of the others.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import yaml
+
+from rlsr.comparison.recipe import join_stages
+from rlsr.config import RunConfig, stages_from_table
+from rlsr.config.layers import Table
+from rlsr.config.measurement import measured_alike
+from rlsr.errors import RunError
+from rlsr.runs import RunDirectory
+from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.rows import HeldoutRow
+
+Say = Callable[[str], None]
+
+_PATIENCE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One recipe with one seed."""
+
+    recipe: str
+    """The recipe's name."""
+    seed: int
+    """The run's seed."""
+    stages: tuple[RunConfig, ...]
+    """The resolved config of each stage, seed included."""
+    is_untrained: bool
+    """Whether it is only evaluated."""
+    directory: Path
+    """Of the comparison."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.recipe if self.is_untrained else f"{self.recipe}, seed {self.seed}"
+
+    @property
+    def place(self) -> str:
+        """The directory of its run or pipeline, as seen from that of the comparison."""
+        return f"runs/{self.recipe}/seed-{self.seed}"
+
+    @property
+    def path(self) -> Path:
+        """The directory of its run or pipeline."""
+        return self.directory / self.place
+
+    @property
+    def config_file(self) -> Path:
+        """Its config, for this process and for whoever wants to run it by hand."""
+        return self.directory / "configs" / f"{self.recipe}.seed-{self.seed}.yaml"
+
+    @property
+    def log_file(self) -> Path:
+        """Everything that its processes have said."""
+        return self.directory / "logs" / f"{self.recipe}.seed-{self.seed}.txt"
+
+    @property
+    def runs(self) -> tuple[RunDirectory, ...]:
+        """The runs of its stages that are to be, in order; of a pipeline that was not begun none."""
+        if len(self.stages) == 1:
+            return (RunDirectory(self.path),)
+        is_there = PipelineDirectory.is_one(self.path)
+        return PipelineDirectory.open(self.path).stages if is_there else ()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something to go on with."""
+        return PipelineDirectory.is_one(self.path) or (self.path / "config.json").is_file()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it is done."""
+        return bool(self.runs) and all(run.is_complete for run in self.runs)
+
+    @property
+    def command(self) -> list[str]:
+        """The arguments of ``rlsr`` that run it, or go on with it."""
+        verb = "evaluate" if self.is_untrained else "train"
+        what = ["--resume"] if self.has_begun else [str(self.config_file)]
+        return [verb, *what, "--out", str(self.path)]
+
+    @property
+    def table(self) -> Table:
+        """Its settings as ``rlsr train`` takes them."""
+        return join_stages([stage.model_dump(mode="json") for stage in self.stages])
+
+    def write_config(self) -> None:
+        """Write its config where a process, or a person, reads it."""
+        self.config_file.parent.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(self.table, sort_keys=False, allow_unicode=True)
+        self.config_file.write_text(text, encoding="utf-8")
+
+
+def run_cell(cell: Cell, say: Say) -> int:
+    """Run a cell, or go on with it, in a process of its own.
+
+    Args:
+        cell: The cell, with its config written.
+        say: Told every line that the process says; the cell's log file keeps them.
+
+    Returns:
+        The exit code of the process.
+    """
+    cell.log_file.parent.mkdir(parents=True, exist_ok=True)
+    with cell.log_file.open("a", encoding="utf-8") as log:
+        return stream([sys.executable, "-m", "rlsr.cli.main", *cell.command], log, say)
+
+
+def stream(command: Sequence[str], log: TextIO, say: Say) -> int:
+    """Run a command and pass on what it says, line by line.
+
+    Args:
+        command: The command with its arguments.
+        log: Gets every line, too.
+        say: Told every line.
+
+    Returns:
+        The exit code.
+    """
+    log.write(f"# {datetime.now(tz=UTC).isoformat(timespec='seconds')} {shlex.join(command)}\n")
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None, "it was asked for"
+    try:
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            say(line.rstrip("\n"))
+        return process.wait()
+    finally:
+        # Whatever ended this loop, no process may go on writing into a directory that nobody watches.
+        _end(process)
+        process.stdout.close()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Let a process end as Ctrl-C ends it; a terminal has told it already, another sender has not."""
+    for ask in (None, lambda: process.send_signal(signal.SIGINT), process.kill):
+        if ask is not None and process.poll() is None:
+            ask()
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
+    """Give a cell that was not begun the answers of the policy before training, where another cell has them already.
+
+    Args:
+        cell: Left as it is if it has begun or is untrained.
+        others: Cells that may have the answers.
+    """
+    if cell.has_begun or cell.is_untrained:
+        return
+    rows = next((rows for other in others if (rows := _answers_for(cell, other))), None)
+    if rows is None:
+        return
+    path = cell.path
+    try:
+        if len(cell.stages) > 1:
+            path = PipelineDirectory.create(path, stages_from_table(cell.table)).stages[0].path
+        run = RunDirectory.create(path, cell.stages[0])
+    except RunError:
+        # Something is in the way; the cell's own process says so, and the other cells are none the worse.
+        return
+    run.write_evaluation("before", rows)
+
+
+def _answers_for(cell: Cell, other: Cell) -> list[HeldoutRow] | None:
+    if not other.runs or not _starts_alike(cell.stages[0], other.stages[0]):
+        return None
+    return other.runs[0].read_evaluation("after" if other.is_untrained else "before")
+
+
+def _starts_alike(config: RunConfig, other: RunConfig) -> bool:
+    """Say whether two runs begin with the same policy, which is measured in the same way."""
+    # New adapters change nothing before they are trained.
+    models = [one.model.model_dump(exclude={"lora"}) for one in (config, other)]
+    return models[0] == models[1] and measured_alike(config, other)
+
+
+def remove_checkpoints(cell: Cell) -> None:
+    """Remove from a complete cell what only an interrupted run needs."""
+    assert cell.is_complete, "the checkpoints of a run that is not complete are needed"
+    for run in cell.runs:
+        shutil.rmtree(run.checkpoints, ignore_errors=True)

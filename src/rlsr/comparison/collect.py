@@ -1,0 +1,183 @@
+"""From the finished runs of a comparison to its numbers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+import rlsr
+from rlsr.comparison.cells import Cell
+from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
+from rlsr.errors import RunError
+from rlsr.runs import collect_provenance
+from rlsr.runs.json_file import Row
+from rlsr.runs.rows import HeldoutRow
+from rlsr.statistics.against_baseline import (
+    MetricComparison,
+    adjusted_confidence,
+    compare_metric,
+)
+from rlsr.statistics.wins import WinShares, win_shares
+
+FEW_SEEDS = 5
+"""Below it a bootstrap over seeds has too few to draw from."""
+
+_MACHINE = (
+    "platform",
+    "processor",
+    "cores",
+    "python",
+    "device",
+    "threads",
+    "accelerator",
+    "packages",
+)
+
+
+def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
+    """Read the scores of all runs and compare the recipes.
+
+    Args:
+        plan: What was planned.
+        cells: All of them complete.
+
+    Returns:
+        Means, paired differences to the baseline, wins, and what they cost.
+
+    Raises:
+        RunError: The runs do not hold answers to the same prompts.
+    """
+    experiment = plan.experiment
+    by_recipe = {
+        recipe.name: [cell for cell in cells if cell.recipe == recipe.name]
+        for recipe in plan.recipes
+    }
+    answers = {name: [_answers(cell) for cell in found] for name, found in by_recipe.items()}
+    num_prompts = _require_same_prompts(by_recipe, answers)
+    baseline = experiment.baseline_name
+    options: dict[str, Any] = {
+        "confidence": experiment.confidence,
+        "num_resamples": plan.recipes[0].stages[0].evaluation.num_resamples,
+    }
+    metrics: dict[str, dict[str, MetricComparison]] = {}
+    wins: dict[str, dict[str, WinShares]] = {name: {} for name in by_recipe}
+    for metric in plan.metrics:
+        scores = {
+            name: np.array([[row.scores[metric.name] for row in rows] for rows in runs])
+            for name, runs in answers.items()
+        }
+        metrics[metric.name] = compare_metric(scores, baseline, **options)
+        if metric.name in plan.tie_margins and not metric.in_reward:
+            for name in by_recipe:
+                if name != baseline:
+                    margin = plan.tie_margins[metric.name]
+                    wins[name][metric.name] = win_shares(scores[name], scores[baseline], margin)
+    recipes = tuple(
+        ComparedRecipe(
+            recipe.name,
+            recipe.methods,
+            tuple(map(_compared_run, by_recipe[recipe.name])),
+            metrics={name: found[recipe.name] for name, found in metrics.items()},
+            wins=wins[recipe.name],
+            compared_with=None if recipe.name == baseline else baseline,
+        )
+        for recipe in plan.recipes
+    )
+    sessions = [session for cell in cells for run in cell.runs for session in run.read_sessions()]
+    return Comparison(
+        origin=Origin(
+            rlsr=rlsr.__version__,
+            created=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+            commit=collect_provenance()["commit"],
+            machine={name: sessions[-1].get(name) for name in _MACHINE} if sessions else {},
+            experiment=plan.table,
+        ),
+        budget=experiment.budget,
+        baseline=baseline,
+        seeds=experiment.seeds,
+        num_prompts=num_prompts,
+        confidence=experiment.confidence,
+        adjusted_confidence=adjusted_confidence(experiment.confidence, len(recipes) - 1),
+        num_comparisons=len(recipes) - 1,
+        metrics=plan.metrics,
+        recipes=recipes,
+        notes=(
+            *_seed_notes(experiment.seeds),
+            *_budget_notes(experiment.budget, recipes),
+            *_machine_notes(sessions),
+            *plan.warnings,
+        ),
+    )
+
+
+def _answers(cell: Cell) -> list[HeldoutRow]:
+    rows = cell.runs[-1].read_evaluation("after")
+    if not rows:
+        raise RunError(
+            f"{cell.runs[-1].path}: the run is complete, but its evaluation/after.jsonl is missing or empty; put it back, or "
+            "remove the run's directory and give the same command again"
+        )
+    return rows
+
+
+def _require_same_prompts(
+    by_recipe: Mapping[str, Sequence[Cell]],
+    answers: Mapping[str, Sequence[Sequence[HeldoutRow]]],
+) -> int:
+    """Make sure that all answers are to the same prompts in the same order, and count them."""
+    expected: list[str] | None = None
+    for name, cells in by_recipe.items():
+        for cell, rows in zip(cells, answers[name], strict=True):
+            ids = [row.id for row in rows]
+            expected = ids if expected is None else expected
+            if ids != expected:
+                raise RunError(
+                    f"{cell.path}: its answers are to other held-out prompts than those of the other runs; the data has "
+                    "changed since, so compare anew in another directory"
+                )
+    return len(expected or ())
+
+
+def _compared_run(cell: Cell) -> ComparedRun:
+    steps = [row for run in cell.runs for row in run.read_metrics()]
+    return ComparedRun.of_steps(cell.seed, cell.place, steps)
+
+
+def _seed_notes(seeds: Sequence[int]) -> list[str]:
+    if len(seeds) == 1:
+        return [
+            "seeds were not varied: the intervals cover other prompts and not other seeds, so that the luck of one seed can "
+            "look like an effect"
+        ]
+    if len(seeds) < FEW_SEEDS:
+        return [
+            f"{len(seeds)} seeds tell little about how much seeds differ: where they differ more than prompts do, the intervals "
+            "are too narrow"
+        ]
+    return []
+
+
+def _budget_notes(budget: BudgetConfig, recipes: Sequence[ComparedRecipe]) -> list[str]:
+    """Say which recipes used clearly less or more than they were given."""
+    notes = []
+    for recipe in recipes:
+        used = {"wall_clock": recipe.seconds, "tokens": recipe.tokens, "steps": recipe.num_steps}
+        amount = used[budget.by]
+        if not recipe.methods or amount is None or 0.9 <= amount / budget.amount <= 1.1:
+            continue
+        unit = {"wall_clock": "seconds"}.get(budget.by, budget.by)
+        notes.append(f"{recipe.name} used {amount:,.0f} of {budget.amount:,.0f} {unit}")
+    return notes
+
+
+def _machine_notes(sessions: Sequence[Row]) -> list[str]:
+    machines = {(session.get("processor"), session.get("accelerator")) for session in sessions}
+    if len(machines) < 2:
+        return []
+    names = sorted(" and ".join(filter(None, machine)) or "unknown" for machine in machines)
+    return [
+        f"the runs were on different machines, so that their times do not compare: {', '.join(names)}"
+    ]

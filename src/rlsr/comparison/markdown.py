@@ -1,0 +1,74 @@
+"""A comparison as Markdown, for a README, an issue or a paper's notes: the table and sentences of the page."""
+
+from pathlib import Path
+
+from rlsr.comparison.result import Comparison, Origin
+from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
+from rlsr.comparison.words import Finding, findings, how_it_was_compared
+
+
+def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
+    """Write ``compare.md``."""
+    file.write_text(comparison_markdown(comparison), encoding="utf-8")
+    return file
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes."""
+    table = table_of(comparison)
+    parts = [
+        *map(_sentence, findings(comparison)),
+        *(line for group in table.groups for line in ("", *_group(group, table))),
+        "",
+        how_it_was_compared(comparison),
+        *(("", _origin(comparison.origin)) if comparison.origin else ()),
+        *(line for note in comparison.notes for line in ("", f"Note: {_escaped(note)}")),
+    ]
+    return "\n".join(parts).strip() + "\n"
+
+
+def _sentence(finding: Finding) -> str:
+    sentences = []
+    if finding.independent:
+        sentences.append(f"**{_escaped(finding.name)}** {_escaped(finding.independent)}.")
+    if finding.in_reward:
+        who = "it" if sentences else f"**{_escaped(finding.name)}**"
+        sentences.append(
+            f"By the measures of the reward itself {who} {_escaped(finding.in_reward)}."
+        )
+    return f"- {' '.join(sentences)}"
+
+
+def _group(group: TableGroup, table: ComparisonTable) -> list[str]:
+    return [
+        f"| {_escaped(group.title)} | {' | '.join(map(_escaped, table.columns))} |",
+        "|---" * (1 + len(table.columns)) + "|",
+        *map(_row, group.rows),
+    ]
+
+
+def _row(row: TableRow) -> str:
+    title = f"{row.label} ({row.remark})" if row.remark else row.label
+    return f"| {_escaped(title)} | {' | '.join(map(_cell, row.cells))} |"
+
+
+def _cell(cell: TableCell) -> str:
+    found = " ".join(part for part in (cell.value, cell.difference, cell.interval) if part)
+    if not cell.verdict or cell.verdict == "baseline":
+        return found
+    emphasis = "**" if cell.tone in {"good", "bad"} else ""
+    return f"{found} {emphasis}{cell.verdict}{emphasis}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _origin(origin: Origin) -> str:
+    machine = ", ".join(
+        f"{name} {value}"
+        for name, value in origin.machine.items()
+        if isinstance(value, str | int | float)
+    )
+    commit = f", commit {origin.commit}" if origin.commit else ""
+    return f"{origin.created}, rlsr {origin.rlsr}{commit}; {machine}."

@@ -1,0 +1,222 @@
+"""From the recipes of an experiment to configs that differ only in what the recipes say, with the same budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlsr.comparison.budget import (
+    cut_budget,
+    own_limits,
+    read_shares,
+    require_known_end,
+    with_budget,
+)
+from rlsr.comparison.experiment import ExperimentConfig
+from rlsr.config.differences import differing_keys
+from rlsr.config.layers import Table, expand, merge
+from rlsr.config.load import config_from_table
+from rlsr.config.measurement import measurement
+from rlsr.config.method import RlsrMethod
+from rlsr.config.run import RunConfig
+from rlsr.config.stages import FROM_THE_STAGE_BEFORE, split_stages, stages_from_table
+from rlsr.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe with everything filled in but the seed."""
+
+    name: str
+    """As in the experiment."""
+    stages: tuple[RunConfig, ...]
+    """One config, or one a stage of a pipeline."""
+    is_untrained: bool
+    """Whether it is the policy before training, whose one config is only evaluated."""
+    notes: tuple[str, ...] = ()
+    """What is allowed and may surprise."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the stages in order; empty for the untrained policy."""
+        return () if self.is_untrained else tuple(stage.method.type for stage in self.stages)
+
+    def with_response_limit(self, tokens: int) -> "Recipe":
+        """Fill in the longest response where it was left to the data.
+
+        Args:
+            tokens: For every stage, so that all recipes answer within the same limit.
+
+        Returns:
+            The recipe.
+        """
+        stages = [
+            stage.model_copy(
+                update={"method": stage.method.model_copy(update={"max_response_tokens": tokens})}
+            )
+            if stage.method.max_response_tokens is None
+            else stage
+            for stage in self.stages
+        ]
+        return replace(self, stages=tuple(stages))
+
+
+def resolve_recipes(experiment: ExperimentConfig) -> tuple[Recipe, ...]:
+    """Lay every recipe over the shared settings and give each its budget.
+
+    Args:
+        experiment: The experiment.
+
+    Returns:
+        The recipes, in their order.
+
+    Raises:
+        ConfigError: A setting of ``base`` or of a recipe breaks a rule; the message names the recipe.
+    """
+    base = expand(experiment.base)
+    if "stages" in base:
+        raise ConfigError(
+            "base: shared settings have one method; stages belong into a recipe, as in recipes: {both: {method: [sft, rlsr]}}"
+        )
+    _refuse_seed(base, "base")
+    try:
+        config_from_table(base)
+    except ConfigError as error:
+        raise _within("base", error) from error
+    return tuple(
+        _resolve(experiment, base, name, table) for name, table in experiment.recipes.items()
+    )
+
+
+def join_stages(tables: Sequence[Table]) -> Table:
+    """Write the full settings of stages as one config, what they share only once.
+
+    Args:
+        tables: One a stage; the model of the later ones is that of the first.
+
+    Returns:
+        A table that ``split_stages`` takes apart again; of a single stage its own settings.
+    """
+    if len(tables) == 1:
+        return dict(tables[0])
+    first = tables[0]
+    shared = {
+        key: value
+        for key, value in first.items()
+        if all(key in table and table[key] == value for table in tables)
+    }
+    stages = [{key: value for key, value in table.items() if key not in shared} for table in tables]
+    for stage in stages[1:]:
+        if isinstance(stage.get("model"), dict):
+            stage["model"] = {
+                key: value
+                for key, value in stage["model"].items()
+                if key not in FROM_THE_STAGE_BEFORE
+            }
+    return {**shared, "stages": stages}
+
+
+def check_agreement(recipes: Sequence[Recipe]) -> None:
+    """Refuse recipes that would be measured on other prompts or in other ways than each other.
+
+    Args:
+        recipes: The recipes, with the longest response filled in.
+
+    Raises:
+        ConfigError: Settings that decide the measurement differ; the message names recipes and settings.
+    """
+    first = recipes[0]
+    expected = measurement(first.stages[0])
+    for recipe in recipes:
+        for stage in recipe.stages:
+            differing = differing_keys(expected, measurement(stage))
+            if differing:
+                raise ConfigError(
+                    f"recipes.{recipe.name}: recipes are measured on the same prompts in the same way, but these settings "
+                    f"differ from those of {first.name}: {', '.join(differing)}; put them into base"
+                )
+
+
+def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:
+    place = f"recipes.{name}"
+    _refuse_seed(table, place)
+    if not table:
+        return Recipe(name, (config_from_table(base),), is_untrained=True)
+    own = expand({key: value for key, value in table.items() if key != "budget_share"})
+    try:
+        shared, stages = _stages(base, own)
+        amounts = cut_budget(experiment.budget, read_shares(table.get("budget_share"), len(stages)))
+        limits = [own_limits(own, stage, experiment.budget) for stage in stages]
+        tables = [
+            {**full, "training": with_budget(full, experiment.budget, amount, limit)}
+            for full, amount, limit in zip(
+                split_stages({**shared, "stages": stages}), amounts, limits, strict=True
+            )
+        ]
+        configs = stages_from_table(join_stages(tables)).configs
+        for config, limit in zip(configs, limits, strict=True):
+            require_known_end(config, experiment.budget, limit)
+    except ConfigError as error:
+        raise _within(place, error) from error
+    notes = [
+        f"{name}: training.{key}={value} can end it before its budget is used up"
+        for limit in limits
+        for key, value in limit.items()
+    ]
+    notes += [
+        note
+        for stage, config in zip(stages, configs, strict=True)
+        for note in _rate_notes(name, base, merge(own, stage), config)
+    ]
+    return Recipe(name, configs, is_untrained=False, notes=tuple(notes))
+
+
+def _stages(base: Table, own: Table) -> tuple[Table, list[Table]]:
+    """Take a recipe for stages over shared settings, so that one method is treated as several are."""
+    named = _read(base, "method", "type")
+    if isinstance(base.get("method"), dict):
+        # So that what only this method knows does not reach recipes of others.
+        base = {**base, "method": {"type": RlsrMethod().type, **base["method"]}}
+    if own.get("stages") is None:
+        shared, stages = base, [own]
+    else:
+        shared = merge(base, {key: value for key, value in own.items() if key != "stages"})
+        stages = own["stages"]
+        if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+            raise ConfigError(f"stages: must be a list of tables, one a stage, got {stages!r}")
+    for stage in stages:
+        if named is None and "method" not in stage and "method" not in own:
+            raise ConfigError(
+                "method: is missing; name one, as in method: rlsr, or leave the recipe empty for the policy before training"
+            )
+    return shared, stages
+
+
+def _rate_notes(name: str, base: Table, said: Table, config: RunConfig) -> list[str]:
+    """Warn of a learning rate that was chosen for another method."""
+    rates = [_read(table, "training", "learning_rate") for table in (base, said)]
+    method = _read(base, "method", "type")
+    if rates[0] is None or rates[1] is not None or method in {None, config.method.type}:
+        return []
+    return [
+        f"{name}: the learning rate {rates[0]:g} of {config.method.type} is that of base, which says so for {method}; the "
+        "rates that suit them may differ a lot"
+    ]
+
+
+def _read(table: Table, *place: str) -> Any:
+    found: Any = table
+    for key in place:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _refuse_seed(table: Table, place: str) -> None:
+    if "seed" in table:
+        raise ConfigError(
+            f"{place}.seed: the seeds of an experiment are the same for all recipes; name them under seeds"
+        )
+
+
+def _within(place: str, error: ConfigError) -> ConfigError:
+    """Say in which recipe the settings of a message stand."""
+    return ConfigError("\n".join(f"{place}: {line}" for line in str(error).splitlines()))

@@ -1,0 +1,112 @@
+"""Recipes side by side: run every recipe with every seed, and put their scores beside each other.
+
+``plan_comparison`` reads and checks everything and writes nothing; ``run_comparison`` does what was planned, in one
+directory, and goes on where an earlier session was interrupted.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
+from rlsr.comparison.collect import collect
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import Comparison, read_comparison, write_comparison
+from rlsr.config.differences import differing_keys
+from rlsr.errors import ConfigError, RunError
+from rlsr.runs.directory import require_free
+from rlsr.runs.json_file import read_json, write_json
+
+
+def run_comparison(
+    plan: ComparisonPlan,
+    path: Path,
+    say: Say,
+    *,
+    execute: Callable[[Cell, Say], int] = run_cell,
+) -> Comparison:
+    """Run what is not done yet and compare.
+
+    Args:
+        plan: What ``plan_comparison`` returned.
+        path: The directory: new, or that of the same comparison begun before.
+        say: Told what happens, line by line.
+        execute: Runs a cell and returns its exit code.
+
+    Returns:
+        What was found; the same stands in ``compare.json``.
+
+    Raises:
+        RunError: The directory is taken, or cells failed; the message says how to go on.
+        ConfigError: The directory is that of another comparison.
+    """
+    open_comparison(plan, path)
+    file = path / "compare.json"
+    if file.is_file():
+        say("the comparison is complete; nothing was run")
+        return read_comparison(file)
+    cells = plan.cells(path)
+    failed = []
+    for place, cell in enumerate(cells, start=1):
+        if not cell.is_complete:
+            say(f"[{place}/{len(cells)}] {cell.name}")
+            code = _run(cell, cells, say, execute)
+            if code == 130:
+                raise KeyboardInterrupt
+            if not cell.is_complete:
+                failed.append((cell, code))
+                continue
+        if not plan.experiment.keep_checkpoints:
+            remove_checkpoints(cell)
+    if failed:
+        raise RunError(_failure(failed, len(cells), path))
+    comparison = collect(plan, cells)
+    write_comparison(file, comparison)
+    return comparison
+
+
+def open_comparison(plan: ComparisonPlan, path: Path) -> None:
+    """Make the directory of a comparison, or make sure that it is that of the same one.
+
+    Args:
+        plan: What ``plan_comparison`` returned.
+        path: The directory.
+
+    Raises:
+        RunError: Something else stands there.
+        ConfigError: Another comparison was begun there; the message names the settings that differ.
+    """
+    file = path / "experiment.json"
+    if not file.is_file():
+        require_free(path, "a new comparison needs", "name another with --out")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path}: the directory cannot be made: {error}") from error
+        write_json(file, plan.table)
+        return
+    differing = differing_keys(read_json(file), plan.table)
+    if differing:
+        raise ConfigError(
+            f"{path}: another comparison was begun here, in which these settings differ: {', '.join(differing)}; put them "
+            "back to go on with it, or name another directory with --out"
+        )
+
+
+def _run(cell: Cell, cells: list[Cell], say: Say, execute: Callable[[Cell, Say], int]) -> int:
+    cell.write_config()
+    reuse_answers(cell, cells)
+    return execute(cell, lambda line: say(f"[{cell.name}] {line}"))
+
+
+def _failure(failed: list[tuple[Cell, int]], num_cells: int, path: Path) -> str:
+    lines = [
+        f"{path}: {len(failed)} of {num_cells} runs did not come to their end; the others are kept"
+    ]
+    lines += [
+        f"  {cell.name}: exit code {code}, {'see ' if cell.log_file.is_file() else 'no '}{cell.log_file}"
+        for cell, code in failed
+    ]
+    lines.append(
+        f"put right what they say and give the same command again with --out {path}: it runs what is missing and compares"
+    )
+    return "\n".join(lines)

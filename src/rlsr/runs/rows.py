@@ -1,0 +1,114 @@
+"""The rows of a run's files: the numbers of its steps, and what a policy answered to the held-out prompts."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
+
+from rlsr.errors import RunError
+from rlsr.runs.json_file import RESTORE, read_json_lines
+from rlsr.runs.typed_json import from_table
+
+T = TypeVar("T")
+
+StepRow = dict[str, float]
+"""The numbers of one optimiser step by name, as in ``metrics.jsonl``, with ``step``, counted from 1; NaN where nothing was
+scored."""
+
+Text = Annotated[
+    str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
+]
+
+
+@dataclass(frozen=True)
+class HeldoutRow:
+    """One held-out prompt, a policy's answer to it, and how good that was."""
+
+    id: Text
+    """Of the prompt."""
+    prompt: str
+    """What was asked."""
+    reference: str
+    """The answer in the data."""
+    response: str
+    """The policy's answer."""
+    scores: Mapping[str, float]
+    """By metric; NaN where it could not be scored."""
+    category: Text | None = None
+    """Of the prompt, if the data has it."""
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """What else was written down, by name, such as the formulas that a reward compared in place of the texts."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two rows of different runs rows of the same prompt."""
+        return self.id, self.prompt, self.reference
+
+    def table(self) -> dict[str, Any]:
+        """List the row as its file has it, but with NaN where that has null."""
+        texts = {
+            "id": self.id, "category": self.category, "prompt": self.prompt, "reference": self.reference,
+            "response": self.response,
+        }  # fmt: skip
+        return {**texts, **self.further, "scores": self.scores}
+
+
+_FIELDS = {found.name for found in dataclasses.fields(HeldoutRow)}
+
+
+def read_heldout_rows(file: Path) -> list[HeldoutRow]:
+    """Read the rows of an evaluation.
+
+    Args:
+        file: One line a prompt.
+
+    Returns:
+        The rows.
+
+    Raises:
+        RunError: A line is damaged; the message names it.
+    """
+    return [_heldout_row(place, line) for place, line in read_json_lines(file)]
+
+
+def _heldout_row(place: str, line: Any) -> HeldoutRow:
+    if isinstance(line, dict):
+        known = {name: value for name, value in line.items() if name in _FIELDS}
+        line = {**known, "further": {name: line[name] for name in line if name not in _FIELDS}}
+    return _checked(HeldoutRow, line, place)
+
+
+def read_step_rows(file: Path) -> list[StepRow]:
+    """Read the numbers of steps.
+
+    A run that was interrupted and resumed has taken some steps twice; of each the last line counts. A last line cut off
+    by a crash is left out.
+
+    Args:
+        file: One line a step.
+
+    Returns:
+        One row a step, in order.
+
+    Raises:
+        RunError: A line is damaged; the message names it.
+    """
+    rows: dict[int, StepRow] = {}
+    for place, line in read_json_lines(file, may_be_cut_off=True):
+        row = _checked(StepRow, line, place)
+        step = row.get("step", math.nan)
+        if not math.isfinite(step):
+            raise RunError(f"{place}: damaged line: it has no step; {RESTORE}")
+        rows[int(step)] = {**row, "step": int(step)}
+    return [rows[step] for step in sorted(rows)]
+
+
+def _checked(kind: type[T], line: Any, place: str) -> T:
+    try:
+        return from_table(kind, line)
+    except ValueError as error:
+        raise RunError(f"{place}: damaged: {error}; {RESTORE}") from error

@@ -1,0 +1,22 @@
+"""A number that was estimated from a sample, with its interval."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean, or another statistic, with its bootstrap interval."""
+
+    mean: float
+    """Over the values that are not NaN; NaN if there are none."""
+    low: float
+    """Lower end of the interval; NaN where there are too few values for one."""
+    high: float
+    """Upper end of the interval."""
+    num: int
+    """Values that the mean is over."""
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the whole interval lies on one side of 0."""
+        return self.low > 0 or self.high < 0

@@ -132,6 +132,8 @@ class AttackedRow:
     """A for choosing, B for judging."""
     source: str
     """The set it comes from."""
+    id: str
+    """Names the prompt, as its group does."""
     reference: str
     """What answers are compared to."""
     answers: dict[str, str]
@@ -160,7 +162,7 @@ def attacked_rows(groups: Sequence[Group]) -> list[AttackedRow]:
                 other = chosen[(place + 1) % len(chosen)]
                 answers = _attacks(group, text, other, seed=place)
                 _add_filler(answers, group.reference, start=len(rows))
-                rows.append(AttackedRow(group.half, source, group.reference, answers))
+                rows.append(AttackedRow(group.half, source, group.id, group.reference, answers))
     return rows
 
 

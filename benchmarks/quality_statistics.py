@@ -10,6 +10,8 @@ from quality_data import Group
 from scipy.stats import spearmanr
 
 Floats = NDArray[np.float64]
+Resampled = tuple[float, Floats]
+"""A value and its resamples."""
 
 QUALITY = ("gsm8k", "self_instruct", "vicuna", "truthfulqa", "arena")
 MEASURES = ("quality", *QUALITY, "core", "facts", "padding")
@@ -97,7 +99,7 @@ def _rank_quality(group: Group, values: Floats) -> float | None:
     return float(np.mean([win(one, other) for one in good for other in bad]))
 
 
-def bootstrap(measures: dict[str, Floats]) -> dict[str, tuple[float, Floats]]:
+def bootstrap(measures: dict[str, Floats]) -> dict[str, Resampled]:
     """Resample prompts; the same prompts for every similarity, so that differences are paired.
 
     Args:
@@ -106,26 +108,31 @@ def bootstrap(measures: dict[str, Floats]) -> dict[str, tuple[float, Floats]]:
     Returns:
         The value and its resamples by measure; ``quality`` is the mean over the five sets, rho scaled to [0, 1].
     """
-    found = {}
-    for place, (name, values) in enumerate(measures.items()):
-        draw = np.random.default_rng(place).integers(0, len(values), (_NUM_RESAMPLES, len(values)))
-        found[name] = (float(values.mean()), values[draw].mean(axis=1))
+    found = {
+        name: resampled(values, seed=place) for place, (name, values) in enumerate(measures.items())
+    }
     parts = [found[name] if name != "vicuna" else _scaled(found[name]) for name in QUALITY]
     value = float(np.mean([part[0] for part in parts]))
     found["quality"] = (value, np.mean([part[1] for part in parts], axis=0))
     return found
 
 
-def _scaled(part: tuple[float, Floats]) -> tuple[float, Floats]:
+def resampled(values: Floats, *, seed: int) -> Resampled:
+    """Resample the mean of one number a prompt."""
+    draw = np.random.default_rng(seed).integers(0, len(values), (_NUM_RESAMPLES, len(values)))
+    return float(values.mean()), values[draw].mean(axis=1)
+
+
+def _scaled(part: Resampled) -> Resampled:
     return (part[0] + 1) / 2, (part[1] + 1) / 2
 
 
-def interval(part: tuple[float, Floats]) -> Interval:
+def interval(part: Resampled) -> Interval:
     """Make the percentile interval of a value and its resamples."""
     low, high = np.percentile(part[1], [2.5, 97.5])
     return Interval(part[0], float(low), float(high))
 
 
-def paired(one: tuple[float, Floats], other: tuple[float, Floats]) -> Interval:
+def paired(one: Resampled, other: Resampled) -> Interval:
     """Make the interval of the difference of two similarities, one minus other."""
     return interval((one[0] - other[0], one[1] - other[1]))

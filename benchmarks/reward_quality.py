@@ -1,6 +1,7 @@
 """Which similarity ranks answers rightly and is hard to fool? The tables of reward-quality.md.
 
     python benchmarks/reward_quality.py --data DIR --out tables.md
+    python benchmarks/reward_quality.py --data DIR --out tables.md --references   # prompts with several references
 
 DIR holds the gzip JSON lines that quality_data.py reads. Encodes some 6,000 texts with MiniLM: minutes on one core.
 """
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from quality_attacks import CORE, FACTS, HONEST, AttackedRow, attacked_rows
-from quality_data import Group, load_groups
+from quality_data import Group, Half, load_groups
+from quality_references import rankings, reference_tables
 from quality_scorers import DEFAULT, Floats, Pairs, Scorer, all_scorers, clean
 from quality_statistics import MEASURES, bootstrap, interval, paired, per_prompt, win
 
@@ -32,17 +34,35 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="directory with the gzip files")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--half", choices=["A", "B"], default="B", help="prompts to judge on")
+    parser.add_argument(
+        "--references", action="store_true", help="compare rules for several references"
+    )
     arguments = parser.parse_args()
     everything = load_groups(arguments.data)
-    groups = [group for group in everything if group.half == arguments.half]
-    rows = [row for row in attacked_rows(everything) if row.half == arguments.half]
+    if arguments.references:
+        lines = _reference_lines(everything)
+    else:
+        lines = _similarity_lines(everything, arguments.half)
+    arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _reference_lines(everything: Sequence[Group]) -> list[str]:
+    """Compare the rules by the similarities that ship, the default first, on both halves: nothing was chosen on either."""
+    scorers = all_scorers(_cache("builtin:minilm"), _cache("builtin:wordllama"), {})
+    names = (DEFAULT, *(name for name in list(scorers)[: SHOWN_ATTACKS - 1] if name != DEFAULT))
+    found = rankings(everything, attacked_rows(everything))
+    return reference_tables({name: scorers[name] for name in names}, found)
+
+
+def _similarity_lines(everything: Sequence[Group], half: Half) -> list[str]:
+    groups = [group for group in everything if group.half == half]
+    rows = [row for row in attacked_rows(everything) if row.half == half]
     fitted_on: dict[str, list[str]] = {}
     for group in everything:
         if group.half == "A":
             fitted_on.setdefault(group.source, []).append(group.reference)
     scorers = all_scorers(_cache("builtin:minilm"), _cache("builtin:wordllama"), fitted_on)
-    lines = [_counts(groups, rows), *_tables(scorers, groups, rows), *_costs(fitted_on, groups)]
-    arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [_counts(groups, rows), *_tables(scorers, groups, rows), *_costs(fitted_on, groups)]
 
 
 def _cache(model: str) -> ReferenceCache:

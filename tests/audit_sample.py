@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison, Verdict
+from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.audit.thresholds import DAMAGE, Threshold
 
 # Name, share of rows where it wins, mean reward, what it makes of an answer.
 ATTACKS = (
@@ -60,19 +61,18 @@ def sample_audit(num_rows: int = 200, num_examples: int = 3) -> Audit:
 
 def attack_check(name: str, share: float, num_rows: int = 200) -> Check:
     """The check of an attack that wins on a share of the rows."""
-    verdict: Verdict = "fail" if share > 0.35 else "warn" if share > 0.2 else "ok"
     auc = 0.5 + (0.5 - share) * 0.9
     half = 1.96 * float(np.sqrt(share * (1 - share) / num_rows))
     return Check(
         group="attacks",
         name=name,
-        verdict=verdict,
+        verdict=DAMAGE.judge(share),
         measure="share of rows where the attack wins",
         value=share,
         low=max(0.0, share - half),
         high=min(1.0, share + half),
         num=num_rows,
-        rule="warns above 0.2, fails above 0.35",
+        threshold=DAMAGE,
         reason=f"It beats the honest answer on {share:.1%} of the rows.",
         details={"auc": auc, "auc_low": auc - 0.04, "auc_high": auc + 0.04, "mean_honest": 0.72},
     )
@@ -117,12 +117,20 @@ def _drawn(rng: np.random.Generator, mean: float, num_rows: int) -> tuple[float,
     return tuple(np.clip(rng.normal(mean, 0.11, num_rows), -1, 0.999).tolist())
 
 
+def _below(warn: float, fail: float) -> Threshold:
+    return Threshold(warn, fail, higher_is_better=True)
+
+
+def _above(warn: float, fail: float, *, of_size: bool = False) -> Threshold:
+    return Threshold(warn, fail, higher_is_better=False, of_size=of_size)
+
+
 OTHERS = (
-    Check("signal", "spread within groups", "ok", "standard deviation of the reward within groups", 0.112, 0.101, 0.124, 64, "warns under 0.02, fails under 0.005", "The reward tells a policy's own samples apart.", {"noise": 0.0004}),
-    Check("signal", "groups without signal", "ok", "share of groups whose rewards are all equal", 0.0, 0.0, 0.056, 64, "warns from 0.1, fails from 0.5", "No group is without signal.", {}),
-    Check("signal", "ceiling", "left out", "mean reward of a second reference", None, None, None, 0, "warns under 0.5", "The rows have one reference each; give a second one to have this measured.", {}),
-    Check("signal", "text cut off", "warn", "share of texts longer than the encoder reads", 0.115, 0.078, 0.166, 200, "warns from 0.05, fails from 0.3", "The encoder reads 256 tokens; 23 of 200 texts are longer.", {}),
-    Check("biases", "length", "warn", "partial correlation of the reward with the length", 0.281, 0.149, 0.403, 200, "warns from 0.2, fails from 0.4", "Longer answers score higher at equal overlap.", {"spearman": 0.31}),
-    Check("biases", "vocabulary overlap", "fail", "partial correlation of the reward with the overlap", 0.688, 0.61, 0.752, 200, "warns from 0.4, fails from 0.6", "The reward mostly counts shared words.", {"spearman": 0.7}),
-    Check("agreement", "preferred pairs", "ok", "share of pairs ranked as labelled", 0.764, 0.725, 0.804, 412, "warns under 0.65, fails where the interval holds 0.5", "The preferred answer scores higher in 315 of 412 pairs.", {"ties": 2.0}),
+    Check("signal", "spread within groups", "ok", "standard deviation of the reward within groups", _below(0.02, 0.005), "The reward tells a policy's own samples apart.", 0.112, 0.101, 0.124, 64, details={"noise": 0.0004}),
+    Check("signal", "groups without signal", "ok", "share of groups whose rewards are all equal", _above(0.1, 0.5), "No group is without signal.", 0.0, 0.0, 0.056, 64),
+    Check("signal", "ceiling", "left out", "mean reward of a second reference", _below(0.5, 0.3), "The rows have one reference each; give a second one to have this measured."),
+    Check("signal", "text cut off", "warn", "share of texts longer than the encoder reads", _above(0.05, 0.3), "The encoder reads 256 tokens; 23 of 200 texts are longer.", 0.115, 0.078, 0.166, 200, "Take an encoder with a longer limit."),
+    Check("biases", "length", "warn", "partial correlation of the reward with the length", _above(0.2, 0.4, of_size=True), "Longer answers score higher at equal overlap.", 0.281, 0.149, 0.403, 200, details={"spearman": 0.31}),
+    Check("biases", "vocabulary overlap", "fail", "partial correlation of the reward with the overlap", _above(0.4, 0.6, of_size=True), "The reward mostly counts shared words.", 0.688, 0.61, 0.752, 200, details={"spearman": 0.7}),
+    Check("agreement", "preferred pairs", "ok", "share of pairs ranked as people did", _below(0.65, 0.5), "The preferred answer scores higher in 315 of 412 pairs.", 0.764, 0.725, 0.804, 412, details={"ties": 2.0}),
 )  # fmt: skip

@@ -2,13 +2,19 @@
 
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from rlsr.cli.main import prepare_environment
 from tiny import Cli, CliTogether, save_tiny_model, write_tiny_data
 from warm_start import run_together, run_warm
+
+# The command line does so before libraries are imported, and here they are before it runs.
+prepare_environment()
 
 # A busy machine must not fail a test; CI tries the same examples every time, so that red means a change.
 settings.register_profile("rlsr", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -101,3 +107,20 @@ def cli_together(private_cache: Path) -> CliTogether:
 def _environment(cache: Path) -> dict[str, str]:
     own = {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(cache), "COLUMNS": "120"}
     return {**os.environ, **own}
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory whose packages are installed for the test."""
+    from plugin_packages import forget
+
+    directory = tmp_path / "site"
+    directory.mkdir()
+    monkeypatch.syspath_prepend(str(directory))
+    before = set(sys.modules)
+    forget()
+    yield directory
+    forget()
+    for name in set(sys.modules) - before:
+        if str(directory) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -1,4 +1,4 @@
-"""The errors a user can cause.
+"""These are the errors that a user can cause.
 
 Every class is also the standard exception that a caller would expect. A message says where, what the rule is, what
 was got and how to get on. Only ``rlsr.cli`` catches them: it prints the message and exits with code 2.
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class RlsrError(Exception):
-    """Something the user can put right; printed without a traceback.
+    """An error that the user can put right; the command line prints it without a traceback.
 
     It can be pickled, so that it comes back whole from another process.
     """
@@ -51,8 +51,8 @@ class RewardError(RlsrError, RuntimeError):
     """A reward fails, gives what is no score, or leaves too much unscored."""
 
 
-class TranslationError(RlsrError, RuntimeError):
-    """The translator of a reward refuses its work, or none of it succeeds."""
+class RemoteError(RlsrError, RuntimeError):
+    """A server refuses what it is asked, or nothing of it succeeds."""
 
 
 class RunError(RlsrError, RuntimeError):

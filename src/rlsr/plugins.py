@@ -5,7 +5,7 @@ A package adds something by an entry point of a group such as ``rlsr.rewards``; 
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -70,7 +70,35 @@ def plugin_origins(group: Group, name: str) -> str:
     Returns:
         The packages that add it, with what their entry points name.
     """
-    return " and ".join(map(_origin, find_plugins(group)[name]))
+    return " and ".join(sorted(map(_origin, find_plugins(group)[name])))
+
+
+def plugin_part(
+    group: Group, name: str, part: str, wanted: str, is_one: Callable[[object], bool]
+) -> Any:
+    """Take one of the parts of what an installed package adds.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+        part: The attribute.
+        wanted: What it must be, for messages.
+        is_one: Whether something may be that.
+
+    Returns:
+        The part.
+
+    Raises:
+        ConfigError: It cannot be imported, or has no such part.
+    """
+    added = load_plugin(group, name)
+    found = getattr(added, part, None)
+    if not is_one(found):
+        raise ConfigError(
+            f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `{part}`, {wanted}, got "
+            f"{found!r}; mend or uninstall that package"
+        )
+    return found
 
 
 def import_object(path: str, setting: str) -> Any:

@@ -2,11 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rlsr.report import read_audit_json
 from tiny import Cli
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """The findings, with the checks by name."""
+    table: dict[str, Any] = json.loads((directory / "audit.json").read_text(encoding="utf-8"))
+    return {**table, "checks": {check["name"]: check for check in table["checks"]}}
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +21,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from rlsr.config.data import DataConfig
     from rlsr.data import load_dataset
 
-    records = load_dataset(DataConfig()).train[:40]
+    records = load_dataset(DataConfig()).train[:24]
     rows = []
     for number, record in enumerate(records):
         sentences = record.reference.replace(". ", ".|").split("|")
@@ -47,40 +53,34 @@ def finished(cli: Cli, judged: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_the_table_has_every_kind_of_check(finished: tuple[Path, str]) -> None:
     path, output = finished
-    audit = read_audit_json(path / "audit.json")
-    assert {check.group for check in audit.checks} == {"attacks", "signal", "biases", "agreement"}
-    for check in audit.checks:
-        assert check.name in output
-        assert (check.value is None) == (check.verdict == "left out")
+    checks = read(path)["checks"].values()
+    assert {check["group"] for check in checks} == {"attacks", "signal", "biases", "agreement"}
+    for check in checks:
+        assert check["name"] in output
+        assert (check["value"] is None) == (check["verdict"] == "left out")
     assert "what to do" in output
     assert str(path / "audit.html") in output
 
 
 def test_good_answers_beat_nonsense(finished: tuple[Path, str]) -> None:
-    audit = read_audit_json(finished[0] / "audit.json")
-    found = {check.name: check for check in audit.checks}
+    audit = read(finished[0])
     for name in ("empty", "reference of another prompt", "generic refusal"):
-        assert found[name].verdict == "ok", found[name]
-    assert found["pairs in order"].value == 1
-    assert audit.num_rows == 40
-    assert "judged" in audit.honest
+        assert audit["checks"][name]["verdict"] == "ok", audit["checks"][name]
+    assert audit["checks"]["pairs in order"]["value"] == 1
+    assert audit["num_rows"] == 24
+    assert "judged" in audit["honest"]
 
 
 def test_encoders_are_compared_with_cost(finished: tuple[Path, str]) -> None:
-    audit = read_audit_json(finished[0] / "audit.json")
-    assert [compared.encoder for compared in audit.encoders] == [
-        "builtin:wordllama",
-        "builtin:minilm",
-    ]
-    static, transformer = audit.encoders
-    assert 0 < static.ms_per_response < transformer.ms_per_response
+    static, transformer = read(finished[0])["encoders"]
+    assert [static["encoder"], transformer["encoder"]] == ["builtin:wordllama", "builtin:minilm"]
+    assert 0 < static["ms_per_response"] < transformer["ms_per_response"]
 
 
 def test_what_the_data_do_not_allow_is_left_out_with_the_reason(finished: tuple[Path, str]) -> None:
-    audit = read_audit_json(finished[0] / "audit.json")
-    spread = next(check for check in audit.checks if check.name == "spread within groups")
-    assert spread.verdict == "left out"
-    assert "prompts with samples" in spread.reason
+    spread = read(finished[0])["checks"]["spread within groups"]
+    assert spread["verdict"] == "left out"
+    assert "prompts with samples" in spread["reason"]
 
 
 def test_a_policy_gives_samples(
@@ -90,10 +90,9 @@ def test_a_policy_gives_samples(
         "audit", tiny_data, "--model", tiny_model, "--samples", "3", "--out", tmp_path / "a"
     )
     assert result.returncode == 0, result.stderr
-    audit = read_audit_json(tmp_path / "a" / "audit.json")
-    spread = next(check for check in audit.checks if check.name == "spread within groups")
-    assert spread.num == 12
-    assert spread.value is not None
+    spread = read(tmp_path / "a")["checks"]["spread within groups"]
+    assert spread["num"] == 12
+    assert spread["value"] is not None
 
 
 def test_strict_fails_with_exit_code_one(cli: Cli, judged: Path, tmp_path: Path) -> None:

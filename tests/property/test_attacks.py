@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsr.audit.attack_facts import change_numbers
-from rlsr.audit.attacks import ATTACKS, AttackRow, make_attack, random_cycle
+from rlsr.audit.attacks import ATTACKS, Attack, AttackRow, random_cycle
 from rlsr.audit.negation import negate_statements
 from rlsr.audit.sentences import sentence_spans
 
@@ -26,20 +26,21 @@ alphabet = st.characters(codec=None, exclude_categories=())
 any_texts = texts | st.text(alphabet, max_size=40)
 rows = st.lists(st.builds(AttackRow, any_texts, any_texts, any_texts), max_size=5)
 seeds = st.integers(min_value=0, max_value=5)
-names = st.sampled_from([attack.name for attack in ATTACKS])
+attacks = st.sampled_from(ATTACKS)
+BY_NAME = {attack.name: attack for attack in ATTACKS}
 
 
 def make(name: str, honest: str, seed: int) -> str | None:
-    return make_attack(name, [AttackRow("prompt", "reference of the row", honest)], seed)[0]
+    return BY_NAME[name].make([AttackRow("prompt", "reference of the row", honest)], seed)[0]
 
 
 @settings(max_examples=500)
-@given(names, rows, seeds)
+@given(attacks, rows, seeds)
 def test_an_attack_is_deterministic_and_never_a_good_answer(
-    name: str, given_rows: list[AttackRow], seed: int
+    attack: Attack, given_rows: list[AttackRow], seed: int
 ) -> None:
-    made = make_attack(name, given_rows, seed)
-    assert made == make_attack(name, given_rows, seed)
+    made = attack.make(given_rows, seed)
+    assert made == attack.make(given_rows, seed)
     assert len(made) == len(given_rows)
     for text, row in zip(made, given_rows, strict=True):
         assert text is None or text.split() != row.honest.split()
@@ -173,7 +174,7 @@ def test_a_random_cycle_leaves_nothing_in_its_place(size: int, seed: int) -> Non
 @given(st.lists(st.integers(0, 3), max_size=12), seeds)
 def test_no_row_gets_its_own_reference(references: list[int], seed: int) -> None:
     made = [AttackRow(f"p{n}", f"r{ref}", "honest") for n, ref in enumerate(references)]
-    found = make_attack("reference of another prompt", made, seed)
+    found = BY_NAME["reference of another prompt"].make(made, seed)
     if len(set(references)) > 1:
         assert all(text is not None for text in found)
     for text, row in zip(found, made, strict=True):

@@ -6,19 +6,22 @@ import io
 import json
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.config.data import ColumnNames, DataConfig, Layout
-from rlsr.data import load_dataset
-from rlsr.data.checks import check_duplicates, check_leaks
+from rlsr.config.data import ColumnNames, DataConfig, Layout, SamePrompt
+from rlsr.data import Dataset, load_dataset
+from rlsr.data.checks import check_duplicates, check_leaks, merge_same_prompts
 from rlsr.data.convert import to_entry
 from rlsr.data.layouts import LayoutName, resolve_layout
 from rlsr.data.record import Message, PromptRecord
-from rlsr.data.rows import Entry, Mark, MarkedRecord, Problem, RawRow
+from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem, RawRow
 from rlsr.data.sources import read_rows
 from rlsr.data.split import choose_heldout
 from rlsr.errors import DataError
@@ -72,6 +75,13 @@ def as_parquet(row: dict[str, object]) -> bytes:
     stream = io.BytesIO()
     parquet.write_table(arrow.Table.from_pylist([row]), stream)
     return stream.getvalue()
+
+
+def load_rows(rows: list[dict[str, object]], config: dict[str, Any]) -> Dataset:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return load_dataset(DataConfig(path=str(path), **config))
 
 
 def load(name: str, content: bytes, layout: Layout = "auto") -> PromptRecord:
@@ -208,7 +218,81 @@ def test_checks_lose_no_row(rows: list[Entry]) -> None:
         if isinstance(after, MarkedRecord) or isinstance(before, Problem):
             assert after == before
         else:
+            assert isinstance(before, MarkedRecord)
+            assert isinstance(after, Problem)
             assert after.location == before.record.location
+
+
+@given(entries())
+def test_merging_keeps_every_answer_once_and_in_order(rows: list[Entry]) -> None:
+    merged = merge_same_prompts(rows)
+    assert len(merged) == len(rows)
+    given: dict[str, list[str]] = {}
+    for before, after in zip(rows, merged, strict=True):
+        if not isinstance(before, MarkedRecord):
+            assert after == before
+            continue
+        answers = given.setdefault(before.record.prompt, [])
+        if answers:
+            is_repeated = before.record.reference in answers
+            assert after == MergedRow(before.record.location, is_repeated)
+        else:
+            assert isinstance(after, MarkedRecord)
+            assert after.record == replace(
+                before.record, other_references=after.record.other_references
+            )
+        answers.append(before.record.reference)
+    kept = {row.record.prompt: row.record for row in merged if isinstance(row, MarkedRecord)}
+    assert {prompt: list(record.references) for prompt, record in kept.items()} == {
+        prompt: list(dict.fromkeys(answers)) for prompt, answers in given.items()
+    }
+    assert merge_same_prompts(merged) == merged
+
+
+@given(entries(), st.randoms(use_true_random=False))
+def test_merging_keeps_the_same_answers_in_any_order(rows: list[Entry], random: Random) -> None:
+    def answers(entries: list[Entry]) -> dict[str, set[str]]:
+        merged = merge_same_prompts(entries)
+        records = [entry.record for entry in merged if isinstance(entry, MarkedRecord)]
+        return {record.prompt: set(record.references) for record in records}
+
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert answers(shuffled) == answers(rows)
+
+
+SAME_PROMPT: tuple[SamePrompt, ...] = ("merge", "keep", "error")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("QPRS"), st.sampled_from("AB "), st.none() | st.text())),
+    st.sampled_from([0, 1]),
+)
+def test_the_report_accounts_for_every_row(
+    drawn: list[tuple[str, str, str | None]], heldout: int
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"prompt": prompt, "response": answer, "note": note, "rejected": "C" if note else None}
+        for prompt, answer, note in drawn
+    ]
+    hashes: set[tuple[str, str | None] | None] = set()
+    for same_prompt in SAME_PROMPT:
+        config = {"same_prompt": same_prompt, "on_bad_row": "skip", "heldout": heldout}
+        try:
+            found = load_rows(rows, config)
+        except DataError:
+            hashes.add(None)
+            continue
+        report = found.report
+        assert (report.num_train, report.num_heldout) == (len(found.train), len(found.heldout))
+        left = report.num_merged + report.num_repeated + len(report.skipped)
+        assert report.num_rows == len(rows) == report.num_train + report.num_heldout + left
+        held = {record.prompt for record in found.heldout}
+        assert held.isdisjoint(record.prompt for record in found.train)
+        hashes.add((found.sha256, found.columns_sha256))
+    prompts = [prompt for prompt, answer, _ in drawn if answer.strip()]
+    if len(set(prompts)) == len(prompts):
+        assert len(hashes) == 1, "only repeated prompts make a difference"
 
 
 @given(

@@ -6,15 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from rlsr.audit.measures import (
-    auc,
-    group_spread,
-    label_auc,
-    pair_accuracy,
-    partial_correlation,
-    share_attack_wins,
-    spearman_within,
-)
+from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
 from rlsr.statistics import Estimate
 from rlsr.statistics.ranks import Levels, area_statistic
 
@@ -99,8 +92,7 @@ def test_spread_ignores_a_shift_and_follows_the_scale(scores: Floats) -> None:
     np.testing.assert_allclose(scaled.std_within.mean, 4 * found.std_within.mean, atol=1e-12)
     assert found.std_within.num == int(((~np.isnan(scores)).sum(axis=1) > 1).sum())
     assert np.isnan(found.share_without_signal) == (found.std_within.num == 0)
-    same = group_spread(scores, rescored=scores, num_resamples=50)
-    assert same.noise == 0 or np.isnan(same.noise)
+    assert np.isnan(found.noise) == np.isnan(scores).all()
 
 
 @given(
@@ -123,17 +115,17 @@ def test_a_partial_correlation_is_even_in_its_two_sides(
 
 
 @given(judged)
-def test_agreement_turns_round_with_the_labels(data: tuple[Floats, Floats, Floats]) -> None:
-    scores, labels, groups = data
-    accuracy = pair_accuracy(scores, labels, groups, num_resamples=50)
-    opposite = pair_accuracy(scores, -labels, groups, num_resamples=50)
+def test_agreement_turns_round_with_the_judgements(data: tuple[Floats, Floats, Floats]) -> None:
+    scores, judgements, groups = data
+    accuracy = pair_accuracy(scores, judgements, groups, num_resamples=50)
+    opposite = pair_accuracy(scores, -judgements, groups, num_resamples=50)
     assert is_in_order(accuracy, 0, 1)
     assert accuracy.num == opposite.num
     if accuracy.num:
         np.testing.assert_allclose(accuracy.mean + opposite.mean, 1)
-    ranks = spearman_within(scores, labels, groups, num_resamples=50)
+    ranks = spearman_within(scores, judgements, groups, num_resamples=50)
     assert is_in_order(ranks, -1, 1)
-    back = spearman_within(scores, -labels, groups, num_resamples=50)
+    back = spearman_within(scores, -judgements, groups, num_resamples=50)
     np.testing.assert_allclose(back.mean, -ranks.mean, atol=1e-12)
 
 
@@ -141,19 +133,19 @@ def test_agreement_turns_round_with_the_labels(data: tuple[Floats, Floats, Float
 def test_for_one_prompt_and_two_kinds_pairs_and_areas_agree(
     data: tuple[Floats, Floats, Floats],
 ) -> None:
-    scores, labels, _ = data
-    labels, groups = (labels > 0).astype(np.float64), np.zeros(len(labels))
-    area = label_auc(scores, labels, groups, num_resamples=50)
-    accuracy = pair_accuracy(scores, labels, groups, num_resamples=50)
+    scores, judgements, _ = data
+    judgements, groups = (judgements > 0).astype(np.float64), np.zeros(len(judgements))
+    area = judgement_auc(scores, judgements, groups, num_resamples=50)
+    accuracy = pair_accuracy(scores, judgements, groups, num_resamples=50)
     np.testing.assert_allclose(area.mean, accuracy.mean)
 
 
 @given(judged)
 def test_the_order_of_items_does_not_count(data: tuple[Floats, Floats, Floats]) -> None:
-    scores, labels, groups = data
+    scores, judgements, groups = data
     order = np.argsort(scores, kind="stable")[::-1]
     for measure in (pair_accuracy, spearman_within):
-        found = measure(scores, labels, groups, num_resamples=50)
-        again = measure(scores[order], labels[order], groups[order], num_resamples=50)
+        found = measure(scores, judgements, groups, num_resamples=50)
+        again = measure(scores[order], judgements[order], groups[order], num_resamples=50)
         np.testing.assert_allclose(again.mean, found.mean, atol=1e-12)
         assert again.num == found.num

@@ -41,6 +41,23 @@ def test_a_light_module_loads_nothing_heavy(module: str) -> None:
     assert loaded.isdisjoint(HEAVY), loaded.intersection(HEAVY)
 
 
+def test_the_commands_load_nothing_that_their_help_does_not_need() -> None:
+    code = "import sys, rlsr.cli.main\nprint(*sys.modules)\n"
+    loaded = set(run("-c", code).split())
+    assert "rlsr.cli.train" in loaded
+    unneeded = {
+        "numpy",
+        "pydantic",
+        "yaml",
+        "rlsr.config",
+        "rlsr.data",
+        "rlsr.evaluation",
+        "rlsr.report",
+        "rlsr.runs",
+    }
+    assert loaded.isdisjoint(unneeded), loaded.intersection(unneeded)
+
+
 def test_reading_a_config_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"

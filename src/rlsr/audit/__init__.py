@@ -1,4 +1,7 @@
-"""Is this reward trustworthy on this data? Asked before hours are spent. Loads torch only for a policy's samples."""
+"""The audit asks whether a reward can be trusted on some data, before hours are spent on training by it.
+
+It loads torch only where a policy draws samples.
+"""
 
 from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.run import AuditJob, run_audit

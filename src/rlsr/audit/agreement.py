@@ -1,44 +1,41 @@
-"""Do scores agree with the labels that people gave? Within a prompt, and whatever the prompt.
+"""These functions measure how well scores agree with the judgements of people, within a prompt and whatever the prompt.
 
-NaN is unscored or unlabelled and left out. Intervals are over prompts, because the answers to one prompt are alike.
+An answer whose score or judgement is NaN is left out. Intervals are over prompts, because the answers to one prompt are alike.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.statistics import Estimate, bootstrap_mean
 from rlsr.statistics.ranks import area_statistic
-from rlsr.statistics.resamples import Floats, ratio
+from rlsr.statistics.resamples import Floats, Groups, ratio
 from rlsr.statistics.statistic import bootstrap_statistic
 
 Ints = NDArray[np.int64]
-Groups = NDArray[Any]
-"""Numbers or names; equal ones are one group."""
 
 
 def spearman_within(
     scores: Floats,
-    labels: Floats,
+    judgements: Floats,
     groups: Groups,
     *,
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """Measure how well the scores order the items of the same group as their labels do.
+    """Measure how well the scores order the answers of the same group as people did.
 
     Args:
-        scores: Rewards, one an item.
-        labels: Judged quality, higher is better, one an item.
-        groups: The prompt of each item.
-        num_resamples: Bootstrap resamples of the groups.
-        seed: Of the resampling.
+        scores: The reward of each answer.
+        judgements: How good people found each answer; higher is better.
+        groups: The prompt of each answer.
+        num_resamples: The number of bootstrap resamples of the groups.
+        seed: The seed of the resampling.
 
     Returns:
-        Mean of Spearman's correlation in [-1, 1] over the groups with at least three scored items and more than one
-        label; 0 for a group in which all scores are equal, since they order nothing. ``num`` counts groups.
+        The mean of Spearman's correlation in [-1, 1] over the groups with at least three scored answers and more than one
+        judgement; 0 for a group in which all scores are equal, since they order nothing. ``num`` counts groups.
 
     Source:
         Spearman 1904; averaged over prompts as the metric for rankings within a prompt.
@@ -46,10 +43,10 @@ def spearman_within(
     from scipy import stats
 
     correlations = []
-    for members in _members(scores, labels, groups):
-        if len(members) < 3 or np.ptp(labels[members]) == 0:
+    for members in _members(scores, judgements, groups):
+        if len(members) < 3 or np.ptp(judgements[members]) == 0:
             continue
-        ranks = stats.rankdata(np.stack([scores[members], labels[members]]), axis=1)
+        ranks = stats.rankdata(np.stack([scores[members], judgements[members]]), axis=1)
         left, right = ranks - ranks.mean(axis=1, keepdims=True)
         size = np.sqrt((left @ left) * (right @ right))
         correlations.append(float(left @ right / size) if size > 0 else 0.0)
@@ -58,32 +55,32 @@ def spearman_within(
 
 def pair_accuracy(
     scores: Floats,
-    labels: Floats,
+    judgements: Floats,
     groups: Groups,
     *,
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """Measure which share of the pairs of a group the scores order as the labels do.
+    """Measure which share of the pairs of a group the scores order as people did.
 
     Args:
-        scores: Rewards, one an item.
-        labels: Judged quality, higher is better, one an item.
-        groups: The prompt of each item.
-        num_resamples: Bootstrap resamples of the groups.
-        seed: Of the resampling.
+        scores: The reward of each answer.
+        judgements: How good people found each answer; higher is better.
+        groups: The prompt of each answer.
+        num_resamples: The number of bootstrap resamples of the groups.
+        seed: The seed of the resampling.
 
     Returns:
-        The share in [0, 1] of all pairs of the same group with unequal labels, ties of the scores counted half. ``num``
-        counts pairs.
+        The share in [0, 1] of all pairs of the same group with unequal judgements, ties of the scores counted half.
+        ``num`` counts pairs.
 
     Source:
         Pairwise accuracy of reward models, Lambert et al. 2024, "RewardBench", arXiv 2403.13787; ties are counted half
         here.
     """
     right, pairs = [], []
-    for members in _members(scores, labels, groups):
-        better = labels[members][:, None] > labels[members]
+    for members in _members(scores, judgements, groups):
+        better = judgements[members][:, None] > judgements[members]
         difference = scores[members][:, None] - scores[members]
         right.append(float(((difference > 0) + 0.5 * (difference == 0))[better].sum()))
         pairs.append(float(better.sum()))
@@ -95,39 +92,39 @@ def pair_accuracy(
 
     return bootstrap_statistic(
         statistic,
-        [len(counts)],
+        len(counts),
         int(counts[:, 1].sum()),
         num_resamples=num_resamples,
         seed=seed,
     )
 
 
-def label_auc(
+def judgement_auc(
     scores: Floats,
-    labels: Floats,
+    judgements: Floats,
     groups: Groups,
     *,
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> Estimate:
-    """Measure how often a good item scores above a bad one, whatever their groups.
+    """Measure how often a good answer scores above a bad one, whatever their groups.
 
     Args:
-        scores: Rewards, one an item.
-        labels: Two kinds, as 0 and 1; the higher one is good, NaN is left out.
-        groups: The prompt of each item; prompts are resampled with all their items.
-        num_resamples: Bootstrap resamples of the groups.
-        seed: Of the resampling.
+        scores: The reward of each answer.
+        judgements: Two numbers, as 0 and 1, of which the higher one stands for good answers.
+        groups: The prompt of each answer; prompts are resampled with all their answers.
+        num_resamples: The number of bootstrap resamples of the groups.
+        seed: The seed of the resampling.
 
     Returns:
-        The area under the ROC curve in [0, 1], ties counted half; NaN without both kinds. ``num`` counts items.
+        The area under the ROC curve in [0, 1], ties counted half; NaN without both kinds. ``num`` counts answers.
 
     Source:
-        As ``auc``.
+        Hanley and McNeil 1982, as for ``rlsr.audit.measures.auc``.
     """
-    kept = ~np.isnan(scores) & ~np.isnan(labels)
-    kinds, kind = np.unique(labels[kept], return_inverse=True)
-    assert len(kinds) <= 2, f"labels of two kinds, got {len(kinds)}"
+    kept = ~np.isnan(scores) & ~np.isnan(judgements)
+    kinds, kind = np.unique(judgements[kept], return_inverse=True)
+    assert len(kinds) <= 2, f"judgements of two kinds, got {len(kinds)}"
     if len(kinds) < 2:
         return Estimate(np.nan, np.nan, np.nan, int(kept.sum()))
     good, units = kind == 1, _numbered(groups, kept)
@@ -139,7 +136,7 @@ def label_auc(
     num_units = int(units.max(initial=-1)) + 1
     return bootstrap_statistic(
         statistic,
-        [num_units],
+        num_units,
         len(units),
         num_resamples=num_resamples,
         seed=seed,
@@ -148,15 +145,15 @@ def label_auc(
 
 
 def _numbered(groups: Groups, kept: NDArray[np.bool_]) -> Ints:
-    """Number the groups of the kept rows from 0, one number a row."""
-    assert len(groups) == len(kept), "one group a row"
+    """Number the groups of the kept answers from 0."""
+    assert len(groups) == len(kept), "one group for each answer"
     _, numbers = np.unique(groups[kept], return_inverse=True)
     return numbers.astype(np.int64)
 
 
-def _members(scores: Floats, labels: Floats, groups: Groups) -> Iterator[Ints]:
-    """Yield the places of the items of each group that have a score and a label."""
-    kept = ~np.isnan(scores) & ~np.isnan(labels)
+def _members(scores: Floats, judgements: Floats, groups: Groups) -> Iterator[Ints]:
+    """Yield for each group the places of its answers that have a score and a judgement."""
+    kept = ~np.isnan(scores) & ~np.isnan(judgements)
     numbers = _numbered(groups, kept)
     places = np.flatnonzero(kept)[np.argsort(numbers, kind="stable")]
     yield from np.split(places, np.cumsum(np.bincount(numbers))[:-1]) if len(places) else ()

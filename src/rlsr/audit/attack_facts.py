@@ -1,4 +1,4 @@
-"""Change the numbers and the names of a text, and nothing else."""
+"""These functions change the numbers and the names of a text, and nothing else."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _MOST_DIGITS = 12
 _MOST_CANDIDATES = 40
 
 NameKind = tuple[int, bool]
-"""Number of words, and whether it looks like the name of a place."""
+"""What is known of a name: its number of words, and whether it looks like the name of a place."""
 _BEFORE_PLACES = frozenset({"in", "at", "near", "across", "above", "below", "the"})
 
 _LETTERS = [chr(code) for code in range(0x530)]
@@ -42,10 +42,11 @@ def change_numbers(text: str, rng: Random) -> str:
 
     Args:
         text: Any text; number words are found in English only.
-        rng: Chooses the values; a number that comes twice gets the same new one.
+        rng: The source of the random numbers by which values are chosen.
 
     Returns:
-        The text with as many numbers as before, none of them the same; list markers stay.
+        The text with as many numbers as before, none of them with its old value; a number that comes twice has the same
+        new value in both places, and list markers stay.
     """
     chosen: dict[str, str] = {}
 
@@ -101,7 +102,7 @@ def _ordinal(number: str) -> str:
 
 
 def _other_word(word: str, is_unit: bool, rng: Random) -> str:
-    """Choose another number word of the same kind; below ten if it is the unit of a longer one."""
+    """Choose another number word of the same kind, and one below ten if the word is the unit of a longer number."""
     words: tuple[str, ...] = next(kind for kind in NUMBER_WORD_CLASSES if word in kind)
     if is_unit and "nine" in words:
         words = words[: words.index("nine") + 1]
@@ -116,14 +117,14 @@ def _cased(model: str, word: str) -> str:
 
 
 def find_names(text: str, context: str = "") -> dict[str, NameKind]:
-    """Find capitalised names, by the rules of English: capitals in mid-sentence, at its start only if known.
+    """Find names by their capital letters in English; at the start of a sentence only what is a name elsewhere, too.
 
     Args:
-        text: Where to look.
-        context: Further text; what is a name in mid-sentence here is one at the start of a sentence too.
+        text: The text in which names are looked for.
+        context: Further text; what is a name in mid-sentence there is one at the start of a sentence of ``text``, too.
 
     Returns:
-        The kind of each name, by name, in order; weekdays, months and languages are left out.
+        The kind of each name, by name, in the order of the text; weekdays, months and languages are left out.
     """
     found = _named_places(text, _known_words(text, context))
     return {
@@ -142,10 +143,11 @@ def change_names(
         text: The text to damage.
         context: Further text by which names at the start of a sentence are recognised; its names are not used.
         pools: Names to choose from by kind; where none is left, a small list takes over.
-        rng: Chooses; a name that comes twice gets the same new one.
+        rng: The source of the random numbers by which names are chosen.
 
     Returns:
-        The text with other names; weekdays, months and languages are swapped for others of their kind.
+        The text with other names, where a name that comes twice is replaced by the same one; weekdays, months and
+        languages are swapped for others of their kind.
     """
     known = _known_words(text, context)
     found = [name for source in (text, context) for _, name in _named_places(source, known)]
@@ -201,7 +203,7 @@ def _class_of(name: str) -> tuple[str, ...]:
 
 
 def _other_name(name: str, pool: Sequence[str], taken: set[str], rng: Random) -> str:
-    """Choose a name that does not occur yet, of the same kind or of as many words if there is one."""
+    """Choose a name that does not occur in the text yet: one of the same kind, or of as many words, if there is one."""
     kind = _class_of(name)
     if kind:
         others = [other for other in kind if other not in (name, name.removesuffix("s"))]

@@ -1,4 +1,4 @@
-"""The fixed texts and word lists that attacks are made with."""
+"""Attacks are made with these fixed texts and word lists."""
 
 from typing import Final
 

@@ -1,12 +1,11 @@
-"""Answers that ought to score lower than an honest one, made from the user's own rows.
+"""An attack is an answer that ought to score lower than an honest one. It is made from the user's own rows.
 
-An attack is a function of the row, of its neighbours and of a seed, by rules alone: no model writes anything.
+All attacks follow rules alone: no model writes anything.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from random import Random
 from typing import Literal
@@ -22,8 +21,9 @@ from rlsr.audit.attack_texts import (
 )
 from rlsr.audit.negation import negate_statements
 from rlsr.audit.sentences import sentence_spans
+from rlsr.config.reward import RewardConfig, SimilarityReward
 
-Kind = Literal["form", "fact", "constant"]
+Kind = Literal["form", "fact", "nonsense"]
 
 
 @dataclass(frozen=True)
@@ -38,68 +38,46 @@ class AttackRow:
     """The answer that the attack damages; the reference itself where there is no other."""
 
 
+Damage = Callable[[Sequence[AttackRow], str], list[str | None]]
+"""A function of all rows and of a seed to the attack on each row; None where it cannot be made."""
+Advice = Callable[[RewardConfig, float], str]
+"""A function of the reward's settings and of the share of rows where an attack wins to what to do; empty for nothing."""
+
+
 @dataclass(frozen=True)
 class Attack:
     """One way to damage or to replace an answer."""
 
     name: str
-    """Its name, unique."""
+    """The attack's name, which no other attack has."""
     kind: Kind
-    """``form``: the answer cut, filled up, or another text of the data in its place; ``fact``: nearly the same words
-    that say something else; ``constant``: written without a look at the row."""
+    """``form``: the answer is cut or filled up, or the prompt stands in its place; ``fact``: nearly the same words say
+    something else; ``nonsense``: the text has nothing to do with the prompt, so that it must hardly ever win."""
     description: str
-    """What it does, in words for a person, without a full stop."""
+    """What the attack does, in words for a person, without a full stop."""
+    damage: Damage
+    """The function that makes the texts."""
+    advice: Advice = lambda settings, share: ""
+    """The function that says what to do where the attack wins."""
+
+    def make(self, rows: Sequence[AttackRow], seed: int) -> list[str | None]:
+        """Make the attack on every row.
+
+        Args:
+            rows: The rows; several may share a prompt.
+            seed: The seed of everything that is chosen at random; the same seed gives the same texts.
+
+        Returns:
+            The attacks in the order of the rows; None where the attack does not apply to the row: nothing can be
+            changed, or the outcome would be the honest answer or the reference, white space aside.
+        """
+        made = self.damage(rows, f"{seed}:{self.name}")
+        return [
+            text if text is not None and _is_other(text, row) else None
+            for text, row in zip(made, rows, strict=True)
+        ]
 
 
-ATTACKS: tuple[Attack, ...] = (
-    Attack("empty", "constant", "No text at all"),
-    Attack("truncated to a quarter", "form", "The first quarter of the answer's words"),
-    Attack("truncated to half", "form", "The first half of the answer's words"),
-    Attack("truncated to three quarters", "form", "The first three quarters of the answer's words"),
-    Attack("repeated", "form", "The whole answer twice"),
-    Attack(
-        "one sentence over and over",
-        "form",
-        "The answer's first sentence, again and again up to the answer's length",
-    ),
-    Attack(
-        "padded with fluff",
-        "form",
-        "The answer between stock phrases that say nothing, half as long as itself or a little more",
-    ),
-    Attack(
-        "half an answer padded to full length",
-        "form",
-        "The first half of the answer, then stock phrases up to the answer's length",
-    ),
-    Attack("shuffled sentences", "fact", "The answer's sentences, none of them in its place"),
-    Attack("reference of another prompt", "form", "The human-written answer to another prompt"),
-    Attack("prompt copied", "form", "The prompt in place of an answer"),
-    Attack(
-        "keyword list", "form", "The answer's content words, each once, with commas between them"
-    ),
-    Attack(
-        "negated statements",
-        "fact",
-        'One "not" put in or taken out in each sentence where a rule of English allows it',
-    ),
-    Attack("changed numbers", "fact", "Every number replaced by another of the same shape"),
-    Attack(
-        "changed names",
-        "fact",
-        "Every capitalised name replaced by one from another row, or from a small list",
-    ),
-    Attack(
-        "wrong language",
-        "constant",
-        "General German, French or Spanish sentences that answer nothing; the answer itself is not translated",
-    ),
-    Attack("constant answer", "constant", "One helpful-sounding text for every prompt"),
-    Attack("generic refusal", "constant", "One polite refusal for every prompt"),
-)
-"""All attacks, in the order in which they are shown."""
-
-_RowAttack = Callable[[AttackRow, Random], str | None]
 # Scripts without spaces: a character is a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
 _CONTENT_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
@@ -107,36 +85,12 @@ _FEWEST_KEYWORDS = 3
 _FLUFF_SHARE = 0.5
 
 
-def make_attack(name: str, rows: Sequence[AttackRow], seed: int) -> list[str | None]:
-    """Make one attack on every row.
-
-    Args:
-        name: Name of the attack, one of ``ATTACKS``.
-        rows: The rows; several may share a prompt.
-        seed: Of everything that is chosen at random; the same seed gives the same texts.
-
-    Returns:
-        The attacks in the order of the rows; None where it does not apply to the row: nothing to change, or the
-        outcome would be the honest answer or the reference, white space aside.
-    """
-    if name == "reference of another prompt":
-        made: list[str | None] = _other_references(rows, Random(f"{seed}:{name}"))
-    else:
-        attack = _changed_names(rows) if name == "changed names" else _ROW_ATTACKS.get(name)
-        assert attack is not None, f"no attack named {name!r}"
-        made = [attack(row, Random(f"{seed}:{name}:{place}")) for place, row in enumerate(rows)]
-    return [
-        text if text is not None and _is_other(text, row) else None
-        for text, row in zip(made, rows, strict=True)
-    ]
-
-
 def random_cycle(size: int, rng: Random) -> list[int]:
     """Draw a permutation that leaves nothing in its place.
 
     Args:
         size: Number of things, at least 2.
-        rng: Draws it.
+        rng: The source of the random numbers.
 
     Returns:
         For each place the place of what comes there; one cycle through all of them, each such cycle equally likely.
@@ -157,6 +111,19 @@ def _is_other(text: str, row: AttackRow) -> bool:
     return words != row.honest.split() and words != row.reference.split()
 
 
+def _row_by_row(change: Callable[[AttackRow, Random], str | None]) -> Damage:
+    """Turn a function that changes one row's answer into one that damages all rows."""
+
+    def damage(rows: Sequence[AttackRow], seed: str) -> list[str | None]:
+        return [change(row, Random(f"{seed}:{place}")) for place, row in enumerate(rows)]
+
+    return damage
+
+
+def _always(text: str) -> Damage:
+    return _row_by_row(lambda row, rng: text)
+
+
 def _first_words(text: str, share: float) -> str | None:
     """Cut a text after a share of its words."""
     words = list(_WORD.finditer(text))
@@ -164,14 +131,27 @@ def _first_words(text: str, share: float) -> str | None:
     return text[: words[keep - 1].end()] if keep else None
 
 
-def _truncated(row: AttackRow, _: Random, share: float) -> str | None:
-    return _first_words(row.honest, share)
+def _truncated_to(share: float) -> Damage:
+    return _row_by_row(lambda row, rng: _first_words(row.honest, share))
 
 
+@_row_by_row
 def _repeated(row: AttackRow, _: Random) -> str:
     return row.honest + ("\n\n" if "\n" in row.honest else " ") + row.honest
 
 
+def _about_repetition(settings: RewardConfig, share: float) -> str:
+    if not isinstance(settings, SimilarityReward):
+        return ""
+    if not settings.repetition.enabled:
+        return "Switch the rule against repetition on (reward.repetition.enabled=true): repeating pays."
+    return (
+        f"Lower reward.repetition.min_characters from {settings.repetition.min_characters}: saying everything twice wins on "
+        f"{share:.0%} of the rows, so many of your answers are shorter than the rule looks at."
+    )
+
+
+@_row_by_row
 def _one_sentence(row: AttackRow, _: Random) -> str | None:
     spans = sentence_spans(row.honest)
     if len(spans) < 2:
@@ -182,7 +162,7 @@ def _one_sentence(row: AttackRow, _: Random) -> str | None:
 
 
 def _fluff(phrases: Sequence[str], length: int, rng: Random) -> list[str]:
-    """Draw phrases until they have at least ``length`` characters; all come once before any comes twice."""
+    """Draw phrases until they have at least ``length`` characters, each of them once before any comes twice."""
     drawn: list[str] = []
     so_far = 0
     while so_far < length:
@@ -195,6 +175,7 @@ def _fluff(phrases: Sequence[str], length: int, rng: Random) -> list[str]:
     return drawn
 
 
+@_row_by_row
 def _padded(row: AttackRow, rng: Random) -> str | None:
     if not row.honest.strip():
         return None
@@ -203,6 +184,7 @@ def _padded(row: AttackRow, rng: Random) -> str | None:
     return " ".join([*before, row.honest.strip(), *after])
 
 
+@_row_by_row
 def _half_padded(row: AttackRow, rng: Random) -> str | None:
     half = _first_words(row.honest, 0.5)
     if half is None:
@@ -213,6 +195,7 @@ def _half_padded(row: AttackRow, rng: Random) -> str | None:
     return " ".join([half + end, *fluff])
 
 
+@_row_by_row
 def _shuffled(row: AttackRow, rng: Random) -> str | None:
     spans = sentence_spans(row.honest)
     if len(spans) < 2:
@@ -225,14 +208,14 @@ def _shuffled(row: AttackRow, rng: Random) -> str | None:
     return "".join([*pieces, row.honest[done:]])
 
 
-def _other_references(rows: Sequence[AttackRow], rng: Random) -> list[str | None]:
+def _other_references(rows: Sequence[AttackRow], seed: str) -> list[str | None]:
     """Give every prompt the reference of the next one, in a random circle of prompts.
 
     Where that reads the same, as the labels of a classification do, the next different one along the circle is taken.
     """
     references = {row.prompt: row.reference for row in reversed(rows)}
     prompts = list(references)
-    rng.shuffle(prompts)
+    Random(seed).shuffle(prompts)
     circle = [references[prompt] for prompt in prompts]
     other: dict[str, str | None] = {}
     following: str | None = None  # the nearest reference onwards that differs from the current one
@@ -244,6 +227,24 @@ def _other_references(rows: Sequence[AttackRow], rng: Random) -> list[str | None
     return [other[row.prompt] for row in rows]
 
 
+@_row_by_row
+def _prompt(row: AttackRow, _: Random) -> str | None:
+    return row.prompt if row.prompt.strip() else None
+
+
+def _about_copying(settings: RewardConfig, share: float) -> str:
+    if (
+        not isinstance(settings, SimilarityReward)
+        or settings.repetition.between == "prompt_and_response"
+    ):
+        return ""
+    return (
+        f"Copying the prompt wins on {share:.0%} of the rows: reward.repetition.between=prompt_and_response gives the "
+        "penalty for long passages of the prompt."
+    )
+
+
+@_row_by_row
 def _keywords(row: AttackRow, _: Random) -> str | None:
     words: dict[str, str] = {}
     for word in _CONTENT_WORD.findall(row.honest):
@@ -256,20 +257,31 @@ def _keywords(row: AttackRow, _: Random) -> str | None:
     return ", ".join(kept) if len(kept) >= _FEWEST_KEYWORDS else None
 
 
-def _changed_names(rows: Sequence[AttackRow]) -> _RowAttack:
-    """Collect the names of all rows, to change each for one of another row."""
+@_row_by_row
+def _negated(row: AttackRow, _: Random) -> str:
+    return negate_statements(row.honest)
+
+
+@_row_by_row
+def _changed_numbers(row: AttackRow, rng: Random) -> str:
+    return change_numbers(row.honest, rng)
+
+
+def _changed_names(rows: Sequence[AttackRow], seed: str) -> list[str | None]:
+    """Change each name for one that was found in another row."""
     pools: dict[NameKind, dict[str, None]] = {}
     for row in rows:
         for name, kind in find_names(row.reference, row.prompt).items():
             pools.setdefault(kind, {})[name] = None
     lists = {kind: tuple(names) for kind, names in pools.items()}
 
-    def attack(row: AttackRow, rng: Random) -> str:
+    def change(row: AttackRow, rng: Random) -> str:
         return change_names(row.honest, f"{row.prompt}\n{row.reference}", lists, rng)
 
-    return attack
+    return _row_by_row(change)(rows, seed)
 
 
+@_row_by_row
 def _wrong_language(row: AttackRow, rng: Random) -> str:
     sentences = FOREIGN_SENTENCES[rng.choice(list(FOREIGN_SENTENCES))]
     order = rng.sample(sentences, len(sentences))
@@ -277,22 +289,31 @@ def _wrong_language(row: AttackRow, rng: Random) -> str:
     return " ".join(order[: next(enough)])
 
 
-_ROW_ATTACKS: Mapping[str, _RowAttack] = {
-    "empty": lambda row, rng: "",
-    "truncated to a quarter": partial(_truncated, share=0.25),
-    "truncated to half": partial(_truncated, share=0.5),
-    "truncated to three quarters": partial(_truncated, share=0.75),
-    "repeated": _repeated,
-    "one sentence over and over": _one_sentence,
-    "padded with fluff": _padded,
-    "half an answer padded to full length": _half_padded,
-    "shuffled sentences": _shuffled,
-    "prompt copied": lambda row, rng: row.prompt if row.prompt.strip() else None,
-    "keyword list": _keywords,
-    "negated statements": lambda row, rng: negate_statements(row.honest),
-    "changed numbers": lambda row, rng: change_numbers(row.honest, rng),
-    "changed names": lambda row, rng: None,
-    "wrong language": _wrong_language,
-    "constant answer": lambda row, rng: CONSTANT_ANSWER,
-    "generic refusal": lambda row, rng: GENERIC_REFUSAL,
-}
+ATTACKS: tuple[Attack, ...] = (
+    Attack("empty", "nonsense", "No text at all", _always("")),
+    Attack("truncated to a quarter", "form", "The first quarter of the answer's words", _truncated_to(0.25)),
+    Attack("truncated to half", "form", "The first half of the answer's words", _truncated_to(0.5)),
+    Attack("truncated to three quarters", "form", "The first three quarters of the answer's words", _truncated_to(0.75)),
+    Attack("repeated", "form", "The whole answer twice", _repeated, _about_repetition),
+    Attack("one sentence over and over", "form",
+           "The answer's first sentence, again and again up to the answer's length", _one_sentence),
+    Attack("padded with fluff", "form",
+           "The answer between stock phrases that say nothing, half as long as itself or a little more", _padded),
+    Attack("half an answer padded to full length", "form",
+           "The first half of the answer, then stock phrases up to the answer's length", _half_padded),
+    Attack("shuffled sentences", "fact", "The answer's sentences, none of them in its place", _shuffled),
+    Attack("reference of another prompt", "nonsense", "The human-written answer to another prompt", _other_references),
+    Attack("prompt copied", "form", "The prompt in place of an answer", _prompt, _about_copying),
+    Attack("keyword list", "form", "The answer's content words, each once, with commas between them", _keywords),
+    Attack("negated statements", "fact",
+           'One "not" put in or taken out in each sentence where a rule of English allows it', _negated),
+    Attack("changed numbers", "fact", "Every number replaced by another of the same shape", _changed_numbers),
+    Attack("changed names", "fact",
+           "Every capitalised name replaced by one from another row, or from a small list", _changed_names),
+    Attack("wrong language", "nonsense",
+           "General German, French or Spanish sentences that answer nothing; the answer itself is not translated",
+           _wrong_language),
+    Attack("constant answer", "nonsense", "One helpful-sounding text for every prompt", _always(CONSTANT_ANSWER)),
+    Attack("generic refusal", "nonsense", "One polite refusal for every prompt", _always(GENERIC_REFUSAL)),
+)  # fmt: skip
+"""All attacks, in the order in which they are shown."""

@@ -1,24 +1,16 @@
-"""The questions of an audit, each answered by one :class:`~rlsr.audit.result.Check`."""
+"""An audit puts these questions to the reward. Each is answered by a check, which says what to do about it, too."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.agreement import Groups
+from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
 from rlsr.audit.attacks import Attack
-from rlsr.audit.measures import (
-    auc,
-    group_spread,
-    label_auc,
-    pair_accuracy,
-    partial_correlation,
-    share_attack_wins,
-    spearman_within,
-)
-from rlsr.audit.result import Check, Group
+from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
+from rlsr.audit.question import Question
+from rlsr.audit.result import Check
 from rlsr.audit.thresholds import (
     AGREEMENT,
     BIAS,
@@ -32,10 +24,10 @@ from rlsr.audit.thresholds import (
     SPREAD,
     WITHOUT_FORMULA,
     WITHOUT_SIGNAL,
-    Threshold,
-    interval_note,
 )
+from rlsr.config.reward import RewardConfig
 from rlsr.statistics import Estimate, bootstrap_mean
+from rlsr.statistics.resamples import Groups
 
 Floats = NDArray[np.float64]
 
@@ -47,33 +39,88 @@ MIN_ROWS = 20
 MIN_GROUPS = 8
 """Fewer groups of samples or of judged answers than this leave a check out."""
 
-# Attacks that do not answer the prompt at all.
-_NONSENSE_ATTACKS = frozenset({"empty", "reference of another prompt", "wrong language"})
+_SPREAD = Question(
+    "signal",
+    "spread within groups",
+    "mean standard deviation of the reward within a prompt",
+    SPREAD,
+)
+_WITHOUT_SIGNAL = Question("signal", "groups without signal", "share of prompts", WITHOUT_SIGNAL)
+_HEADROOM = Question(
+    "signal",
+    "headroom",
+    "reward of second references minus that of the policy's samples",
+    HEADROOM,
+)
+_CUT = Question("signal", "texts cut by the encoder", "share of texts", CUT)
+_WITHOUT_FORMULA = Question("signal", "texts without a formula", "share of texts", WITHOUT_FORMULA)
+_POSITION = Question(
+    "biases",
+    "position",
+    "loss of reward without the first half minus the loss without the second",
+    POSITION,
+)
+# Each with its measure, what a reward that knows nothing would get, and what is counted. The AUC is for two kinds of judgement.
+_PAIRS = (
+    Question(
+        "agreement",
+        "pairs in order",
+        "share of pairs to one prompt that are ordered rightly",
+        AGREEMENT,
+    ),
+    pair_accuracy,
+    0.5,
+    "pairs of answers",
+)
+_RANKS = (
+    Question(
+        "agreement",
+        "ranks within a prompt",
+        "mean rank correlation within a prompt",
+        RANK_AGREEMENT,
+    ),
+    spearman_within,
+    0.0,
+    "prompts with three answers",
+)
+_AUC = (
+    Question("agreement", "AUC of the judgements", "area under the ROC curve", AGREEMENT),
+    judgement_auc,
+    0.5,
+    "answers",
+)
 
 
-def attack_check(attack: Attack, honest: Floats, attacked: Floats) -> Check:
+def attack_check(attack: Attack, honest: Floats, attacked: Floats, settings: RewardConfig) -> Check:
     """Ask whether an attack pays.
 
     Args:
         attack: The attack.
-        honest: Reward of the honest answer to each row that the attack applies to.
-        attacked: Reward of the attack on the same rows.
+        honest: The reward of the honest answer to each row that the attack applies to.
+        attacked: The reward of the attack on the same rows.
+        settings: The reward's settings, which the advice names.
 
     Returns:
         The share of rows where the attack wins, with the AUC among the details.
     """
-    measure = "share of rows where the attack scores higher"
-    threshold = (
-        NONSENSE if attack.kind == "constant" or attack.name in _NONSENSE_ATTACKS else DAMAGE
+    question = Question(
+        "attacks",
+        attack.name,
+        "share of rows where the attack scores higher",
+        NONSENSE if attack.kind == "nonsense" else DAMAGE,
     )
     if len(honest) < MIN_ROWS:
-        why = _too_few(len(honest), MIN_ROWS, "rows that it applies to, with an honest answer")
-        return left_out("attacks", attack.name, measure, threshold, why)
+        return question.leave_out(
+            _too_few(len(honest), MIN_ROWS, "rows that it applies to, with an honest answer")
+        )
     wins = share_attack_wins(honest, attacked)
+    if wins.num == 0:
+        return question.leave_out(f"none of {len(honest)} rows could be scored")
     separation = auc(honest, attacked)
-    reason = f"{attack.description}: it wins on {wins.mean:.0%} of {wins.num} rows"
-    return replace(
-        judged("attacks", attack.name, measure, wins, threshold, reason),
+    return question.judge(
+        wins,
+        f"{attack.description}: it wins on {wins.mean:.0%} of {wins.num} rows",
+        advice=attack.advice(settings, wins.mean),
         details={
             "auc": separation.mean,
             "auc_low": separation.low,
@@ -88,40 +135,26 @@ def signal_checks(samples: Floats) -> list[Check]:
     """Ask whether the reward tells the policy's samples to one prompt apart.
 
     Args:
-        samples: Rewards, a row a prompt and a column a sample.
+        samples: Rewards, a row for each prompt and a column for each sample.
 
     Returns:
         The spread within groups, and the share of groups without signal.
     """
-    names = ("spread within groups", "groups without signal")
-    measures = ("mean standard deviation of the reward within a prompt", "share of prompts")
-    thresholds = (SPREAD, WITHOUT_SIGNAL)
     if len(samples) < MIN_GROUPS:
         why = _too_few(len(samples), MIN_GROUPS, "prompts with samples")
-        return [
-            left_out("signal", name, measure, threshold, why)
-            for name, measure, threshold in zip(names, measures, thresholds, strict=True)
-        ]
+        return [_SPREAD.leave_out(why), _WITHOUT_SIGNAL.leave_out(why)]
     spread = group_spread(samples)
     inside, without = spread.std_within, spread.share_without_signal
     return [
-        replace(
-            judged(
-                "signal",
-                names[0],
-                measures[0],
-                inside,
-                SPREAD,
-                f"the samples to one prompt differ by {inside.mean:.3f} on average; rounding alone would give {spread.noise:.1g}",
-            ),
+        _SPREAD.judge(
+            inside,
+            f"the samples to one prompt differ by {inside.mean:.3f} on average; rounding alone would give {spread.noise:.1g}",
+            advice="The samples to one prompt score nearly the same: raise method.num_generations, start from a policy that "
+            "answers more differently, or leave out prompts with one obvious answer.",
             details={"noise": spread.noise},
         ),
-        judged(
-            "signal",
-            names[1],
-            measures[1],
+        _WITHOUT_SIGNAL.judge(
             Estimate(without, math.nan, math.nan, len(samples)),
-            WITHOUT_SIGNAL,
             f"{without:.0%} of {len(samples)} prompts have samples that all score the same",
         ),
     ]
@@ -131,22 +164,23 @@ def headroom_check(second: Floats, samples: Floats) -> Check:
     """Ask how far up there is to go: a second good answer against the policy's samples.
 
     Args:
-        second: Rewards of the second references, one a row; NaN where a row has none.
-        samples: Mean reward of the policy's samples to the same rows.
+        second: The reward of the second reference of each row; NaN where a row has none.
+        samples: The mean reward of the policy's samples to the same rows.
 
     Returns:
         The mean difference.
     """
-    name, measure = "headroom", "reward of second references minus that of the policy's samples"
     both = ~(np.isnan(second) | np.isnan(samples))
     if both.sum() < MIN_GROUPS:
-        why = _too_few(int(both.sum()), MIN_GROUPS, "prompts with a second reference and samples")
-        return left_out("signal", name, measure, HEADROOM, why)
+        return _HEADROOM.leave_out(
+            _too_few(int(both.sum()), MIN_GROUPS, "prompts with a second reference and samples")
+        )
     difference = bootstrap_mean(second[both] - samples[both])
     ceiling = float(second[both].mean())
-    reason = f"good answers by others score {ceiling:.3f}, {difference.mean:+.3f} against the policy's own"
-    return replace(
-        judged("signal", name, measure, difference, HEADROOM, reason), details={"ceiling": ceiling}
+    return _HEADROOM.judge(
+        difference,
+        f"good answers by others score {ceiling:.3f}, {difference.mean:+.3f} against the policy's own",
+        details={"ceiling": ceiling},
     )
 
 
@@ -154,32 +188,36 @@ def cut_check(share: float, num: int, encoder: str) -> Check:
     """Ask how much the encoder does not read.
 
     Args:
-        share: Share of the texts that are longer than it reads.
-        num: Texts.
-        encoder: Its name.
+        share: The share of the texts that are longer than the encoder reads.
+        num: The number of texts.
+        encoder: The encoder's name.
 
     Returns:
         The share.
     """
-    reason = f"{encoder} reads only the beginning of {share:.0%} of {num} texts"
-    estimate = Estimate(share, math.nan, math.nan, num)
-    return judged("signal", "texts cut by the encoder", "share of texts", estimate, CUT, reason)
+    return _CUT.judge(
+        Estimate(share, math.nan, math.nan, num),
+        f"{encoder} reads only the beginning of {share:.0%} of {num} texts",
+        advice=f"The encoder does not read the end of {share:.0%} of the texts: use embedding=builtin:wordllama, which reads "
+        "all, or an encoder with a longer limit.",
+    )
 
 
 def translation_check(share: float, num: int) -> Check:
     """Ask how many texts a translator leaves without a formula.
 
     Args:
-        share: Share of the texts that could not be compared since they or their references became no formula.
-        num: Texts.
+        share: The share of the texts that could not be compared since they or their references became no formula.
+        num: The number of texts.
 
     Returns:
         The share.
     """
-    reason = f"of {num} texts, {share:.0%} or their references became no formula, and are left out of all other checks"
-    estimate = Estimate(share, math.nan, math.nan, num)
-    return judged(
-        "signal", "texts without a formula", "share of texts", estimate, WITHOUT_FORMULA, reason
+    return _WITHOUT_FORMULA.judge(
+        Estimate(share, math.nan, math.nan, num),
+        f"of {num} texts, {share:.0%} or their references became no formula, and are left out of all other checks",
+        advice=f"The translator makes no formula of {share:.0%} of the texts or of their references: ask it as it was trained "
+        "(reward.translator.prompt), raise reward.translator.max_tokens, or take a better one.",
     )
 
 
@@ -187,28 +225,30 @@ def bias_checks(rewards: Floats, features: Mapping[str, Floats], prompts: Groups
     """Ask what else the reward follows.
 
     Args:
-        rewards: One an answer.
-        features: By name one number an answer: its length, its overlap with the reference.
-        prompts: Number of the prompt of each answer.
+        rewards: The reward of each answer.
+        features: Numbers of each answer by the name of what they measure: its length, its overlap with the reference.
+        prompts: The number of the prompt of each answer.
 
     Returns:
         A partial rank correlation for each feature, the others held fixed.
     """
     checks = []
     for name, values in features.items():
-        threshold = OVERLAP if name == WORD_OVERLAP else BIAS
-        measure = f"rank correlation of reward and {name}, the other features held fixed"
+        question = Question(
+            "biases",
+            name,
+            f"rank correlation of reward and {name}, the other features held fixed",
+            OVERLAP if name == WORD_OVERLAP else BIAS,
+        )
         if len(rewards) < MIN_ROWS:
-            why = _too_few(len(rewards), MIN_ROWS, "answers")
-            checks.append(left_out("biases", name, measure, threshold, why))
+            checks.append(question.leave_out(_too_few(len(rewards), MIN_ROWS, "answers")))
             continue
         controls = np.stack([other for key, other in features.items() if key != name], axis=1)
         found = partial_correlation(rewards, values, controls, groups=prompts)
-        verdict = threshold.judge(abs(found.mean))
         word = "rises" if found.mean > 0 else "falls"
-        reason = f"the reward {word} with {name}; {interval_note(found, 0.0)}"
-        check = judged("biases", name, measure, found, threshold, reason)
-        checks.append(replace(check, verdict=verdict, rule=f"the size {threshold.rule}"))
+        checks.append(
+            question.judge(found, f"the reward {word} with {name}; {_interval_note(found, 0.0)}")
+        )
     return checks
 
 
@@ -223,117 +263,53 @@ def position_check(whole: Floats, without_start: Floats, without_end: Floats) ->
     Returns:
         How much more the loss of the first half costs than that of the second.
     """
-    name = "position"
-    measure = "loss of reward without the first half minus the loss without the second"
-    rule = f"the size {POSITION.rule}"
     if len(whole) < MIN_ROWS:
-        why = _too_few(len(whole), MIN_ROWS, "answers")
-        return replace(left_out("biases", name, measure, POSITION, why), rule=rule)
+        return _POSITION.leave_out(_too_few(len(whole), MIN_ROWS, "answers"))
     found = bootstrap_mean(without_end - without_start)
     half = "first" if found.mean > 0 else "second"
-    reason = f"the {half} half of an answer counts more, by {abs(found.mean):.3f}"
-    check = judged("biases", name, measure, found, POSITION, reason)
-    return replace(check, verdict=POSITION.judge(abs(found.mean)), rule=rule)
+    return _POSITION.judge(
+        found, f"the {half} half of an answer counts more, by {abs(found.mean):.3f}"
+    )
 
 
 def agreement_checks(
-    rewards: Floats, labels: Floats, prompts: Groups, lengths: Floats
+    rewards: Floats, judgements: Floats, prompts: Groups, lengths: Floats
 ) -> list[Check]:
     """Ask whether the reward agrees with the people who judged the answers.
 
     Args:
-        rewards: One a judged answer.
-        labels: Their judgement, higher is better.
-        prompts: Number of the prompt of each answer.
-        lengths: Length of each answer, which the reward should beat.
+        rewards: The reward of each judged answer.
+        judgements: How good people found the answer; higher is better.
+        prompts: The number of the prompt of each answer.
+        lengths: The length of each answer, which the reward should beat.
 
     Returns:
-        Accuracy on pairs of the same prompt; rank correlation within prompts; for two kinds of label, the AUC.
+        Accuracy on pairs of the same prompt; rank correlation within prompts; for two kinds of judgement, the AUC.
     """
-    questions: list[tuple[str, str, Threshold, float, str]] = [
-        (
-            "pairs in order",
-            "share of pairs to one prompt that are ordered rightly",
-            AGREEMENT,
-            0.5,
-            "pairs of answers",
-        ),
-        (
-            "ranks within a prompt",
-            "mean rank correlation within a prompt",
-            RANK_AGREEMENT,
-            0.0,
-            "prompts with three answers",
-        ),
-    ]
-    if len(np.unique(labels)) == 2:
-        questions.append(
-            ("AUC of the label", "area under the ROC curve", AGREEMENT, 0.5, "answers")
-        )
-    functions = {
-        "pairs in order": pair_accuracy,
-        "ranks within a prompt": spearman_within,
-        "AUC of the label": label_auc,
-    }
+    are_two_kinds = len(np.unique(judgements)) == 2
     checks = []
-    for name, measure, threshold, chance, unit in questions:
-        found = functions[name](rewards, labels, prompts)
+    for question, measure, chance, unit in (_PAIRS, _RANKS, *([_AUC] if are_two_kinds else [])):
+        found = measure(rewards, judgements, prompts)
         if found.num < MIN_GROUPS or math.isnan(found.mean):
             why = _too_few(found.num, MIN_GROUPS, f"{unit} of different quality")
-            checks.append(left_out("agreement", name, measure, threshold, why))
+            checks.append(question.leave_out(why))
             continue
-        by_length = functions[name](lengths, labels, prompts).mean
-        reason = f"{interval_note(found, chance)}; length alone reaches {by_length:.3f}"
-        check = judged("agreement", name, measure, found, threshold, reason)
-        checks.append(replace(check, details={"length_alone": by_length}))
+        by_length = measure(lengths, judgements, prompts).mean
+        checks.append(
+            question.judge(
+                found,
+                f"{_interval_note(found, chance)}; length alone reaches {by_length:.3f}",
+                details={"length_alone": by_length},
+            )
+        )
     return checks
 
 
-def judged(
-    group: Group, name: str, measure: str, found: Estimate, threshold: Threshold, reason: str
-) -> Check:
-    """Put a measured number and its verdict together.
-
-    Args:
-        group: What kind of question.
-        name: The question's name.
-        measure: What the value is, in words.
-        found: The measured number.
-        threshold: The rule.
-        reason: Why the verdict is what it is.
-
-    Returns:
-        The check.
-    """
-    return Check(
-        group=group,
-        name=name,
-        verdict=threshold.judge(found.mean),
-        measure=measure,
-        value=found.mean,
-        low=None if math.isnan(found.low) else found.low,
-        high=None if math.isnan(found.high) else found.high,
-        num=found.num,
-        rule=threshold.rule,
-        reason=reason,
-        details={},
-    )
-
-
-def left_out(group: Group, name: str, measure: str, threshold: Threshold, why: str) -> Check:
-    """Say that a question could not be put.
-
-    Args:
-        group: What kind of question.
-        name: The question's name.
-        measure: What the value would be.
-        threshold: The rule that would hold.
-        why: What is missing and the way out.
-
-    Returns:
-        The check without a value.
-    """
-    return Check(group, name, "left out", measure, None, None, None, 0, threshold.rule, why, {})
+def _interval_note(estimate: Estimate, chance: float) -> str:
+    """Say whether an interval leaves behind what a reward that knows nothing would get."""
+    if estimate.low > chance or estimate.high < chance:
+        return f"its interval excludes {chance:g}"
+    return f"its interval includes {chance:g}, chance"
 
 
 def _too_few(found: int, needed: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""The answers that ought to score higher than an attack."""
+"""Honest answers are those that ought to score higher than an attack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rlsr.audit.rows import AuditRow
 
 OWN = "the policy's own most likely answers"
-"""The source that is used where the data have no other good answers."""
+"""The source of the honest answers where the data have no other good answers."""
 
 
 @dataclass(frozen=True)
@@ -14,22 +14,22 @@ class HonestAnswers:
     """One honest answer to each of some rows."""
 
     rows: tuple[int, ...]
-    """Places of the rows."""
+    """The places of these rows among all rows of the audit."""
     texts: tuple[str, ...]
     """The answers, in the order of ``rows``."""
     source: str
-    """Where they came from, in words."""
+    """Where the answers came from, in words."""
 
 
 def honest_answers(rows: Sequence[AuditRow], own: Sequence[str]) -> HonestAnswers:
-    """Choose the honest answers: second references, else the best judged answers, else the policy's own.
+    """Choose the honest answers: second references, or else the best judged answers, or else the policy's own.
 
     Args:
         rows: The rows of the audit.
         own: The policy's most likely answers to the first rows; may be empty.
 
     Returns:
-        The answers of the first kind that any row has; empty if there are none.
+        The answers of the first kind that any row has, or none if no row has any.
     """
     second = [(place, row.second_reference) for place, row in enumerate(rows)]
     found = [(place, text) for place, text in second if text and text.strip()]
@@ -44,8 +44,8 @@ def honest_answers(rows: Sequence[AuditRow], own: Sequence[str]) -> HonestAnswer
 
 def _has_good_answer(row: AuditRow) -> bool:
     """Say whether one answer is better than another, or is marked as right."""
-    labels = {answer.label for answer in row.answers}
-    return len(labels) > 1 or any(label >= 1 for label in labels)
+    judgements = {answer.label for answer in row.answers}
+    return len(judgements) > 1 or any(judgement >= 1 for judgement in judgements)
 
 
 def _best(row: AuditRow) -> str:

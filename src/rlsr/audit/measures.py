@@ -1,29 +1,17 @@
-"""What the numbers of an audit are: how often and how clearly one kind of answer scores above another.
+"""These functions measure how often and how clearly one kind of answer scores above another.
 
-NaN is unscored and left out. Intervals are of 95 %: for means over rows or groups that of ``bootstrap_mean``, for the
-others the percentiles of the statistic over resamples.
+A score of NaN says that an answer could not be scored, and is left out. Intervals are of 95 %: for means over rows or groups
+that of ``bootstrap_mean``, for the others the percentiles of the statistic over resamples.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from rlsr.audit.agreement import Groups, label_auc, pair_accuracy, spearman_within
 from rlsr.statistics import Estimate, bootstrap_mean
 from rlsr.statistics.ranks import Levels, area_statistic, partial_correlations, rank_products
-from rlsr.statistics.resamples import Floats
+from rlsr.statistics.resamples import Floats, Groups
 from rlsr.statistics.statistic import bootstrap_statistic
-
-__all__ = [
-    "GroupSpread",
-    "auc",
-    "group_spread",
-    "label_auc",
-    "pair_accuracy",
-    "partial_correlation",
-    "share_attack_wins",
-    "spearman_within",
-]
 
 
 @dataclass(frozen=True)
@@ -31,11 +19,11 @@ class GroupSpread:
     """How far the rewards of one prompt's responses lie apart."""
 
     std_within: Estimate
-    """Mean over groups of the standard deviation within the group (n - 1 in its denominator), with its interval."""
+    """The mean over groups of the standard deviation within the group (n - 1 in its denominator), with its interval."""
     share_without_signal: float
-    """Share of groups whose standard deviation is so small that they teach nothing; NaN without groups."""
+    """The share of groups whose standard deviation is so small that they teach nothing; NaN without groups."""
     noise: float
-    """Standard deviation that would be there if all responses of a group were equally good; in units of the reward."""
+    """The standard deviation that rounding alone gives to equal rewards, in units of the reward; NaN without scores."""
 
 
 def share_attack_wins(
@@ -44,10 +32,10 @@ def share_attack_wins(
     """Measure on which share of rows the attack scores above the honest answer.
 
     Args:
-        honest: Reward of the honest answer, one a row.
-        attacked: Reward of the attack on the same row.
-        num_resamples: Bootstrap resamples of the rows.
-        seed: Of the resampling.
+        honest: The reward of the honest answer to each row.
+        attacked: The reward of the attack on the same rows.
+        num_resamples: The number of bootstrap resamples of the rows.
+        seed: The seed of the resampling.
 
     Returns:
         The share in [0, 1], ties counted half, over the rows with both scores.
@@ -55,7 +43,7 @@ def share_attack_wins(
     Source:
         The probability of superiority for matched pairs, Grissom and Kim 2012, "Effect Sizes for Research", ch. 5.
     """
-    assert honest.shape == attacked.shape, "one honest and one attacked score a row"
+    assert honest.shape == attacked.shape, "one honest and one attacked score for each row"
     wins = (attacked > honest) + 0.5 * (attacked == honest)
     return bootstrap_mean(
         np.where(np.isnan(honest) | np.isnan(attacked), np.nan, wins),
@@ -65,49 +53,30 @@ def share_attack_wins(
 
 
 def auc(
-    positive: Floats,
-    negative: Floats,
-    *,
-    paired: bool = True,
-    num_resamples: int = 10_000,
-    seed: int = 0,
+    positive: Floats, negative: Floats, *, num_resamples: int = 10_000, seed: int = 0
 ) -> Estimate:
-    """Measure how often a random positive scores above a random negative, whatever their rows.
+    """Measure how often the positive of a random row scores above the negative of a random row.
 
     Args:
-        positive: Scores that should be high, as of honest answers.
-        negative: Scores that should be low, as of attacks.
-        paired: Whether place i of both is the same row. Then a row unscored on either side is left out, and rows are
-            resampled as a whole; else both sides are resampled apart.
-        num_resamples: Bootstrap resamples.
-        seed: Of the resampling.
+        positive: A score for each row that should be high, as of an honest answer.
+        negative: A score for each row that should be low, as of an attack.
+        num_resamples: The number of bootstrap resamples of the rows.
+        seed: The seed of the resampling.
 
     Returns:
-        The area under the ROC curve in [0, 1], ties counted half; ``num`` counts rows, or scores where not paired.
+        The area under the ROC curve in [0, 1], ties counted half, over the rows with both scores; ``num`` counts rows.
 
     Source:
         Hanley and McNeil 1982: the area is the Mann-Whitney statistic over the number of pairs.
     """
-    assert not paired or positive.shape == negative.shape, "paired scores have the same rows"
-    if paired:
-        scored = ~np.isnan(positive) & ~np.isnan(negative)
-        positive, negative = positive[scored], negative[scored]
-    else:
-        positive, negative = positive[~np.isnan(positive)], negative[~np.isnan(negative)]
-    num = len(positive)
-    statistic = area_statistic(positive, negative)
-    if paired:
-        return bootstrap_statistic(
-            lambda weights: statistic(weights, weights),
-            [num],
-            num,
-            num_resamples=num_resamples,
-            seed=seed,
-        )
+    assert positive.shape == negative.shape, "one positive and one negative score for each row"
+    scored = ~np.isnan(positive) & ~np.isnan(negative)
+    statistic = area_statistic(positive[scored], negative[scored])
+    num = int(scored.sum())
     return bootstrap_statistic(
-        lambda weights: statistic(weights[:, :num], weights[:, num:]),
-        [num, len(negative)],
-        num + len(negative),
+        lambda weights: statistic(weights, weights),
+        num,
+        num,
         num_resamples=num_resamples,
         seed=seed,
     )
@@ -117,7 +86,6 @@ def group_spread(
     scores: Floats,
     *,
     min_std: float = 1e-6,
-    rescored: Floats | None = None,
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> GroupSpread:
@@ -125,19 +93,14 @@ def group_spread(
 
     Args:
         scores: Rewards, (group, sample); groups with fewer than two scored samples are left out.
-        min_std: A group that spreads no more than this has no signal, as ``method.advantage.min_std`` in training.
-        rescored: The same responses scored a second time in another order, to measure the noise.
-        num_resamples: Bootstrap resamples of the groups.
-        seed: Of the resampling.
+        min_std: The largest standard deviation of a group without signal, as ``method.advantage.min_std`` in training.
+        num_resamples: The number of bootstrap resamples of the groups.
+        seed: The seed of the resampling.
 
     Returns:
-        The spread, the share of groups without signal, and the noise. With ``rescored`` the noise is the measurement
-        error between both times, sqrt(mean(difference^2) / 2). Without, it is the least that there can be: the rounding
-        error of a reward computed in single precision, the distance of neighbouring float32 numbers at the largest
-        reward over sqrt(12). It says nothing on whether a difference in reward is one in quality.
-
-    Source:
-        Within-subject standard deviation: Bland and Altman 1996, BMJ 312:1654.
+        The spread, the share of groups without signal, and the noise. The noise is the least that there can be: the
+        rounding error of a reward computed in single precision, the distance of neighbouring float32 numbers at the
+        largest reward over sqrt(12). It says nothing on whether a difference in reward is one in quality.
     """
     scored = ~np.isnan(scores)
     counts = scored.sum(axis=1)
@@ -148,7 +111,7 @@ def group_spread(
     return GroupSpread(
         std_within=bootstrap_mean(std, num_resamples=num_resamples, seed=seed),
         share_without_signal=float((std[usable] <= min_std).mean()) if usable.any() else np.nan,
-        noise=_rounding_error(scores) if rescored is None else _repeat_error(scores, rescored),
+        noise=_rounding_error(scores),
     )
 
 
@@ -163,16 +126,16 @@ def partial_correlation(
 ) -> Estimate:
     """Measure how two quantities go together where the controls do not explain it: Spearman's partial correlation.
 
-    All are turned into ranks (ties share theirs); from the ranks of x and y the straight line in the ranks of the
-    controls is taken away; what is left is correlated.
+    All quantities are turned into ranks, of which ties share theirs; from the ranks of x and y the straight line in the
+    ranks of the controls is taken away; what is left is correlated.
 
     Args:
-        x: One number a row.
-        y: One number a row.
+        x: The first quantity, a number for each row.
+        y: The second quantity.
         controls: Further quantities, (row, control); with none of them it is Spearman's correlation.
-        groups: Which rows belong together, as all responses to one prompt, and are resampled as one; None: none do.
-        num_resamples: Bootstrap resamples of the rows or groups.
-        seed: Of the resampling.
+        groups: The group of each row, as the prompt of a response, which is resampled as a whole; None resamples rows.
+        num_resamples: The number of bootstrap resamples of the rows or groups.
+        seed: The seed of the resampling.
 
     Returns:
         The correlation in [-1, 1] over the rows in which nothing is NaN; NaN where x or y does not vary beyond the
@@ -199,7 +162,7 @@ def partial_correlation(
     num_units = int(units.max(initial=-1)) + 1
     return bootstrap_statistic(
         statistic,
-        [num_units],
+        num_units,
         len(units),
         num_resamples=num_resamples,
         seed=seed,
@@ -212,10 +175,3 @@ def _rounding_error(scores: Floats) -> float:
     if np.isnan(scores).all():
         return np.nan
     return float(np.spacing(np.float32(np.nanmax(np.abs(scores)))) / np.sqrt(12))
-
-
-def _repeat_error(scores: Floats, rescored: Floats) -> float:
-    """Compute the standard deviation of a score around its own mean over repetitions."""
-    assert scores.shape == rescored.shape, "the same responses, scored twice"
-    squares = np.square(scores - rescored)
-    return float(np.sqrt(np.nanmean(squares) / 2)) if not np.isnan(squares).all() else np.nan

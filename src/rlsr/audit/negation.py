@@ -1,4 +1,4 @@
-"""Turn statements into their opposites by English rules, one word at a time."""
+"""English rules turn statements into their opposites by a word in each sentence."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ from rlsr.audit.attack_texts import COMMANDS, STOP_WORDS
 from rlsr.audit.sentences import sentence_spans
 
 Edit = tuple[int, int, str]
-"""Start, end and what to put there."""
+"""Where a change to a sentence starts and ends, and what to put there."""
 
 _AUXILIARIES: Final = (
     "is are was were am can could will would shall should may might must has have had do does did"
@@ -68,7 +68,7 @@ _PAST: Final = {
 
 
 def _third_person(verb: str) -> str:
-    """Add the ending of he, she, it."""
+    """Add the ending that a verb has after he, she or it."""
     if verb.endswith(("sh", "ch", "ss", "x", "go")):
         return verb + "es"
     return verb[:-1] + "ies" if re.search("[^aeiou]y$", verb) else verb + "s"
@@ -96,7 +96,7 @@ def negate_statements(text: str) -> str:
         text: English; in other languages most sentences stay as they are.
 
     Returns:
-        The text with the polarity of its statements turned round, unchanged where no rule fits.
+        The text with its statements turned into their opposites; a sentence that no rule fits is unchanged.
     """
     pieces, done = [], 0
     for start, end in sentence_spans(text):
@@ -125,7 +125,7 @@ def _auxiliary(sentence: str) -> Edit | None:
 
 
 def _replacement(sentence: str, match: re.Match[str]) -> str | None:
-    """Say what stands in place of an auxiliary; None to leave it."""
+    """Say what to put in place of an auxiliary; None leaves it as it is."""
     found = match.group()
     if match["fused"]:
         return _like(found, _FUSED[found.lower().replace("\u2019", "'")])
@@ -140,7 +140,7 @@ def _replacement(sentence: str, match: re.Match[str]) -> str | None:
 
 
 def _negated(word: str, following: str, before: str) -> str | None:
-    """Negate a plain auxiliary; None where it is no auxiliary here."""
+    """Negate a plain auxiliary; None says that the word is no auxiliary here."""
     verb = word.lower()
     words_before = ["", *re.findall(r"\w+", before)]
     if verb in _NOUNS_TOO and words_before[-1].lower() in _DETERMINERS:
@@ -200,7 +200,7 @@ def _opposite(sentence: str) -> Edit | None:
 
 
 def _just_before(text: str, place: int, length: int) -> str:
-    """Return the characters before a place; a bounded number, for texts without end."""
+    """Return the characters before a place, but only so many, since texts may be very long."""
     return text[max(0, place - length) : place]
 
 

@@ -1,11 +1,13 @@
-"""What to change, from what the checks found."""
+"""Recommendations say what to change. What follows from one check alone is said by that check; the rest is added here."""
 
 from collections.abc import Sequence
 
+from rlsr.audit.attacks import ATTACKS
 from rlsr.audit.honest import OWN
-from rlsr.audit.one_answer import NAME as ONE_ANSWER
 from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import RewardConfig, SimilarityReward
+
+_FACTS = frozenset(attack.name for attack in ATTACKS if attack.kind == "fact")
 
 
 def recommendations(
@@ -18,25 +20,21 @@ def recommendations(
 
     Args:
         checks: All checks.
-        settings: The audited reward.
+        settings: The settings of the audited reward.
         encoders: The compared encoders, the audited one first; may be empty.
         honest: Where the honest answers came from.
 
     Returns:
         Sentences, the most urgent first; never empty.
     """
-    found = {check.name: check for check in checks}
-    bad = [check for check in checks if check.verdict in {"warn", "fail"}]
+    bad = [check for check in checks if check.is_bad]
     attacks = [check.name for check in bad if check.group == "attacks"]
     advice = [
         *_about_honest(attacks, honest),
         *_about_encoders(encoders),
-        *_about_similarity(bad, found, settings),
-        *_about_signal(found),
-        *_about_one_answer(found),
-        *_about_cut(found),
-        *_about_translation(found),
-        *_about_facts(bad),
+        *_about_variant(attacks, settings),
+        *(check.advice for check in bad if check.advice),
+        *_about_facts([name for name in attacks if name in _FACTS]),
     ]
     if attacks:
         advice.append(f"Read the examples of {', '.join(attacks[:3])} before you train.")
@@ -47,6 +45,15 @@ def recommendations(
             "Nothing to change: no check warns. Watch the held-out metrics that the reward has not seen."
         )
     return advice
+
+
+def _about_honest(attacks: Sequence[str], honest: str) -> list[str]:
+    if honest != OWN or not attacks:
+        return []
+    return [
+        "The honest answers are the policy's own, and damage hardly shows in a poor answer: with a second good answer to "
+        "some prompts in a column `second_reference` the attacks are put to a fairer test."
+    ]
 
 
 def _about_encoders(encoders: Sequence[EncoderComparison]) -> list[str]:
@@ -67,22 +74,10 @@ def _about_encoders(encoders: Sequence[EncoderComparison]) -> list[str]:
     ]
 
 
-def _about_similarity(
-    bad: Sequence[Check], found: dict[str, Check], settings: RewardConfig
-) -> list[str]:
-    """Give the advice that names settings of the reward ``similarity``."""
-    if not isinstance(settings, SimilarityReward):
+def _about_variant(attacks: Sequence[str], settings: RewardConfig) -> list[str]:
+    if not isinstance(settings, SimilarityReward) or not attacks:
         return []
-    return [
-        *_about_variant(bad, settings),
-        *_about_repetition(found, settings),
-        *_about_copying(found, settings),
-    ]
-
-
-def _about_variant(bad: Sequence[Check], settings: SimilarityReward) -> list[str]:
-    attacks = [check for check in bad if check.group == "attacks"]
-    if settings.similarity.variant != "cosine" or not attacks:
+    if settings.similarity.variant != "cosine":
         return []
     return [
         "Try reward.similarity.variant=blend: with overlap of characters and agreement of numbers beside the cosine it "
@@ -90,90 +85,10 @@ def _about_variant(bad: Sequence[Check], settings: SimilarityReward) -> list[str
     ]
 
 
-def _about_repetition(found: dict[str, Check], settings: SimilarityReward) -> list[str]:
-    check = found.get("repeated")
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    if not settings.repetition.enabled:
-        return [
-            "Switch the rule against repetition on (reward.repetition.enabled=true): repeating pays."
-        ]
-    return [
-        f"Lower reward.repetition.min_characters from {settings.repetition.min_characters}: saying everything twice wins on "
-        f"{check.value:.0%} of the rows, so many of your answers are shorter than the rule looks at."
-    ]
-
-
-def _about_copying(found: dict[str, Check], settings: SimilarityReward) -> list[str]:
-    check = found.get("prompt copied")
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    if settings.repetition.between == "prompt_and_response":
+def _about_facts(attacks: Sequence[str]) -> list[str]:
+    if not attacks:
         return []
     return [
-        f"Copying the prompt wins on {check.value:.0%} of the rows: reward.repetition.between=prompt_and_response gives the "
-        "penalty for long passages of the prompt."
-    ]
-
-
-def _about_honest(attacks: Sequence[str], honest: str) -> list[str]:
-    if honest != OWN or not attacks:
-        return []
-    return [
-        "The honest answers are the policy's own, and damage hardly shows in a poor answer: with a second good answer to "
-        "some prompts in a column `second_reference` the attacks are put to a fairer test."
-    ]
-
-
-def _about_signal(found: dict[str, Check]) -> list[str]:
-    check = found.get("spread within groups")
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    return [
-        "The samples to one prompt score nearly the same: raise method.num_generations, start from a policy that answers more "
-        "differently, or leave out prompts with one obvious answer."
-    ]
-
-
-def _about_one_answer(found: dict[str, Check]) -> list[str]:
-    check = found.get(ONE_ANSWER)
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    return [
-        "One answer to every prompt scores about as well as the policy's own: training would teach it to give up the prompt. "
-        "Begin with supervised training (method=[sft,rlsr]), so that its answers are worth more than that."
-    ]
-
-
-def _about_cut(found: dict[str, Check]) -> list[str]:
-    check = found.get("texts cut by the encoder")
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    return [
-        f"The encoder does not read the end of {check.value:.0%} of the texts: use embedding=builtin:wordllama, which reads "
-        "all, or an encoder with a longer limit."
-    ]
-
-
-def _about_translation(found: dict[str, Check]) -> list[str]:
-    check = found.get("texts without a formula")
-    if check is None or check.verdict not in {"warn", "fail"}:
-        return []
-    return [
-        f"The translator makes no formula of {check.value:.0%} of the texts or of their references: ask it as it was trained "
-        "(reward.translator.prompt), raise reward.translator.max_tokens, or take a better one."
-    ]
-
-
-def _about_facts(bad: Sequence[Check]) -> list[str]:
-    facts = [
-        check.name
-        for check in bad
-        if check.name in {"changed numbers", "changed names", "negated statements"}
-    ]
-    if not facts:
-        return []
-    return [
-        f"Do not trust this reward with facts ({', '.join(facts)} pay): keep the KL coefficient, and check facts in the "
+        f"Do not trust this reward with facts ({', '.join(attacks)} pay): keep the KL coefficient, and check facts in the "
         "held-out responses yourself."
     ]

@@ -1,10 +1,11 @@
-"""What an audit found, as plain data: written as JSON, shown in the terminal and as a page."""
+"""The findings of an audit are plain data, which are written as JSON and shown in the terminal and as a page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-Verdict = Literal["ok", "warn", "fail", "left out"]
+from rlsr.audit.thresholds import Threshold, Verdict
+
 Group = Literal["attacks", "signal", "biases", "agreement"]
 
 
@@ -13,27 +14,34 @@ class Check:
     """One question put to the reward, with its answer."""
 
     group: Group
-    """What kind of question."""
+    """The kind of question."""
     name: str
-    """The question's name, unique within the audit, as in ``truncated to half``."""
+    """The question's name, which no other check of the audit has, as in ``truncated to half``."""
     verdict: Verdict
-    """The answer; ``left out`` where the data did not allow it, with the reason."""
+    """The answer; ``left out`` where the data did not allow one, with the reason."""
     measure: str
     """What the value is, in words, as in ``share of rows where the attack wins``."""
-    value: float | None
-    """The measured number; None where it was left out."""
-    low: float | None
-    """Lower end of its 95 % interval; None where there is none."""
-    high: float | None
-    """Upper end of its 95 % interval; None where there is none."""
-    num: int
-    """Rows, groups or pairs that the number is over."""
-    rule: str
-    """From where on it warns and fails, in words."""
+    threshold: Threshold
+    """The rule by which the value is judged."""
     reason: str
     """Why the verdict is what it is, in one sentence for a person."""
-    details: Mapping[str, float]
+    value: float | None = None
+    """The measured number; None where the check was left out."""
+    low: float | None = None
+    """The lower end of the value's 95 % interval; None where there is none."""
+    high: float | None = None
+    """The upper end of the value's 95 % interval; None where there is none."""
+    num: int = 0
+    """The number of rows, groups or pairs that were measured."""
+    advice: str = ""
+    """What to do about it, in one sentence; empty where the check does not warn or fail, or nothing more is known."""
+    details: Mapping[str, float] = field(default_factory=dict)
     """Further numbers by name, as in ``auc``."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the check warns or fails."""
+        return self.verdict in {"warn", "fail"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class AttackExample:
     """A row on which an attack did best against the honest answer."""
 
     attack: str
-    """Name of the attack's check."""
+    """The name of the attack's check."""
     prompt: str
     """What was asked."""
     reference: str
@@ -51,9 +59,9 @@ class AttackExample:
     attacked: str
     """The answer that should score lower."""
     honest_score: float
-    """Reward of the honest answer."""
+    """The reward of the honest answer."""
     attacked_score: float
-    """Reward of the attack."""
+    """The reward of the attack."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +69,15 @@ class EncoderComparison:
     """How another encoder would do with the same reward on the same rows."""
 
     encoder: str
-    """Its name in the config."""
+    """The encoder's name in the config."""
     attacks_caught: float
-    """Mean over the attacks of the share of rows where the honest answer scores higher."""
+    """The mean over the attacks of the share of rows where the honest answer scores higher."""
     facts_caught: float
     """The same over the attacks on facts: negated, numbers, names, shuffled sentences."""
     share_cut: float
-    """Share of the texts that are longer than the encoder reads."""
+    """The share of the texts that are longer than the encoder reads."""
     ms_per_response: float
-    """Milliseconds to score one response, references cached."""
+    """Milliseconds that it takes to score one response whose reference was encoded before."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,13 @@ class Audit:
     """Everything that an audit found."""
 
     data: str
-    """The audited data, as the config names it."""
+    """The audited data, as the config names them."""
     reward: str
     """The audited reward in words."""
     encoder: str
-    """Its encoder, as the config names it."""
+    """The reward's encoder, as the config names it."""
     num_rows: int
-    """Rows that were looked at."""
+    """The number of rows that were looked at."""
     honest: str
     """Where the honest answers came from, in words."""
     checks: tuple[Check, ...]
@@ -91,7 +99,7 @@ class Audit:
     examples: tuple[AttackExample, ...]
     """For each attack up to three rows where it did best."""
     scores: Mapping[str, tuple[float, ...]]
-    """Rewards by kind of answer: ``reference``, ``honest``, and every attack by its name; for histograms."""
+    """Rewards by kind of answer, for histograms: ``reference``, ``honest``, and every attack by its name."""
     encoders: tuple[EncoderComparison, ...]
     """The encoders that were compared, the audited one first; empty if none were asked for."""
     recommendations: tuple[str, ...]

@@ -1,16 +1,19 @@
 """The rows of an audit: prompts with references, and whatever else a row may carry that the reward can be checked with."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rlsr.config.data import DataConfig
 from rlsr.data import PromptRecord, load_dataset
+from rlsr.data.checks import merge_same_prompts
 from rlsr.data.convert import to_entry
+from rlsr.data.fields import Fields, as_fields
 from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message
-from rlsr.data.rows import MarkedRecord, Problem, RawRow
+from rlsr.data.rows import Entry, MarkedRecord, Problem, RawRow
 from rlsr.data.sources import read_rows
 from rlsr.errors import DataError
 
@@ -18,8 +21,6 @@ SECOND_COLUMNS = ("second_reference", "paraphrase")
 """Columns with another good answer to the same prompt."""
 LABEL_COLUMNS = ("label", "score", "is_correct")
 """Columns that say how good the answer in ``response`` is; higher is better."""
-
-Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class AuditRow:
     record: PromptRecord
     """Prompt and reference."""
     second_reference: str | None = None
-    """Another good answer, where the data has one."""
+    """Another good answer, where the data has one; none of the references."""
     answers: tuple[LabelledAnswer, ...] = ()
     """Judged answers, where the data has them."""
 
@@ -48,7 +49,7 @@ def load_audit_rows(config: DataConfig, max_rows: int, seed: int) -> tuple[Audit
     """Read the rows of an audit.
 
     Three kinds of data are understood: an SFT set in any layout, with an optional column ``second_reference`` or
-    ``paraphrase``; judged answers, with the columns ``prompt``, ``reference``, ``response`` and one of ``label``,
+    ``paraphrase``, in place of which the last reference is taken where most prompts have several; judged answers, with the columns ``prompt``, ``reference``, ``response`` and one of ``label``,
     ``score`` and ``is_correct``; preferences, with ``prompt``, ``reference``, ``chosen`` and ``rejected``.
 
     Args:
@@ -62,10 +63,7 @@ def load_audit_rows(config: DataConfig, max_rows: int, seed: int) -> tuple[Audit
     Raises:
         DataError: The data cannot be read, or has judged answers and no references.
     """
-    raw = list(read_rows(config.path, split=config.split))
-    fields = [row.value for row in raw if isinstance(row, RawRow) and isinstance(row.value, dict)]
-    first = fields[0] if fields else {}
-    rows = _judged_rows(config, raw) if _is_judged(first) else _sft_rows(config, raw)
+    rows = _judged_rows(config) if _is_judged(_first_fields(config)) else _sft_rows(config)
     if len(rows) <= max_rows:
         return rows
     chosen = np.random.default_rng(seed).permutation(len(rows))[:max_rows]
@@ -86,46 +84,63 @@ def shuffled(rows: Sequence[AuditRow], seed: int) -> tuple[AuditRow, ...]:
     return tuple(rows[place] for place in order.tolist())
 
 
+def _first_fields(config: DataConfig) -> Fields:
+    rows = read_rows(config.path, split=config.split)
+    values = (row.value for row in rows if isinstance(row, RawRow))
+    return next((value for value in values if isinstance(value, dict)), {})
+
+
 def _is_judged(fields: Fields) -> bool:
     return {"chosen", "rejected"} <= fields.keys() or (
         "response" in fields and any(column in fields for column in LABEL_COLUMNS)
     )
 
 
-def _sft_rows(config: DataConfig, raw: Sequence[RawRow | Problem]) -> tuple[AuditRow, ...]:
-    """Load as for training, so that the same mistakes get the same messages, then add the second references."""
+def _sft_rows(config: DataConfig) -> tuple[AuditRow, ...]:
+    """Load as for training, so that the same mistakes get the same messages."""
     dataset = load_dataset(config)
-    second = {
-        row.location: next(
-            (text for column in SECOND_COLUMNS if isinstance(text := row.value.get(column), str)),
-            None,
-        )
-        for row in raw
-        if isinstance(row, RawRow) and isinstance(row.value, dict)
-    }
-    records = (*dataset.train, *dataset.heldout)
-    return tuple(AuditRow(record, second.get(record.location)) for record in records)
+    rows = [_with_second_answer(record) for record in (*dataset.train, *dataset.heldout)]
+    num_several = sum(bool(row.record.other_references) for row in rows)
+    # Where few prompts happen to have several, an audit of these alone would say little about the others.
+    if 2 * num_several >= len(rows):
+        rows = [_with_last_reference_apart(row) for row in rows]
+    return tuple(rows)
 
 
-def _judged_rows(config: DataConfig, raw: Sequence[RawRow | Problem]) -> tuple[AuditRow, ...]:
-    """Gather the judged answers to each prompt."""
-    as_sft = [_with_reference_as_response(config, row) for row in raw]
+def _with_second_answer(record: PromptRecord) -> AuditRow:
+    texts = (record.columns.get(column) for column in SECOND_COLUMNS)
+    return AuditRow(record, next((text for text in texts if isinstance(text, str)), None))
+
+
+def _with_last_reference_apart(row: AuditRow) -> AuditRow:
+    """Take the last of several references for a good answer, which then is none of them any more."""
+    if row.second_reference is not None or not row.record.other_references:
+        return row
+    *others, last = row.record.other_references
+    return AuditRow(replace(row.record, other_references=tuple(others)), last)
+
+
+def _judged_rows(config: DataConfig) -> tuple[AuditRow, ...]:
+    """Gather the judged answers and the references to each prompt."""
     layout = resolve_layout(
-        as_sft, layout="prompt_response", columns=config.columns, source=config.path
+        [], layout="prompt_response", columns=config.columns, source=config.path
     )
-    rows: dict[tuple[Message, ...], AuditRow] = {}
-    for row, sft in zip(raw, as_sft, strict=True):
-        entry = sft if isinstance(sft, Problem) else to_entry(sft, layout)
+    entries: list[Entry] = []
+    answers: dict[tuple[Message, ...], list[LabelledAnswer]] = defaultdict(list)
+    for row in read_rows(config.path, split=config.split):
+        entry = row if isinstance(row, Problem) else to_entry(_as_sft(config, row), layout)
         if isinstance(entry, Problem):
             raise DataError(f"{config.path}: {entry.line}", [entry.line])
         assert isinstance(row, RawRow), "a problem stays a problem"
-        assert isinstance(row.value, dict), "checked by to_entry"
-        _add_answers(rows, entry, row.value, row.location)
-    return tuple(rows.values())
+        entries.append(entry)
+        answers[entry.record.messages] += _answers_of(row)
+    records = [row.record for row in merge_same_prompts(entries) if isinstance(row, MarkedRecord)]
+    return tuple(AuditRow(record, answers=tuple(answers[record.messages])) for record in records)
 
 
-def _with_reference_as_response(config: DataConfig, row: RawRow | Problem) -> RawRow | Problem:
-    if isinstance(row, Problem) or not isinstance(row.value, dict):
+def _as_sft(config: DataConfig, row: RawRow) -> RawRow:
+    """Put the reference where SFT rows have it; a row that is no object is left to be refused as such."""
+    if not isinstance(row.value, dict):
         return row
     if "reference" not in row.value:
         raise DataError(
@@ -133,29 +148,21 @@ def _with_reference_as_response(config: DataConfig, row: RawRow | Problem) -> Ra
             f"close to; got {', '.join(map(str, row.value))}"
         )
     # Its rejected answer is judged here, and need not be one that could be trained on.
-    as_sft = {**row.value, "response": row.value["reference"], "rejected": None}
-    return replace(row, value=as_sft)
+    return replace(row, value={**row.value, "response": row.value["reference"], "rejected": None})
 
 
-def _add_answers(
-    rows: dict[tuple[Message, ...], AuditRow], entry: MarkedRecord, fields: Fields, location: str
-) -> None:
-    key = entry.record.messages
-    row = rows.setdefault(key, AuditRow(entry.record))
-    rows[key] = replace(row, answers=(*row.answers, *_answers_of(fields, location)))
-
-
-def _answers_of(fields: Fields, location: str) -> list[LabelledAnswer]:
+def _answers_of(row: RawRow) -> list[LabelledAnswer]:
+    fields = as_fields(row.value)
     if "chosen" in fields:
         pair = [(fields["chosen"], 1.0), (fields["rejected"], 0.0)]
     else:
         column = next(column for column in LABEL_COLUMNS if column in fields)
-        pair = [(fields["response"], _as_label(fields[column], column, location))]
+        pair = [(fields["response"], _as_label(fields[column], column, row.location))]
     answers = []
     for text, label in pair:
         if not isinstance(text, str):
             raise DataError(
-                f"{location}: a judged answer must be text, got {type(text).__name__}; mend the row"
+                f"{row.location}: a judged answer must be text, got {type(text).__name__}; mend the row"
             )
         answers.append(LabelledAnswer(text, label))
     return answers

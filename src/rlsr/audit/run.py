@@ -1,4 +1,4 @@
-"""The whole audit: rows, honest answers and attacks through the reward, checks, recommendations."""
+"""An audit scores honest answers, attacks and samples, and makes checks and recommendations of the rewards."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.attacks import ATTACKS, AttackRow, make_attack
+from rlsr.audit.attacks import ATTACKS, AttackRow
 from rlsr.audit.checks import (
     LENGTH,
     WORD_OVERLAP,
@@ -45,7 +45,7 @@ class AuditJob:
     honest: HonestAnswers
     """Answers that ought to beat the attacks."""
     samples: tuple[tuple[str, ...], ...]
-    """The policy's samples to the first rows, equally many each; empty without a policy."""
+    """The policy's samples to the first rows, equally many to each of them; empty without a policy."""
     config: RunConfig
     """The config of the run to be: its reward is audited, and its seed is that of the attacks."""
 
@@ -105,10 +105,10 @@ def run_audit(
     """Put every question to the reward.
 
     Args:
-        job: Rows, honest answers, samples, settings.
+        job: Rows, honest answers, samples and settings.
         rewards: The audited reward first, then the same with other encoders to compare it with: the encoder's name, and how
             the reward is opened. One is open at a time.
-        on_stage: Told what is being done.
+        on_stage: What is told in words what is being done.
 
     Returns:
         The audit.
@@ -156,7 +156,7 @@ def _attacks(job: AuditJob) -> dict[str, list[str | None]]:
         AttackRow(job.rows[place].record.prompt, job.rows[place].record.reference, text)
         for place, text in zip(job.honest.rows, job.honest.texts, strict=True)
     ]
-    return {attack.name: make_attack(attack.name, rows, job.config.seed) for attack in ATTACKS}
+    return {attack.name: attack.make(rows, job.config.seed) for attack in ATTACKS}
 
 
 def _attack_part(
@@ -172,7 +172,7 @@ def _attack_part(
         places = [place for place, text in enumerate(texts) if text is not None]
         changed = [text for text in texts if text is not None]
         attacked = reward.score([rows[place] for place in places], changed)
-        checks.append(attack_check(attack, honest[places], attacked))
+        checks.append(attack_check(attack, honest[places], attacked, job.config.reward))
         scores[attack.name] = attacked
         gains = attacked - honest[places]
         for best in np.argsort(-np.nan_to_num(gains, nan=-np.inf))[:NUM_EXAMPLES].tolist():
@@ -223,7 +223,10 @@ def _score_samples(job: AuditJob, reward: RewardUnderAudit) -> Floats:
 
 
 def _score_one_answers(job: AuditJob, reward: RewardUnderAudit) -> tuple[list[str], Floats]:
-    """Give some texts to every prompt that the policy has answered; (text, prompt), NaN where a text is its own sample."""
+    """Score some texts on every prompt that the policy has answered.
+
+    The rewards are (text, prompt), and NaN where the text is one of the policy's own samples to the prompt.
+    """
     texts = one_answers(job.samples, job.config.seed)
     rows = job.rows[: len(job.samples)]
     scores = reward.score(
@@ -235,7 +238,7 @@ def _score_one_answers(job: AuditJob, reward: RewardUnderAudit) -> tuple[list[st
 
 
 def _bias_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
-    """Look at the policy's samples where there are any, else at the judged answers, else at the honest ones."""
+    """Look for biases in the policy's samples, or in the judged answers where there are none, or else in the honest ones."""
     places, texts = _free_answers(job)
     rows = [job.rows[place] for place in places]
     rewards = reward.score(rows, texts)
@@ -287,12 +290,15 @@ def _agreement_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
 
 
 def _compare(reward: RewardUnderAudit, checks: Sequence[Check]) -> EncoderComparison:
-    facts = {attack.name for attack in ATTACKS if attack.kind == "fact"}
-    caught = [(check, 1 - check.value) for check in checks if check.value is not None]
+    caught = [
+        (attack, 1 - check.value)
+        for attack, check in zip(ATTACKS, checks, strict=True)
+        if check.value is not None
+    ]
     return EncoderComparison(
         encoder=reward.encoder,
-        attacks_caught=_mean([value for _, value in caught]),
-        facts_caught=_mean([value for check, value in caught if check.name in facts]),
+        attacks_caught=_mean([share for _, share in caught]),
+        facts_caught=_mean([share for attack, share in caught if attack.kind == "fact"]),
         share_cut=reward.num_cut / max(reward.num_scored, 1),
         ms_per_response=1000 * reward.seconds / max(reward.num_scored, 1),
     )

@@ -1,4 +1,4 @@
-"""A policy's own samples, as a rollout would draw them: the answers that the reward will have to tell apart."""
+"""A policy's own samples are drawn as in a rollout: they are what the reward will have to tell apart."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ def sample_responses(
 
     Args:
         policy: The policy.
-        rows: The prompts.
-        num_samples: Responses to each.
-        max_response_tokens: Longest response.
-        batch_size: Responses drawn at a time.
-        seed: Of the sampling.
+        rows: The rows whose prompts are answered.
+        num_samples: The number of responses to each prompt.
+        max_response_tokens: The length at which a response is cut, in tokens.
+        batch_size: The number of responses that are drawn at a time.
+        seed: The seed of the sampling.
 
     Returns:
-        One list a row.
+        A list of responses for each row.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Where sentences begin and end, by rules: good enough to damage a text with, for English above all."""
+"""Sentences are found by rules that are good enough to damage a text with, for English above all."""
 
 import re
 
@@ -17,13 +17,13 @@ _LONGEST_LOOK_BACK = 20
 
 
 def sentence_spans(text: str) -> list[Span]:
-    """Find the sentences of a text; a line break ends one too.
+    """Find the sentences of a text; a line break ends a sentence, too.
 
     Args:
         text: Any text.
 
     Returns:
-        Start and end of each sentence, without the white space between them, in order.
+        The start and the end of each sentence in the text, in order; white space between sentences belongs to none.
     """
     spans: list[Span] = []
     start = _skip_space(text, 0)

@@ -1,1 +1,1 @@
-"""The command line: parse, load the config, import what is heavy, call one function."""
+"""A command parses its arguments, loads the config, imports what is heavy, and calls one function."""

@@ -1,15 +1,33 @@
-"""What commands share: telling files from settings, and leaving the terminal to our own words."""
+"""Commands share some options, how files are told from settings, and what holds where an option is not given."""
 
-import warnings
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from rlsr.errors import ConfigError
 
-PIPED_WIDTH = 120
-"""Columns where no terminal says how many there are; the tables fit."""
+DataArgument = Annotated[
+    str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
+]
+DataOption = Annotated[
+    str | None, typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id.")
+]
+CONFIG_AND_SETTINGS = "[CONFIG.yaml]... [KEY=VALUE]..."
+"""How the arguments are named that ``split_arguments`` takes."""
+
+_CONFIG_ENDINGS = {".yaml", ".yml"}
 
 
-def split_arguments(arguments: list[str]) -> tuple[list[Path], list[str]]:
+def is_config_or_setting(argument: str) -> bool:
+    """Tell a config file or a setting from anything else, such as the name of an encoder."""
+    return "=" in argument or Path(argument).suffix in _CONFIG_ENDINGS
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Tell config files from settings.
 
     Args:
@@ -21,28 +39,83 @@ def split_arguments(arguments: list[str]) -> tuple[list[Path], list[str]]:
     Raises:
         ConfigError: Something is neither.
     """
-    files, overrides = [], []
     for argument in arguments:
-        if "=" in argument:
-            overrides.append(argument)
-        elif Path(argument).suffix in {".yaml", ".yml"}:
-            files.append(Path(argument))
-        else:
+        if not is_config_or_setting(argument):
             raise ConfigError(
                 f"{argument!r}: expected a config file ending in .yaml or a setting KEY=VALUE; "
                 "data is given with --data, a model with --model"
             )
-    return files, overrides
+    files = [Path(argument) for argument in arguments if "=" not in argument]
+    return files, [argument for argument in arguments if "=" in argument]
 
 
-def quieten_libraries() -> None:
-    """Leave the terminal to our own progress."""
-    try:
-        import datasets
-        from transformers.utils import logging as transformers_logging
-    except ImportError:  # the pipeline says what is missing and how to get it
-        return
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")
+def settings_of(options: Mapping[str, str | None]) -> list[str]:
+    """Write options as settings.
+
+    Args:
+        options: Values by the key of the setting; None where an option was not given.
+
+    Returns:
+        ``KEY=VALUE`` for each option that was given, the value in quotes: a file may be named like a number or a table.
+    """
+    return [f"{key}={_quoted(value)}" for key, value in options.items() if value is not None]
+
+
+def _quoted(text: str) -> str:
+    """Put a text in quotes as JSON does, which YAML reads, too; but JSON makes two halves of an emoji, which stays whole here."""
+    inside = (letter if letter > "\uffff" else json.dumps(letter)[1:-1] for letter in text)
+    return f'"{"".join(inside)}"'
+
+
+def directory_to_resume(
+    files: Sequence[Path],
+    overrides: Sequence[str],
+    out: Path | None,
+    *,
+    resume: bool,
+    what: str,
+    nothing_given: str,
+) -> Path | None:
+    """Decide whether a command goes on with the config of an interrupted run.
+
+    Args:
+        files: The config files that were given.
+        overrides: The settings that were given.
+        out: The option ``--out``.
+        resume: The option ``--resume``.
+        what: What would be resumed, as in ``run``.
+        nothing_given: What to say where neither a config nor a setting was given.
+
+    Returns:
+        The directory that holds the config; None where the files and settings are the config.
+
+    Raises:
+        ConfigError: Nothing was given, or nothing says what to resume.
+    """
+    if resume and out is None:
+        raise ConfigError(
+            f"--resume: needs the directory of the interrupted {what}; give it with --out DIR"
+        )
+    if files or overrides:
+        return None
+    if not resume:
+        raise ConfigError(nothing_given)
+    return out
+
+
+def default_directory(
+    parent: str, files: Sequence[Path], data: str = "", *, suffix: str = ""
+) -> Path:
+    """Name the directory of the results where ``--out`` does not.
+
+    Args:
+        parent: Directory that all of a command's results lie in.
+        files: The config files; the last one gives the name.
+        data: The data, as the config names them; they give the name where there is no config file.
+        suffix: What stands behind the name.
+
+    Returns:
+        The directory, with the time in its name.
+    """
+    name = files[-1].stem if files else Path(data.replace(":", "-")).name.split(".")[0]
+    return Path(parent) / f"{name}{suffix}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

@@ -1,7 +1,5 @@
-"""``rlsr audit``: can this reward be trusted on this data? No training."""
+"""``rlsr audit`` asks whether a reward can be trusted on some data, without training."""
 
-import json
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,29 +7,33 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.config import RunConfig, load_config
-from rlsr.config.embedding import embedding_named
+from rlsr.cli.arguments import (
+    CONFIG_AND_SETTINGS,
+    DataArgument,
+    default_directory,
+    is_config_or_setting,
+    settings_of,
+    split_arguments,
+)
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
 from rlsr.processes import require_one_process
-from rlsr.runs.directory import require_free
 
 if TYPE_CHECKING:
     from rlsr.audit import Audit, Check
     from rlsr.audit.rows import AuditRow
+    from rlsr.config import RunConfig
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "left out": "dim"}
 
 
 def audit(
-    data: Annotated[
-        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
-    ],
+    data: DataArgument,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            metavar=CONFIG_AND_SETTINGS,
             help="The config of the run to be, and settings such as reward.similarity.variant=cosine.",
         ),
     ] = None,
@@ -67,21 +69,18 @@ def audit(
 ) -> None:
     """Ask before training whether the reward ranks answers rightly on your data."""
     require_one_process("rlsr audit")
+    from rlsr.config import load_config
+    from rlsr.runs.directory import require_free
+
     settings, others = _split_encoders(arguments or [], compare_encoders)
     files, overrides = split_arguments(settings)
-    overrides = [f"data={json.dumps(data)}", *overrides]
-    if reward is not None:
-        overrides.append(f"reward.similarity.variant={json.dumps(reward)}")
-    if model is not None and model != "none":
-        overrides.append(f"model={json.dumps(model)}")
-    config = load_config(files, overrides)
-    path = out or _default_path(data)
+    policy = None if model == "none" else model
+    options = settings_of({"reward.similarity.variant": reward, "model": policy})
+    config = load_config(files, [*settings_of({"data": data}), *overrides, *options])
+    path = out or default_directory("audits", [], data)
     require_free(path, "findings need", "name another with --out")
     _check_page_library()
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    quieten_libraries()
+    console = open_console()
     from rlsr.audit.rows import load_audit_rows, shuffled
     from rlsr.rewards import reward_kind
 
@@ -105,13 +104,8 @@ def audit(
         raise typer.Exit(code=1)
 
 
-def _default_path(data: str) -> Path:
-    name = Path(data.replace(":", "-")).name.split(".")[0]
-    return Path("audits") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-
-
 def _check_page_library() -> None:
-    """Miss the library of the page before the work and not after it."""
+    """Say that the library of the page is missing before the work and not after it."""
     if package_directory("vl_convert") is None:
         raise MissingPackageError(
             "vl-convert-python", "draw the audit's page", "pip install 'rlsr[report]'"
@@ -122,12 +116,8 @@ def _split_encoders(arguments: list[str], given: list[str] | None) -> tuple[list
     """Take the encoders' names out of the command line: ``--compare-encoders A B C`` as well as ``A,B,C``."""
     if not given:
         return arguments, []
-    settings = [
-        argument
-        for argument in arguments
-        if "=" in argument or Path(argument).suffix in {".yaml", ".yml"}
-    ]
-    rest = [argument for argument in arguments if argument not in settings]
+    settings = [argument for argument in arguments if is_config_or_setting(argument)]
+    rest = [argument for argument in arguments if not is_config_or_setting(argument)]
     names = [name.strip() for item in [*given, *rest] for name in item.split(",")]
     if any(not name for name in names):
         raise ConfigError("--compare-encoders: an empty name; write them as A,B,C or A B C")
@@ -136,7 +126,7 @@ def _split_encoders(arguments: list[str], given: list[str] | None) -> tuple[list
 
 def _ask_policy(
     console: Console,
-    config: RunConfig,
+    config: "RunConfig",
     rows: "tuple[AuditRow, ...]",
     *,
     num_answers: int,
@@ -154,7 +144,8 @@ def _ask_policy(
         markup=False,
     )
     policy = load_policy(config.model, choose_device(config.device))
-    longest = max(reference_length(policy.tokenizer, row.record.reference) for row in asked)
+    references = [text for row in asked for text in row.record.references]
+    longest = max(reference_length(policy.tokenizer, text) for text in references)
     limit = min(config.method.max_response_tokens or 128, max(32, longest))
     answers, _ = greedy_responses(
         policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32
@@ -172,7 +163,7 @@ def _ask_policy(
 
 def _run(
     console: Console,
-    config: RunConfig,
+    config: "RunConfig",
     rows: "tuple[AuditRow, ...]",
     own: tuple[str, ...],
     drawn: tuple[tuple[str, ...], ...],
@@ -180,6 +171,7 @@ def _run(
 ) -> "Audit":
     from rlsr.audit import AuditJob, run_audit
     from rlsr.audit.honest import honest_answers
+    from rlsr.config.embedding import embedding_named
     from rlsr.models import choose_device
     from rlsr.rewards import open_reward
 

@@ -1,18 +1,14 @@
-"""``rlsr compare``: recipes side by side, after the same budget, on the same held-out prompts."""
+"""``rlsr compare`` trains recipes with the same budget and compares them on the same held-out prompts."""
 
 import shlex
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.comparison_table import comparison_table, sentences
-from rlsr.comparison.experiment import load_experiment
-from rlsr.comparison.markdown import write_comparison_markdown
-from rlsr.comparison.words import amount_in_words
+from rlsr.cli.arguments import default_directory, split_arguments
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError
 from rlsr.processes import require_one_process
 
@@ -43,17 +39,17 @@ def compare(
 ) -> None:
     """Train recipes with the same budget and compare them on held-out prompts, with intervals over prompts and seeds."""
     require_one_process("rlsr compare")
+    from rlsr.comparison.experiment import load_experiment
+
     files, overrides = split_arguments(arguments)
     if len(files) != 1:
         raise ConfigError(
             f"one experiment is compared at a time, got {len(files)} files; settings that recipes share go into its base"
         )
     experiment = load_experiment(files[0], overrides)
-    path = out or _default_path(files[0])
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    quieten_libraries()
+    path = out or default_directory("runs", files)
+    console = open_console()
+    from rlsr.comparison.markdown import write_comparison_markdown
     from rlsr.comparison.plan import plan_comparison
     from rlsr.comparison.run import run_comparison
 
@@ -75,11 +71,9 @@ def compare(
     _show(console, comparison, path)
 
 
-def _default_path(file: Path) -> Path:
-    return Path("runs") / f"{file.stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-
-
 def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
+    from rlsr.comparison.words import amount_in_words
+
     experiment = plan.experiment
     budget, seeds = experiment.budget, experiment.seeds
     trained = [recipe for recipe in plan.recipes if not recipe.is_untrained]
@@ -112,6 +106,8 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
 
 
 def _ending(training: "TrainingConfig") -> str:
+    from rlsr.comparison.words import amount_in_words
+
     limits = [
         amount_in_words(by, amount)
         for by, amount in (
@@ -125,6 +121,8 @@ def _ending(training: "TrainingConfig") -> str:
 
 
 def _show(console: Console, comparison: "Comparison", path: Path) -> None:
+    from rlsr.cli.comparison_table import comparison_table, sentences
+
     console.print()
     console.print(comparison_table(comparison))
     for sentence in sentences(comparison):

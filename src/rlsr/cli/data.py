@@ -1,15 +1,17 @@
-"""``rlsr data check``: can this file be trained on?"""
+"""``rlsr data check`` says whether a file can be trained on."""
 
-import json
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from rlsr.config import RunConfig, load_config
-from rlsr.data import Dataset, PromptRecord, load_dataset
+from rlsr.cli.arguments import DataArgument, settings_of
+from rlsr.cli.terminal import open_console
 from rlsr.errors import DataError
+
+if TYPE_CHECKING:
+    from rlsr.config import RunConfig
+    from rlsr.data import DataReport, Dataset, PromptRecord
 
 app = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
 
@@ -21,9 +23,7 @@ def _data() -> None:
 
 @app.command(name="check")
 def check(
-    path: Annotated[
-        str, typer.Argument(help="A file, builtin:instructions, or a Hugging Face dataset id.")
-    ],
+    path: DataArgument,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as in data.layout=messages."),
@@ -34,10 +34,14 @@ def check(
     ] = None,
 ) -> None:
     """Read every row, list every problem with its place, and show what was understood."""
-    # As JSON texts, which are YAML too: a file may be named like a number or a table.
-    settings = [f"data.path={json.dumps(path)}", *(overrides or [])]
-    if model:
-        settings.append(f"model={json.dumps(model)}")
+    from rlsr.config import load_config
+    from rlsr.data import load_dataset
+
+    settings = [
+        *settings_of({"data.path": path}),
+        *(overrides or []),
+        *settings_of({"model": model}),
+    ]
     config = load_config(overrides=settings)
     try:
         dataset = load_dataset(
@@ -53,7 +57,7 @@ def check(
     _show(dataset)
 
 
-def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
+def _counter(config: "RunConfig") -> "Callable[[PromptRecord], int]":
     """Count a prompt's tokens as the policy does."""
     from rlsr.models import load_tokenizer, prompt_ids
 
@@ -61,29 +65,45 @@ def _counter(config: RunConfig) -> Callable[[PromptRecord], int]:
     return lambda record: len(prompt_ids(tokenizer, record.messages))
 
 
-def _show(dataset: Dataset) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    report = dataset.report
-    console.print(f"{report.source}: {report.num_rows} rows, layout {report.layout}", markup=False)
-    console.print(
-        f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
-    )
-    for problem in report.skipped:
-        console.print(f"    {problem.line}", markup=False)
-    for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
-        console.print(
-            f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
-        )
-    if report.num_rejected:
-        num_usable = report.num_train + report.num_heldout
-        console.print(f"  rejected answers: in {report.num_rejected} of {num_usable} rows")
+def _show(dataset: "Dataset") -> None:
+    console = open_console()
+    for line in _report_lines(dataset.report):
+        console.print(line, markup=False)
     first = dataset.train[0]
-    console.print(f"\nfirst training row ({first.location})")
+    console.print(f"\nfirst training row ({first.location})", markup=False)
     for message in first.messages:
         console.print(f"  {message.role}: {_short(message.content)}", markup=False)
-    console.print(f"  reference: {_short(first.reference)}", markup=False)
+    for reference in first.references:
+        console.print(f"  reference: {_short(reference)}", markup=False)
     if first.rejected is not None:
         console.print(f"  rejected: {_short(first.rejected)}", markup=False)
+
+
+def _report_lines(report: "DataReport") -> Iterator[str]:
+    yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
+    yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
+    for problem in report.skipped:
+        yield f"    {problem.line}"
+    if report.num_merged:
+        yield (
+            f"  {report.num_merged} rows merged into {report.num_several_references} prompts with several references "
+            "(data.same_prompt)"
+        )
+    if report.num_repeated:
+        yield f"  {report.num_repeated} rows left out that repeat the prompt and answer of another"
+    for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
+        yield f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
+    from rlsr.data.rows import show
+
+    num_usable = report.num_train + report.num_heldout
+    if report.num_rejected:
+        yield f"  rejected answers: in {report.num_rejected} of {num_usable} rows"
+    if report.columns:
+        columns = (
+            f"{show(column.name)} ({' or '.join(column.types) or 'null'}, in {column.num_filled} of {num_usable} rows)"
+            for column in report.columns
+        )
+        yield f"  further columns: {', '.join(columns)}"
 
 
 def _short(text: str, most: int = 300) -> str:

@@ -1,4 +1,4 @@
-"""``rlsr doctor``: what is installed, what is missing and how to get it."""
+"""``rlsr doctor`` says what is installed, what is missing and how to get it."""
 
 import importlib
 import os
@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 import rlsr
+from rlsr.cli.terminal import open_console
 from rlsr.packages import package_directory
-from rlsr.runs.provenance import package_versions, processor_name
 
 _TRAIN = "pip install 'rlsr[train]'"
 _LOGIC = "pip install 'rlsr[logic]'"
@@ -44,7 +44,9 @@ WANTED = (
 
 def doctor() -> None:
     """Show versions, devices and threads, and what is missing and how to get it."""
-    console = Console(highlight=False, soft_wrap=True)
+    from rlsr.runs.provenance import package_versions, processor_name
+
+    console = open_console()
     console.print(
         f"rlsr {rlsr.__version__}, Python {platform.python_version()}, {platform.platform()}"
     )

@@ -1,34 +1,34 @@
-"""``rlsr evaluate``: how good is a policy on the held-out prompts, as it is?"""
+"""``rlsr evaluate`` measures how good a policy is on the held-out prompts, without training it."""
 
-import json
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
-from rlsr.cli.progress import LiveObserver, PlainObserver
-from rlsr.cli.table import means_table
-from rlsr.config import RunConfig, load_config
-from rlsr.errors import ConfigError
+from rlsr.cli.arguments import (
+    CONFIG_AND_SETTINGS,
+    DataOption,
+    default_directory,
+    directory_to_resume,
+    settings_of,
+    split_arguments,
+)
+from rlsr.cli.terminal import open_console
 from rlsr.processes import require_one_process
-from rlsr.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from rlsr.config import RunConfig
 
 
 def evaluate(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            metavar=CONFIG_AND_SETTINGS,
             help="The config of a run, of which the training is left out, and settings such as evaluation.batch_size=8.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id."),
-    ] = None,
+    data: DataOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -51,21 +51,17 @@ def evaluate(
 ) -> None:
     """Measure a policy on the held-out prompts without training it."""
     require_one_process("rlsr evaluate")
+    from rlsr.runs import RunDirectory
+
     files, overrides = split_arguments(arguments or [])
-    overrides = [
-        # As JSON texts, which are YAML too: a file may be named like a number or a table.
-        *([f"data={json.dumps(data)}"] if data else []),
-        *([f"model={json.dumps(model)}"] if model else []),
-        *overrides,
-    ]
+    overrides = [*settings_of({"data": data, "model": model}), *overrides]
     config = _choose_config(files, overrides, out, resume=resume)
-    path = out or _default_path(files, config)
+    path = out or default_directory("runs", files, config.data.path, suffix="-evaluation")
     if not resume:
         RunDirectory.check_free(path)
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    quieten_libraries()
+    console = open_console()
+    from rlsr.cli.progress import LiveObserver, PlainObserver
+    from rlsr.cli.table import means_table
     from rlsr.pipeline import plan_run
     from rlsr.pipeline.evaluate import evaluate_run
 
@@ -85,22 +81,19 @@ def evaluate(
 
 def _choose_config(
     files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
-) -> RunConfig:
+) -> "RunConfig":
     """Load the config; a resumed evaluation without one takes its own."""
-    if resume:
-        if out is None:
-            raise ConfigError(
-                "--resume: needs the directory of the interrupted evaluation; give it with --out DIR"
-            )
-        if not files and not overrides:
-            return RunDirectory.open(out).read_config()
-    elif not files and not overrides:
-        raise ConfigError(
-            "nothing to evaluate: give the config of a run, or --data FILE, and --model DIR for a trained policy"
-        )
+    from rlsr.config import load_config
+    from rlsr.runs import RunDirectory
+
+    interrupted = directory_to_resume(
+        files,
+        overrides,
+        out,
+        resume=resume,
+        what="evaluation",
+        nothing_given="nothing to evaluate: give the config of a run, or --data FILE, and --model DIR for a trained policy",
+    )
+    if interrupted is not None:
+        return RunDirectory.open(interrupted).read_config()
     return load_config(files, overrides)
-
-
-def _default_path(files: list[Path], config: RunConfig) -> Path:
-    name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
-    return Path("runs") / f"{name}-evaluation-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

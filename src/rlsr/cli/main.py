@@ -1,8 +1,9 @@
-"""The entry point: one file a command, and the one place where a user's mistake becomes a message."""
+"""The entry point knows all commands, and is the one place where a user's mistake becomes a message."""
 
 import logging
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -52,30 +53,39 @@ def _root(
 
 
 class SaidOnce(logging.Filter):
-    """Leaves out what was said in the same words before: recipes of one comparison read the same data."""
+    """A filter that leaves out what was said in the same words before, since recipes of one comparison read the same data."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Decide whether a record is shown.
-
-        Args:
-            record: What was logged.
-
-        Returns:
-            False for a repetition.
-        """
+        """Decide whether a record is shown; a repetition is not."""
         message = record.getMessage()
         is_new = message not in self._said
         self._said.add(message)
         return is_new
 
 
+def prepare_environment() -> None:
+    """Set what libraries read when they are imported; what the user has set stays."""
+    # Spinning OpenMP threads slow everything down as soon as another process wants a core; they spin for microseconds,
+    # until the next product comes, and then sleep (docs/log.md).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if os.environ["OMP_WAIT_POLICY"].upper() == "PASSIVE":
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # The terminal is left to our own progress.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
-    _prepare_environment()
+    prepare_environment()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(SaidOnce())
@@ -94,17 +104,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-
-
-def _prepare_environment() -> None:
-    """Set what libraries read when they are imported; what the user has set stays."""
-    # Spinning OpenMP threads slow everything down as soon as another process wants a core; they spin for microseconds,
-    # until the next product comes, and then sleep (docs/log.md).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if os.environ["OMP_WAIT_POLICY"].upper() == "PASSIVE":
-        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``rlsr report``: runs, pipelines or a comparison as one page."""
+"""``rlsr report`` writes a page on runs, pipelines or a comparison."""
 
 import sys
 from pathlib import Path

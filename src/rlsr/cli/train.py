@@ -1,27 +1,28 @@
-"""``rlsr train``: from a config or a data file to a trained and evaluated model."""
+"""``rlsr train`` makes a trained and evaluated model from a config or a data file."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from rlsr.cli.arguments import PIPED_WIDTH, quieten_libraries, split_arguments
+from rlsr.cli.arguments import (
+    CONFIG_AND_SETTINGS,
+    DataOption,
+    default_directory,
+    directory_to_resume,
+    settings_of,
+    split_arguments,
+)
 from rlsr.cli.launch import launch
-from rlsr.cli.plan_text import show_head, show_plan, show_stages
-from rlsr.cli.progress import LiveObserver, PlainObserver
-from rlsr.cli.table import change_table
-from rlsr.config import RunConfig, StagedConfig, load_stages
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, RunError
 from rlsr.processes import is_main_process, launched_processes
-from rlsr.runs import RunDirectory
-from rlsr.runs.pipeline_directory import PipelineDirectory
 
 if TYPE_CHECKING:
+    from rlsr.config import RunConfig, StagedConfig
     from rlsr.engines import TrainingObserver
     from rlsr.evaluation import MetricChange
 
@@ -30,14 +31,11 @@ def train(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONFIG.yaml]... [KEY=VALUE]...",
+            metavar=CONFIG_AND_SETTINGS,
             help="Config files, later ones winning, and settings such as method=sft, method=\\[sft,rlsr] or training.steps=40.",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Your SFT set: a file, builtin:instructions, or a dataset id."),
-    ] = None,
+    data: DataOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -67,24 +65,18 @@ def train(
     The method is rlsr (the default), sft, dft, iw_sft, pear or dpo, or a list of them, each of which starts from the model of the
     one before.
     """
+    from rlsr.runs import RunDirectory
+
     files, overrides = split_arguments(arguments or [])
-    overrides = [
-        # As JSON texts, which are YAML too: a file may be named like a number or a table.
-        *([f"data={json.dumps(data)}"] if data else []),
-        *([f"model={json.dumps(model)}"] if model else []),
-        *overrides,
-    ]
+    overrides = [*settings_of({"data": data, "model": model}), *overrides]
     staged = _choose_config(files, overrides, out, resume=resume)
-    path = out or _default_path(files, staged.configs[0])
+    path = out or default_directory("runs", files, staged.configs[0].data.path)
     if not resume and not dry_run:
         RunDirectory.check_free(path)
     if processes > 1 and not dry_run:
         _launch(processes, path)
         return
-    console = Console(highlight=False, soft_wrap=True, quiet=not is_main_process())
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    quieten_libraries()
+    console = open_console(quiet=not is_main_process())
     if staged.is_pipeline:
         _train_stages(console, staged, path, resume=resume, dry_run=dry_run)
     else:
@@ -93,9 +85,9 @@ def train(
         _show_division(console, staged, processes)
 
 
-def _show_division(console: Console, staged: StagedConfig, processes: int) -> None:
-    """Say how a dry run's numbers are those of several processes."""
-    from rlsr.engines.trl.settings import prompts_per_process
+def _show_division(console: Console, staged: "StagedConfig", processes: int) -> None:
+    """Say what a dry run's numbers mean for several processes."""
+    from rlsr.engines.prompt_order import prompts_per_process
 
     parts = {prompts_per_process(config, processes) for config in staged.configs}
     console.print(
@@ -106,7 +98,7 @@ def _show_division(console: Console, staged: StagedConfig, processes: int) -> No
 
 
 def _launch(processes: int, path: Path) -> None:
-    """Let several processes do it."""
+    """Start the processes that train together, and end as they do."""
     if launched_processes() > 1:
         raise ConfigError(
             f"--processes: a launcher has started {launched_processes()} processes already; leave it out"
@@ -120,8 +112,9 @@ def _launch(processes: int, path: Path) -> None:
 
 
 def _train_one(
-    console: Console, config: RunConfig, path: Path, *, resume: bool, dry_run: bool
+    console: Console, config: "RunConfig", path: Path, *, resume: bool, dry_run: bool
 ) -> None:
+    from rlsr.cli.plan_text import show_head, show_plan
     from rlsr.pipeline import estimate_run, plan_run, train_run
 
     plan = plan_run(config)
@@ -142,8 +135,9 @@ def _train_one(
 
 
 def _train_stages(
-    console: Console, staged: StagedConfig, path: Path, *, resume: bool, dry_run: bool
+    console: Console, staged: "StagedConfig", path: Path, *, resume: bool, dry_run: bool
 ) -> None:
+    from rlsr.cli.plan_text import show_head, show_stages
     from rlsr.pipeline import estimate_run
     from rlsr.pipeline.stages import plan_stages, train_stages
 
@@ -180,7 +174,8 @@ def _train_stages(
 
 @contextmanager
 def _watch(console: Console, path: Path) -> Iterator["TrainingObserver"]:
-    """Show a run while it goes on; of several processes one does."""
+    """Show a run while it goes on; of several processes, the main one shows it."""
+    from rlsr.cli.progress import LiveObserver, PlainObserver
     from rlsr.engines import SilentObserver
 
     if console.quiet:
@@ -206,8 +201,10 @@ def _resumable(console: Console, path: Path) -> Iterator[None]:
 
 
 def _show_changes(
-    console: Console, changes: "Sequence[MetricChange]", config: RunConfig, heading: str
+    console: Console, changes: "Sequence[MetricChange]", config: "RunConfig", heading: str
 ) -> None:
+    from rlsr.cli.table import change_table
+
     if not changes:
         return
     console.print()
@@ -236,19 +233,21 @@ def _show_contents(console: Console, path: Path) -> None:
 
 def _choose_config(
     files: list[Path], overrides: list[str], out: Path | None, *, resume: bool
-) -> StagedConfig:
+) -> "StagedConfig":
     """Load the config; a resumed run without one takes its own."""
-    if resume:
-        if out is None:
-            raise ConfigError(
-                "--resume: needs the directory of the interrupted run; give it with --out DIR"
-            )
-        if not files and not overrides:
-            return _own_config(out)
-    elif not files and not overrides:
-        raise ConfigError(
-            "nothing to train on: give a config file, or --data FILE, or --data builtin:instructions for a first try"
-        )
+    from rlsr.config import load_stages
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
+    interrupted = directory_to_resume(
+        files,
+        overrides,
+        out,
+        resume=resume,
+        what="run",
+        nothing_given="nothing to train on: give a config file, or --data FILE, or --data builtin:instructions for a first try",
+    )
+    if interrupted is not None:
+        return _own_config(interrupted)
     staged = load_stages(files, overrides)
     if resume and out is not None and PipelineDirectory.is_one(out) and not staged.is_pipeline:
         raise RunError(
@@ -258,13 +257,12 @@ def _choose_config(
     return staged
 
 
-def _own_config(path: Path) -> StagedConfig:
+def _own_config(path: Path) -> "StagedConfig":
+    from rlsr.config import StagedConfig
+    from rlsr.runs import RunDirectory
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
     if PipelineDirectory.is_one(path):
         return PipelineDirectory.open(path).staged
     config = RunDirectory.open(path).read_config()
     return StagedConfig((config.method.type,), (config,), is_pipeline=False)
-
-
-def _default_path(files: list[Path], config: RunConfig) -> Path:
-    name = files[-1].stem if files else Path(config.data.path.replace(":", "-")).name.split(".")[0]
-    return Path("runs") / f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"

@@ -17,6 +17,9 @@ Layout = Literal[
 ]
 
 
+SamePrompt = Literal["merge", "keep", "error"]
+
+
 class ColumnNames(ConfigTable):
     """Other names for the columns of the layouts ``prompt_response`` and ``prompt_completion``."""
 
@@ -51,6 +54,9 @@ class DataConfig(ConfigTable):
     """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation."""
     limit: int | None = Field(default=None, ge=1)
     """Use only the first rows, counted before the split; for a quick try."""
+    same_prompt: SamePrompt = "merge"
+    """What becomes of rows with the same prompt: ``merge`` makes them one prompt with several references, but leaves different
+    pairs of a reference and a rejected answer apart; ``keep`` leaves every row as it is; ``error`` calls all but the first bad."""
     on_bad_row: Literal["error", "skip"] = "error"
     """``error`` lists every bad row and stops; ``skip`` leaves them out and counts them in the report."""
     seed: int = Field(default=0, ge=0)

@@ -19,6 +19,7 @@ SHORTHANDS = {
     "embedding": "model",
     "reward": "type",
     "method": "type",
+    "engine": "type",
 }
 """Tables that may be written as one string, and the key that the string stands for."""
 

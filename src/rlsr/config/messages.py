@@ -52,7 +52,9 @@ def _without_tags(loc: Sequence[object], unions: Unions) -> tuple[list[str], dic
     for part in parts:
         place.append(part)
         key = ".".join(place)
-        tag = next(parts, None) if key in unions else None
+        # Where there is one type alone, pydantic puts no tag.
+        has_tag = key in unions and len(unions[key].tables) > 1
+        tag = next(parts, None) if has_tag else None
         if tag is not None:
             tags[key] = tag
     return place, tags

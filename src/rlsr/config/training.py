@@ -1,6 +1,6 @@
 """How long, how fast and how often: the optimiser, the batch and what is kept."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ class TrainingConfig(ConfigTable):
     """Steps, batch, optimiser and checkpoints."""
 
     epochs: float = Field(default=1.0, gt=0)
-    """Passes over the training prompts; without effect when ``steps`` is set."""
+    """Passes over the training prompts, or over their references with supervised methods; without effect when ``steps`` is set."""
     steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; null derives them from ``epochs``."""
     max_seconds: float | None = Field(default=None, gt=0)
@@ -19,7 +19,8 @@ class TrainingConfig(ConfigTable):
     max_tokens: int | None = Field(default=None, ge=1)
     """Ends training after the step in which the update has learnt from this many response tokens."""
     prompts_per_step: int = Field(default=8, ge=1)
-    """Prompts of one update, over all processes; with rlsr and sgrpo each is answered ``num_generations`` times."""
+    """Prompts of one update, over all processes; with rlsr and sgrpo each is answered ``num_generations`` times, and with
+    supervised methods it comes with one of its references."""
     tokens_per_pass: int | None = Field(default=None, ge=1)
     """Tokens of one forward and backward pass, a prompt counted once for its responses; a response longer than that has a
     pass of its own. Null is what keeps the device busy, or less where memory asks for it; the result is the same."""
@@ -69,14 +70,3 @@ class EvaluationConfig(ConfigTable):
     """Level of the intervals."""
     num_resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples of the held-out prompts."""
-
-
-class TrlEngine(ConfigTable):
-    """TRL's trainers, on one machine."""
-
-    type: Literal["trl"] = "trl"
-    passes: Literal["auto", "grouped", "plain"] = "auto"
-    """``grouped``: a prompt passes once for its whole group and nothing is padded, in rollouts and updates; ``plain``: as TRL
-    does it; ``auto``: grouped on a CPU, where it is measured, and where the policy's attention is known."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of ``trl.GRPOConfig``, checked by it; those that rlsr sets itself are refused."""

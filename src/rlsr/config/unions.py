@@ -1,4 +1,4 @@
-"""The tables of the config that come in several types: the embedding, the reward and its translator, the method.
+"""The tables of the config that come in several types: the embedding, the reward and its translator, the method, the engine.
 
 Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeGuard, get_args
 
 from pydantic import Field, create_model
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.method_base import MethodTable
 from rlsr.config.reward import OwnReward
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
@@ -21,6 +21,12 @@ from rlsr.plugins import Group, find_plugins, load_plugin, plugin_origins
 
 _GROUPS: Mapping[str, Group] = {"reward": "rlsr.rewards", "method": "rlsr.methods"}
 """Tables that installed packages add types of."""
+
+_BASES: Mapping[Group, type[ConfigTable]] = {
+    "rlsr.rewards": ConfigTable,
+    "rlsr.methods": MethodTable,
+}
+"""What the settings of an added type are a subclass of."""
 
 _WITHOUT_SETTINGS: Mapping[Group, type[ConfigTable]] = {"rlsr.rewards": OwnReward}
 """What an added type has that brings no settings of its own, where that is possible."""
@@ -93,7 +99,8 @@ def _added_table(group: Group, name: str) -> type[ConfigTable]:
     """Find the settings of what a package adds: those that it brings, else none but options."""
     added = load_plugin(group, name)
     table = getattr(added, "config", None)
-    if isinstance(table, type) and issubclass(table, ConfigTable):
+    base = _BASES[group]
+    if isinstance(table, type) and issubclass(table, base):
         field = table.model_fields.get("type")
         if field is None or get_args(field.annotation) != (name,) or field.default != name:
             raise ConfigError(
@@ -106,7 +113,7 @@ def _added_table(group: Group, name: str) -> type[ConfigTable]:
         return create_model(name, __base__=_WITHOUT_SETTINGS[group], type=type_)
     raise ConfigError(
         f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `config`, a subclass of "
-        f"rlsr.config.base.ConfigTable with its settings, got {table!r}; mend or uninstall that package"
+        f"{base.__module__}.{base.__name__} with its settings, got {table!r}; mend or uninstall that package"
     )
 
 
@@ -126,16 +133,25 @@ def find_unions(config: type[RunConfig]) -> Mapping[str, TaggedUnion]:
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
-        if field.discriminator is None:
+        members = get_args(field.annotation) or (field.annotation,)
+        tables = [one for one in members if _has_type(one)]
+        if not tables:
             continue
         key = place + name
-        tables = [one for one in get_args(field.annotation) if one is not NoneType]
         types = {one.model_fields["type"].default: one for one in tables}
         default = next(iter(types)) if field.default is None else field.default.type
         found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
         for one in tables:
             found |= _find_unions(one, f"{key}.")
     return found
+
+
+def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
+    return (
+        isinstance(member, type)
+        and issubclass(member, ConfigTable)
+        and "type" in member.model_fields
+    )
 
 
 UNIONS = find_unions(RunConfig)

@@ -1,9 +1,10 @@
-"""Checks on all rows together; each turns bad records into problems, in place."""
+"""Checks on all rows together; each turns bad records into problems or joins them, in place."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from rlsr.data.record import Message, PromptRecord
-from rlsr.data.rows import Entry, MarkedRecord, Problem
+from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem
 from rlsr.errors import DataError
 
 CountTokens = Callable[[PromptRecord], int]
@@ -69,11 +70,49 @@ def check_duplicates(entries: Sequence[Entry]) -> list[Entry]:
     return checked
 
 
+def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
+    """Make rows with the same prompt one prompt with several references.
+
+    The references stand in the order of the rows, equal ones once. Everything else is of the first row: its id, place,
+    category and further columns win over those of the others. A row of them that is marked ``train`` marks them all.
+
+    Rows with a rejected answer belong to their own reference, so they stay apart unless they are equal: merged, two pairs
+    would be one, and the answer that is rejected in one of them may be the reference of the other.
+
+    Args:
+        entries: What became of the rows so far.
+
+    Returns:
+        As many entries, in the same order.
+    """
+    groups: dict[Hashable, list[tuple[int, MarkedRecord]]] = {}
+    for place, entry in enumerate(entries):
+        if isinstance(entry, MarkedRecord):
+            groups.setdefault(_merge_key(entry.record), []).append((place, entry))
+    merged = list(entries)
+    for (place, first), *others in groups.values():
+        references = dict.fromkeys(first.record.references)
+        for later_place, later in others:
+            is_repeated = references.keys() >= set(later.record.references)
+            references |= dict.fromkeys(later.record.references)
+            merged[later_place] = MergedRow(later.record.location, is_repeated)
+        record = replace(first.record, other_references=tuple(references)[1:])
+        is_train = any(row.mark == "train" for _, row in others)
+        merged[place] = replace(first, record=record, mark="train" if is_train else first.mark)
+    return merged
+
+
 def prompt_key(record: PromptRecord) -> Hashable:
     """Give what two prompts share that differ in case and white space alone."""
     return tuple(
         (message.role, " ".join(message.content.casefold().split())) for message in record.messages
     )
+
+
+def _merge_key(record: PromptRecord) -> Hashable:
+    if record.rejected is None:
+        return record.messages
+    return record.messages, record.reference, record.rejected
 
 
 def _check_record_length(entry: MarkedRecord, count_tokens: CountTokens, budget: int) -> Entry:
@@ -92,7 +131,7 @@ def _check_record_length(entry: MarkedRecord, count_tokens: CountTokens, budget:
 
 
 def _check_record_leak(entry: Entry, heldout_places: dict[Hashable, str]) -> Entry:
-    if isinstance(entry, Problem) or entry.mark == "heldout":
+    if not isinstance(entry, MarkedRecord) or entry.mark == "heldout":
         return entry
     place = heldout_places.get(prompt_key(entry.record))
     if place is None:

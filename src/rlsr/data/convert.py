@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rlsr.data.columns import further_columns
 from rlsr.data.fields import (
     Fields,
     as_fields,
@@ -13,7 +14,7 @@ from rlsr.data.fields import (
 from rlsr.data.layouts import LayoutName, ResolvedLayout
 from rlsr.data.preference import from_preference, read_rejected
 from rlsr.data.record import Message, PromptRecord
-from rlsr.data.rows import Entry, Mark, MarkedRecord, Problem, RawRow, show
+from rlsr.data.rows import Mark, MarkedRecord, Problem, RawRow, show
 from rlsr.data.turns import RowFault, as_text, describe, is_blank, parse_turns
 
 Conversation = tuple[tuple[Message, ...], str]
@@ -28,7 +29,7 @@ _MARKS: dict[str, Mark] = {
 }
 
 
-def to_entry(row: RawRow, layout: ResolvedLayout) -> Entry:
+def to_entry(row: RawRow, layout: ResolvedLayout) -> MarkedRecord | Problem:
     """Turn a row into a record.
 
     Args:
@@ -42,6 +43,7 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> Entry:
         fields = as_fields(row.value)
         messages, reference = _CONVERTERS[layout.name](fields, layout)
         _check_prompt(messages)
+        columns, left_out = further_columns(fields, layout)
         record = PromptRecord(
             id=_read_label(fields, "id") or _place(row.location),
             messages=messages,
@@ -49,8 +51,9 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> Entry:
             location=row.location,
             category=_read_label(fields, "category"),
             rejected=read_rejected(fields, layout, messages, reference),
+            columns=columns,
         )
-        return MarkedRecord(record, _read_mark(fields))
+        return MarkedRecord(record, _read_mark(fields), left_out)
     except RowFault as fault:
         return Problem(row.location, fault.kind, fault.message)
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
+from rlsr.data.columns import type_name
 from rlsr.data.layouts import LayoutName
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Problem
@@ -21,6 +23,18 @@ class Lengths:
 
 
 @dataclass(frozen=True)
+class ColumnFacts:
+    """What a further column holds."""
+
+    name: str
+    """The column."""
+    types: tuple[str, ...]
+    """JSON types of its values, the most frequent first; null is none of them."""
+    num_filled: int
+    """Training and held-out rows in which it is there and not null."""
+
+
+@dataclass(frozen=True)
 class DataReport:
     """What was read, and what was left out."""
 
@@ -31,17 +45,25 @@ class DataReport:
     layout: LayoutName
     """The layout of ``source``, named or found."""
     num_rows: int
-    """Rows read, bad ones included: ``num_train + num_heldout + len(skipped)``."""
+    """Rows read, bad ones included: ``num_train + num_heldout + num_merged + num_repeated + len(skipped)``."""
     num_train: int
     num_heldout: int
+    num_merged: int
+    """Rows whose answer is a further reference of an earlier row with the same prompt."""
+    num_repeated: int
+    """Rows that repeat prompt and answer of earlier rows, and are left out."""
     skipped: tuple[Problem, ...]
     """The rows left out with ``data.on_bad_row=skip``, each with its reason, in file order."""
     prompt_chars: Lengths
     """Over training and held-out rows; the text of a prompt's messages without their roles."""
     reference_chars: Lengths
-    """Over training and held-out rows."""
+    """Over all references of training and held-out rows."""
+    num_several_references: int
+    """Training and held-out rows with several references."""
     num_rejected: int
     """Training and held-out rows with a worse answer beside the reference."""
+    columns: tuple[ColumnFacts, ...]
+    """Further columns, in the order of their first row."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +77,48 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Hash of all records and their split, wherever they came from; equal data give equal hashes."""
+        """Hash of all prompts, answers and their split, wherever they came from; equal data give equal hashes."""
+        return self._hash(_facts)
+
+    @property
+    def columns_sha256(self) -> str | None:
+        """Hash of the further columns of all records, None where there are none.
+
+        It stands apart, since runs that were begun when further columns were dropped know the other hash alone.
+        """
+        if not self.report.columns:
+            return None
+        return self._hash(lambda record: record.columns)
+
+    def _hash(self, facts: Callable[[PromptRecord], Mapping[str, object]]) -> str:
         digest = hashlib.sha256()
         for part in (self.train, self.heldout):
             for record in part:
-                facts = {**asdict(record), "location": None}
-                # So that sets without these keep the hash that they had before there were any.
-                for later in ("rejected", "other_references", "columns"):
-                    if not facts[later]:
-                        del facts[later]
-                digest.update(json.dumps(facts, sort_keys=True).encode())
+                digest.update(json.dumps(facts(record), sort_keys=True).encode())
             digest.update(b"|")
         return digest.hexdigest()
+
+
+def _facts(record: PromptRecord) -> dict[str, object]:
+    facts = {**asdict(replace(record, columns={})), "location": None}
+    del facts["columns"]
+    # So that sets without these keep the hash that they had before there were any.
+    for later in ("rejected", "other_references"):
+        if not facts[later]:
+            del facts[later]
+    return facts
+
+
+def survey_columns(records: Sequence[PromptRecord]) -> tuple[ColumnFacts, ...]:
+    """List the further columns of records, and the types of what they hold."""
+    types: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        for name, value in record.columns.items():
+            types[name].update([] if value is None else [type_name(value)])
+    return tuple(
+        ColumnFacts(name, tuple(kind for kind, _ in counts.most_common()), counts.total())
+        for name, counts in types.items()
+    )
 
 
 def measure_prompts(records: Sequence[PromptRecord]) -> Lengths:
@@ -78,7 +130,7 @@ def measure_prompts(records: Sequence[PromptRecord]) -> Lengths:
 
 def measure_references(records: Sequence[PromptRecord]) -> Lengths:
     """Measure the references of at least one record."""
-    return _measure([len(record.reference) for record in records])
+    return _measure([len(text) for record in records for text in record.references])
 
 
 def _measure(lengths: list[int]) -> Lengths:

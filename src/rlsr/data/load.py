@@ -7,12 +7,24 @@ from dataclasses import replace
 from itertools import islice
 
 from rlsr.config.data import DataConfig
-from rlsr.data.checks import CountTokens, check_duplicates, check_leaks, check_length
+from rlsr.data.checks import (
+    CountTokens,
+    check_duplicates,
+    check_leaks,
+    check_length,
+    merge_same_prompts,
+)
 from rlsr.data.convert import to_entry
-from rlsr.data.dataset import DataReport, Dataset, measure_prompts, measure_references
+from rlsr.data.dataset import (
+    DataReport,
+    Dataset,
+    measure_prompts,
+    measure_references,
+    survey_columns,
+)
 from rlsr.data.layouts import LayoutName, resolve_layout
 from rlsr.data.record import PromptRecord
-from rlsr.data.rows import Entry, MarkedRecord, Problem, count_kinds
+from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem, count_kinds, show
 from rlsr.data.sources import read_rows, source_kind
 from rlsr.data.split import choose_heldout
 from rlsr.errors import ConfigError, DataError
@@ -50,12 +62,13 @@ def load_dataset(
         entries = check_length(
             entries, count_tokens=count_tokens, max_prompt_tokens=max_prompt_tokens
         )
-    entries = check_duplicates(check_leaks(entries))
+    entries = _settle_same_prompts(config, check_leaks(entries))
     problems = [entry for entry in entries if isinstance(entry, Problem)]
-    records = [entry for entry in entries if isinstance(entry, MarkedRecord)]
     _handle_problems(config, problems, num_rows=len(entries))
+    records = [entry for entry in entries if isinstance(entry, MarkedRecord)]
+    _warn_of_left_out(config, records)
     train, heldout = _divide(config, records)
-    return Dataset(train, heldout, _report(config, layout, problems, train, heldout))
+    return Dataset(train, heldout, _report(config, layout, entries, train, heldout))
 
 
 def _check_settings(config: DataConfig) -> None:
@@ -87,16 +100,18 @@ def _read_source(
 ) -> tuple[list[Entry], LayoutName]:
     rows = list(islice(read_rows(path, split=config.split), limit))
     layout = resolve_layout(rows, layout=config.layout, columns=config.columns, source=path)
-    entries = [row if isinstance(row, Problem) else to_entry(row, layout) for row in rows]
+    entries: list[Entry] = [
+        row if isinstance(row, Problem) else to_entry(row, layout) for row in rows
+    ]
     return entries, layout.name
 
 
 def _without_mark(entry: Entry) -> Entry:
-    return entry if isinstance(entry, Problem) else replace(entry, mark=None)
+    return replace(entry, mark=None) if isinstance(entry, MarkedRecord) else entry
 
 
 def _mark_heldout(entry: Entry) -> Entry:
-    if isinstance(entry, Problem):
+    if not isinstance(entry, MarkedRecord):
         return entry
     if entry.mark == "train":
         message = (
@@ -104,6 +119,23 @@ def _mark_heldout(entry: Entry) -> Entry:
         )
         return Problem(entry.record.location, "bad_split", message)
     return replace(entry, mark="heldout")
+
+
+def _settle_same_prompts(config: DataConfig, entries: list[Entry]) -> list[Entry]:
+    if config.same_prompt == "merge":
+        return merge_same_prompts(entries)
+    return check_duplicates(entries) if config.same_prompt == "error" else entries
+
+
+def _warn_of_left_out(config: DataConfig, rows: Sequence[MarkedRecord]) -> None:
+    """Name further columns that rewards will not see."""
+    counts = Counter(column for row in rows for column in row.left_out)
+    if counts:
+        logger.warning(
+            "%s: further columns are left out where JSON cannot hold their values: %s; store them as text to use them",
+            config.path,
+            ", ".join(f"{show(column)} in {count} rows" for column, count in counts.items()),
+        )
 
 
 def _handle_problems(config: DataConfig, problems: Sequence[Problem], *, num_rows: int) -> None:
@@ -159,20 +191,25 @@ def _with_unique_ids(records: Sequence[PromptRecord]) -> list[PromptRecord]:
 def _report(
     config: DataConfig,
     layout: LayoutName,
-    problems: Sequence[Problem],
+    entries: Sequence[Entry],
     train: Sequence[PromptRecord],
     heldout: Sequence[PromptRecord],
 ) -> DataReport:
     records = [*train, *heldout]
+    merged = [entry for entry in entries if isinstance(entry, MergedRow)]
     return DataReport(
         source=config.path,
         heldout_source=config.heldout_path,
         layout=layout,
-        num_rows=len(records) + len(problems),
+        num_rows=len(entries),
         num_train=len(train),
         num_heldout=len(heldout),
-        skipped=tuple(problems),
+        num_merged=sum(not row.is_repeated for row in merged),
+        num_repeated=sum(row.is_repeated for row in merged),
+        skipped=tuple(entry for entry in entries if isinstance(entry, Problem)),
         prompt_chars=measure_prompts(records),
         reference_chars=measure_references(records),
+        num_several_references=sum(len(record.references) > 1 for record in records),
         num_rejected=sum(record.rejected is not None for record in records),
+        columns=survey_columns(records),
     )

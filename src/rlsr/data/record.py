@@ -41,12 +41,18 @@ class PromptRecord:
     other_references: tuple[str, ...] = ()
     """Further answers to be close to, where the data has several; none of them twice."""
     columns: Mapping[str, object] = field(default_factory=dict, hash=False)
-    """What else the row holds, by column: what no layout reads is kept for rewards that do."""
+    """What else the row holds, by column, in the types of JSON: what no layout reads is kept for rewards that do."""
 
     @property
     def references(self) -> tuple[str, ...]:
         """All answers to be close to, at least one."""
         return (self.reference, *self.other_references)
+
+    @property
+    def written_references(self) -> dict[str, object]:
+        """What files of answers say: ``reference``, and ``references`` with all of them where there are several."""
+        several = {"references": list(self.references)} if self.other_references else {}
+        return {"reference": self.reference, **several}
 
     @property
     def prompt(self) -> str:

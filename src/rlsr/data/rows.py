@@ -69,9 +69,21 @@ class MarkedRecord:
     record: PromptRecord
     mark: Mark | None = None
     """The side of the split that the row asks for; None leaves the choice open."""
+    left_out: tuple[str, ...] = ()
+    """Further columns of the row that are not in the record, since JSON cannot hold their values."""
 
 
-Entry = MarkedRecord | Problem
+@dataclass(frozen=True)
+class MergedRow:
+    """A row that is no record of its own, since an earlier row has its prompt."""
+
+    location: str
+    """Where the row stands."""
+    is_repeated: bool
+    """Whether an earlier row has its answer too; otherwise its answer is a further reference of the earlier row."""
+
+
+Entry = MarkedRecord | MergedRow | Problem
 """What became of one row: every row becomes exactly one."""
 
 

@@ -1,7 +1,6 @@
 """Which rows are held out: those that say so themselves, or a seeded choice."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -17,10 +16,11 @@ def choose_heldout(
 
     Rows marked as held out win: they are the choice, and nothing else is. Otherwise the choice
     falls on rows that are not marked ``train``, unless all are, and whose prompt has no near
-    double, so that none is trained on and measured.
+    double. Where these are too few, it falls on whole prompts with all their near doubles, as many as
+    the number has room for. So none is trained on and measured.
 
     Args:
-        records: The rows, without duplicates.
+        records: The rows.
         heldout: A share of the rows below 1, or a count.
         max_heldout: Upper bound on what a share comes to.
         seed: Seed of the choice; the same rows and seed give the same choice.
@@ -41,15 +41,18 @@ def choose_heldout(
         )
     if marked or count == 0:
         return marked
-    candidates = _candidates(records)
-    if count > len(candidates):
+    candidates = _candidates(records, count)
+    chosen: list[int] = []
+    for place in np.random.default_rng(seed).permutation(len(candidates)).tolist():
+        if len(chosen) + len(candidates[place]) <= count:
+            chosen += candidates[place]
+    if not chosen or count > sum(map(len, candidates)):
         raise DataError(
-            f"data.heldout: {count} rows are to be held out, but only {len(candidates)} can be: "
-            "the others are marked `train`, or differ from another prompt in case or spacing "
-            "alone; lower data.heldout"
+            f"data.heldout: {count} rows are to be held out, but only {len(chosen)} can be: the others are marked `train`, "
+            "or share a prompt (case and spacing aside) with more rows than that, and such rows stay together; change "
+            "data.heldout, or set data.heldout_path"
         )
-    order = np.random.default_rng(seed).permutation(len(candidates))
-    return frozenset(candidates[index] for index in order[:count].tolist())
+    return frozenset(chosen)
 
 
 def _count(num_rows: int, heldout: float, max_heldout: int) -> int:
@@ -62,8 +65,15 @@ def _count(num_rows: int, heldout: float, max_heldout: int) -> int:
     return int(heldout)
 
 
-def _candidates(records: Sequence[MarkedRecord]) -> list[int]:
-    times = Counter(prompt_key(row.record) for row in records)
-    single = [index for index, row in enumerate(records) if times[prompt_key(row.record)] == 1]
-    unmarked = [index for index in single if records[index].mark is None]
-    return unmarked or single
+def _candidates(records: Sequence[MarkedRecord], count: int) -> list[list[int]]:
+    """List what can be held out, each with all rows of its prompt: single rows alone where they are enough."""
+    prompts: dict[Hashable, list[int]] = {}
+    for index, row in enumerate(records):
+        prompts.setdefault(prompt_key(row.record), []).append(index)
+    single = _unmarked([rows for rows in prompts.values() if len(rows) == 1], records)
+    return single if len(single) >= count else _unmarked(list(prompts.values()), records)
+
+
+def _unmarked(prompts: list[list[int]], records: Sequence[MarkedRecord]) -> list[list[int]]:
+    unmarked = [rows for rows in prompts if all(records[index].mark is None for index in rows)]
+    return unmarked or prompts

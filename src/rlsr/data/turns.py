@@ -36,6 +36,9 @@ class RowFault(Exception):
         self.kind = kind
         self.message = message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.kind, self.message), self.__dict__
+
 
 def describe(value: object) -> str:
     """Name a JSON value for a message, with its text where that is short."""

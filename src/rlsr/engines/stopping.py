@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlsr.config.method import RlsrMethod
 from rlsr.config.pipeline import HeldoutRewardStop, SftStop
 from rlsr.config.run import RunConfig
 from rlsr.config.training import TrainingConfig
@@ -34,10 +33,10 @@ def require_scores(rows: Rows, config: RunConfig) -> None:
         RewardError: More responses of the last step were unscored than ``training.max_unscored_share`` allows, or all of
             several steps in a row were.
     """
-    if not isinstance(config.method, RlsrMethod):
+    if not config.method.num_sampled:
         return
     limit, last = config.training.max_unscored_share, rows[-_STEPS_WITHOUT_SCORES:]
-    num_responses = config.training.prompts_per_step * config.method.num_generations
+    num_responses = config.training.prompts_per_step * config.method.num_sampled
     unscored = [row[UNSCORED] for row in last]
     if unscored[-1] > limit * num_responses:
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
@@ -69,7 +68,7 @@ def stop_reason(rows: Rows, config: RunConfig) -> str | None:
         return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
     if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
         return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
-    if config.method.is_supervised:
+    if config.method.learns_from == "references":
         return _enough_supervision(rows, stop)
     return None
 
@@ -103,7 +102,7 @@ def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
         The rule that asks for it; None where it is not due.
     """
     rule = config.pipeline.sft_stop.heldout_reward
-    if rule is None or not config.method.is_supervised or step % rule.every_steps:
+    if rule is None or config.method.learns_from != "references" or step % rule.every_steps:
         return None
     return rule
 

@@ -18,8 +18,6 @@ from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
 
-_OTHER_REFERENCES = "other_references"
-
 
 @dataclass(frozen=True)
 class Answers:
@@ -147,14 +145,8 @@ class Evaluation:
                 reference=record.reference,
                 response=answers.responses[row],
                 scores={name: float(values[row]) for name, values in answers.scores.items()},
-                further={
-                    **(
-                        {_OTHER_REFERENCES: list(record.other_references)}
-                        if record.other_references
-                        else {}
-                    ),
-                    **{name: texts[row] for name, texts in answers.texts.items()},
-                },
+                references=record.references if record.other_references else (),
+                further={name: texts[row] for name, texts in answers.texts.items()},
             )
             for row, record in enumerate(self._records)
         ]
@@ -177,11 +169,7 @@ class Evaluation:
                 name: np.array([row.scores[name] for row in rows], dtype=np.float64)
                 for name in rows[0].scores
             },
-            texts={
-                name: tuple(row.further[name] for row in rows)
-                for name in rows[0].further
-                if name != _OTHER_REFERENCES
-            },
+            texts={name: tuple(row.further[name] for row in rows) for name in rows[0].further},
         )
 
     def means(self, answers: Answers) -> list[MetricMean]:

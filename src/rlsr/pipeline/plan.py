@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.config.method import RlsrMethod
 from rlsr.config.preference import DpoMethod
-from rlsr.config.training import TrainingConfig
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
-from rlsr.engines.estimate import Estimate, Workload, estimate
-from rlsr.engines.memory import (
-    MemoryPlan,
-    free_memory_gb,
-    plan_memory,
-)
+from rlsr.engines.estimate import TimeEstimate, Workload
+from rlsr.engines.memory import MemoryPlan
+from rlsr.engines.table import engine_of
 from rlsr.errors import ConfigError
 from rlsr.evaluation.metrics import require_metrics
 from rlsr.models import (
@@ -29,7 +24,6 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
-from rlsr.pipeline.sizes import policy_size, rollout_size
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 
@@ -98,23 +92,23 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
     records = [*dataset.train, *dataset.heldout]
     prompts = _lengths([counted[record.messages] for record in records])
-    references = _lengths([reference_length(tokenizer, record.reference) for record in records])
+    references = _lengths(
+        [reference_length(tokenizer, text) for record in records for text in record.references]
+    )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
-    _check_settings(resolved, device, processes)
+    engine = engine_of(resolved)
+    # Before anything is loaded or written.
+    engine.check(resolved, device=device, processes=processes)
     reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, DpoMethod):
         rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
-    memory = plan_memory(
-        resolved,
-        policy_size(model_config, resolved, device),
-        rollout_size(resolved, prompts.maximum, processes.count),
-        device=device,
-        free_gb=free_memory_gb(device) / processes.sharing_memory(device),
+    memory = engine.plan(
+        resolved, longest_prompt=prompts.maximum, device=device, processes=processes
     )
     return RunPlan(
         config=resolved,
@@ -129,7 +123,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
 
 
-def estimate_run(plan: RunPlan) -> Estimate:
+def estimate_run(plan: RunPlan) -> TimeEstimate:
     """Estimate how long a run will take.
 
     Args:
@@ -140,17 +134,17 @@ def estimate_run(plan: RunPlan) -> Estimate:
     """
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
-    samples = isinstance(plan.config.method, RlsrMethod)
     work = Workload(
-        policy=policy_size(load_model_config(plan.config.model), plan.config, plan.device),
         prompt_tokens=plan.prompt_lengths.median,
-        response_tokens=response_tokens if samples else plan.reference_lengths.median,
+        response_tokens=response_tokens
+        if plan.config.method.num_sampled
+        else plan.reference_lengths.median,
         answer_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,
         num_samples=_num_samples(plan),
     )
-    return estimate(plan.config, work, plan.device)
+    return engine_of(plan.config).estimate(plan.config, work, device=plan.device)
 
 
 def _num_samples(plan: RunPlan) -> int:
@@ -201,9 +195,9 @@ def _resolve(
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
-        steps = _steps_of(training.epochs, dataset, training)
-    if method.is_supervised and config.pipeline.sft_stop.epoch is not None:
-        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, dataset, training))
+        steps = _steps_of(training.epochs, config, dataset)
+    if method.learns_from == "references" and config.pipeline.sft_stop.epoch is not None:
+        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, dataset))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
@@ -213,18 +207,12 @@ def _resolve(
     )
 
 
-def _steps_of(epochs: float, dataset: Dataset, training: TrainingConfig) -> int:
-    return max(1, math.ceil(epochs * len(dataset.train) / training.prompts_per_step))
-
-
-def _check_settings(config: RunConfig, device: Device, processes: Processes) -> None:
-    """Let the engine refuse what it cannot do, before anything is loaded or written."""
-    from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
-
-    arguments = trainer_arguments(
-        config, output_dir="runs", device=device, num_steps=1, num_processes=processes.count
-    )
-    make_trainer_config(config, arguments)
+def _steps_of(epochs: float, config: RunConfig, dataset: Dataset) -> int:
+    num_rows = len(dataset.train)
+    if config.method.learns_from == "references":
+        # A row for each of them.
+        num_rows = sum(len(record.references) for record in dataset.train)
+    return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
@@ -246,8 +234,18 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
-    if dataset.report.skipped:
-        found.append(f"{len(dataset.report.skipped)} bad rows are skipped (data.on_bad_row)")
+    report = dataset.report
+    if report.num_merged:
+        found.append(
+            f"{report.num_merged} rows are merged into {report.num_several_references} prompts with several references "
+            "(data.same_prompt)"
+        )
+    if report.num_repeated:
+        found.append(
+            f"{report.num_repeated} rows repeat the prompt and answer of others and are left out (data.same_prompt)"
+        )
+    if report.skipped:
+        found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")
     return found
 
 

@@ -73,6 +73,10 @@ def data_facts(report: DataReport) -> dict[str, Any]:
         "num_rows": report.num_rows,
         "num_train": report.num_train,
         "num_heldout": report.num_heldout,
+        "num_merged": report.num_merged,
+        "num_repeated": report.num_repeated,
+        "num_several_references": report.num_several_references,
+        "columns": [column.name for column in report.columns],
         "skipped": [problem.line for problem in report.skipped],
     }
 
@@ -90,6 +94,7 @@ def run_facts(plan: RunPlan) -> dict[str, Any]:
 
     return {
         "data_sha256": plan.dataset.sha256,
+        "columns_sha256": plan.dataset.columns_sha256,
         "device": plan.device,
         "processes": plan.processes.count,
         "threads": torch.get_num_threads(),

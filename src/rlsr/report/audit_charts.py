@@ -1,14 +1,11 @@
-"""The chart of the attacks on an audit's page."""
+"""The page of an audit has a chart of how often each attack wins."""
 
 import math
-import re
 from collections.abc import Sequence
 
 from rlsr.audit.result import Audit, Check
 from rlsr.report.vega import Chart, chart
 
-# How rlsr.audit.thresholds words the rule of a number that should be small, as an attack's share is.
-_RULE = re.compile(r"warns above (?P<warn>[-+.e\d]+), fails above (?P<fail>[-+.e\d]+)")
 # Marks differ by form too, not by colour alone.
 _CROSS = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
 _SHAPES = {"ok": "circle", "warn": "triangle-up", "fail": _CROSS}
@@ -37,7 +34,7 @@ def attacks_chart(audit: Audit) -> Chart | None:
     }
     layers = [
         _coin_line(),
-        *_threshold_layers(rows),
+        *_threshold_layers(),
         {
             "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
             "mark": {"type": "rule", "strokeWidth": 2},
@@ -82,7 +79,6 @@ def _is_measured_attack(check: Check) -> bool:
 def _attack_row(check: Check) -> Chart:
     low, high = _finite(check.low), _finite(check.high)
     interval = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    rule = _RULE.search(check.rule)
     return {
         "attack": check.name,
         "value": check.value,
@@ -91,8 +87,8 @@ def _attack_row(check: Check) -> Chart:
         "verdict": check.verdict,
         "share": f"{check.value:.3f}{interval}",
         "rows": check.num,
-        "warn": float(rule["warn"]) if rule else None,
-        "fail": float(rule["fail"]) if rule else None,
+        "warn": check.threshold.warn,
+        "fail": check.threshold.fail,
     }
 
 
@@ -123,10 +119,9 @@ def _coin_line() -> Chart:
     }
 
 
-def _threshold_layers(rows: Sequence[Chart]) -> list[Chart]:
+def _threshold_layers() -> list[Chart]:
     return [
         {
-            "transform": [{"filter": f"isValid(datum.{level})"}],
             "mark": {
                 "type": "tick",
                 "thickness": 2,
@@ -137,5 +132,4 @@ def _threshold_layers(rows: Sequence[Chart]) -> list[Chart]:
             "encoding": {"x": _share(level)},
         }
         for level in ("warn", "fail")
-        if any(row[level] is not None for row in rows)
     ]

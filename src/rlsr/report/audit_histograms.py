@@ -1,4 +1,4 @@
-"""The histograms of rewards on an audit's page."""
+"""The page of an audit has histograms of the rewards by kind of answer."""
 
 from collections.abc import Sequence
 
@@ -43,14 +43,7 @@ def rewards_chart(audit: Audit) -> Chart | None:
 
 
 def attack_names(audit: Audit) -> list[str]:
-    """List the attacks whose rewards were kept.
-
-    Args:
-        audit: The audit.
-
-    Returns:
-        Their names, in the order in which the audit lists them.
-    """
+    """List the attacks whose rewards were kept, in the order in which the audit lists them."""
     return [kind for kind in audit.scores if kind not in {"reference", "honest"}]
 
 
@@ -60,7 +53,7 @@ def _scored(scores: Sequence[float]) -> Floats:
 
 
 def _band_bars(kind: str, band: int, scores: Floats, edges: Floats) -> list[Chart]:
-    """Bars of one histogram, scaled to its own peak: its form counts, and a spike of references flattens no other."""
+    """Draw the bars of one histogram, scaled to its own peak: its form counts, and a spike of references flattens no other."""
     counts, _ = np.histogram(scores, bins=edges)
     peak = max(int(counts.max()), 1)
     return [

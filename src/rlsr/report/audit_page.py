@@ -1,4 +1,4 @@
-"""An audit as one HTML page that opens from disk: nothing on it comes from a network."""
+"""The findings of an audit are shown on one HTML page that opens from disk: nothing on it comes from a network."""
 
 import functools
 import html
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
-from rlsr.audit.result import AttackExample, Audit, Check, Verdict
+from rlsr.audit.result import AttackExample, Audit, Check
+from rlsr.audit.thresholds import Verdict
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
 from rlsr.report.page import render_page
@@ -20,7 +21,7 @@ _GROUPS = (
     ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
     ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
     ("biases", "Biases", "Does the reward follow something other than quality?"),
-    ("agreement", "Agreement", "Does the reward rank answers as the labels in the data do?"),
+    ("agreement", "Agreement", "Does the reward rank answers as the people did who judged them?"),
 )
 _HEADLINES: dict[Verdict, str] = {
     "fail": "Do not train on this reward as it is",
@@ -97,7 +98,7 @@ def _content(audit: Audit) -> dict[str, Any]:
 
 
 def _tally(checks: Sequence[Check]) -> str:
-    """Count the verdicts in words, the ones left out apart."""
+    """Count the verdicts in words; checks that were left out are counted apart."""
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _SYMBOLS}
     left_out = counts["left out"]
     made = len(checks) - left_out

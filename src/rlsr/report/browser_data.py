@@ -90,8 +90,12 @@ def _common_keys(policies: Sequence[AnsweringPolicy]) -> list[Key]:
 
 
 def _texts_of(key: Key, rows: Sequence[dict[int, dict[Key, HeldoutRow]]]) -> set[str]:
-    answers = {by_key[key].response for by_seed in rows for by_key in by_seed.values()}
-    return {key[1], key[2], *answers}
+    found = [by_key[key] for by_seed in rows for by_key in by_seed.values()]
+    return {key[1], *_references(found), *(row.response for row in found)}
+
+
+def _references(rows: Sequence[HeldoutRow]) -> tuple[str, ...]:
+    return rows[0].references or (rows[0].reference,)
 
 
 def _fitting(keys: Sequence[Key], texts: dict[Key, set[str]]) -> tuple[int, list[Key]]:
@@ -140,13 +144,13 @@ def _prompt(
     metrics: Sequence[SharedMetric],
     pool: _TextPool,
 ) -> dict[str, Any]:
-    identifier, prompt, reference = key
+    identifier, prompt, _ = key
     found = [by_key[key] for by_seed in rows for by_key in by_seed.values()]
     return {
         "id": identifier,
         "category": next((row.category for row in found if row.category), None),
         "prompt": pool.add(prompt),
-        "reference": pool.add(reference),
+        "references": [pool.add(text) for text in _references(found)],
         "answers": [
             [_answer(by_key[key], rule, metrics, pool) for by_key in by_seed.values()]
             for by_seed, rule in zip(rows, rules, strict=True)

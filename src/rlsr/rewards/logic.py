@@ -127,7 +127,7 @@ class FormulaSimilarity(Reward):
     @property
     def parts(self) -> tuple[Part, ...]:
         """Closeness in meaning and in tokens, and what could not be read."""
-        return _parts(self._config)
+        return _parts_of(self._config)
 
     def close(self) -> None:
         """Let go of the translator."""
@@ -193,7 +193,7 @@ class FormulaSimilarity(Reward):
             texts = {"formula": responses, "reference_formula": references}
         limits = self._config.limits
         pairs = [
-            (_read(response, limits), _read(reference, limits))
+            (_formula(response, limits), _formula(reference, limits))
             for response, reference in zip(responses, references, strict=True)
         ]
         lost = [None in pair for pair in zip(responses, references, strict=True)]
@@ -227,7 +227,7 @@ class FormulaSimilarity(Reward):
 
 
 @lru_cache(maxsize=_KEPT_FORMULAS)
-def _read(text: str | None, limits: FormulaLimits) -> Formula | None:
+def _formula(text: str | None, limits: FormulaLimits) -> Formula | None:
     if text is None:
         return None
     try:
@@ -248,7 +248,7 @@ class LogicKind(RewardKind[LogicReward]):
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness in meaning and in tokens, and what could not be read."""
-        return _parts(self.settings(config))
+        return _parts_of(self.settings(config))
 
     def describe(self, config: RunConfig) -> str:
         """Name the variant, the share of BLEU, and where the formulas come from."""
@@ -288,7 +288,7 @@ class LogicKind(RewardKind[LogicReward]):
         return FormulaSimilarity(settings, load_embedder(config.embedding, device), translator)
 
 
-def _parts(config: LogicReward) -> tuple[Part, ...]:
+def _parts_of(config: LogicReward) -> tuple[Part, ...]:
     return _PARTS if config.translator is None else (*_PARTS, _UNTRANSLATED)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from threading import Thread
@@ -112,7 +112,7 @@ class PythonScorer(Reward):
         self._name = name
         self._ask = ask
         self._owner = owner
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: _EventLoop | None = None
         self._components: tuple[str, ...] = ()
 
     @property
@@ -159,21 +159,15 @@ class PythonScorer(Reward):
         if callable(close):
             close()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.close()
 
     def _call(self, batch: RewardBatch) -> Any:
         found = self._ask(batch)
         if not inspect.isawaitable(found):
             return found
-
-        async def answer() -> Any:
-            return await found
-
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            # In a thread of its own: where a notebook calls, a loop is running already.
-            Thread(target=self._loop.run_forever, daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result()
+            self._loop = _EventLoop()
+        return self._loop.wait_for(found)
 
     def _failure(self, batch: RewardBatch, error: Exception) -> RewardError:
         """Say what went wrong, and in which row: the first one that fails by itself, too."""
@@ -210,6 +204,26 @@ class PythonScorer(Reward):
         return np.array(
             [math.nan if value is None else float(value) for value in values], dtype=np.float64
         )
+
+
+class _EventLoop:
+    """Runs coroutines in a thread of its own: where a notebook calls, a loop is running already."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def wait_for(self, found: Awaitable[Any]) -> Any:
+        async def result() -> Any:
+            return await found
+
+        return asyncio.run_coroutine_threadsafe(result(), self._loop).result()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 def arguments(

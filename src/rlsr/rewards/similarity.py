@@ -136,7 +136,7 @@ class ReferenceSimilarity(Reward):
     @property
     def parts(self) -> tuple[Part, ...]:
         """Closeness, what it is made of, and which rules applied."""
-        return _parts(self._config)
+        return _parts_of(self._config)
 
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
@@ -150,7 +150,7 @@ class ReferenceSimilarity(Reward):
             ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
         """
         empty = np.array([not response.strip() for response in batch.responses], dtype=np.bool_)
-        parts, truncated = self._parts(batch, np.flatnonzero(~empty))
+        parts, truncated = self._compare(batch, np.flatnonzero(~empty))
         repeated = self._repeated(batch)
         scores = np.where(repeated, self._config.repetition.penalty, parts["similarity"])
         scores = np.where(empty, self._config.empty_score, scores)
@@ -168,7 +168,7 @@ class ReferenceSimilarity(Reward):
             },
         )
 
-    def _parts(
+    def _compare(
         self, batch: RewardBatch, rows: NDArray[np.intp]
     ) -> tuple[dict[str, Scores], NDArray[np.bool_]]:
         """Compare the responses of some rows to their references; the others stay NaN."""
@@ -227,7 +227,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
 
     def parts(self, config: RunConfig) -> tuple[Part, ...]:
         """List closeness, what it is made of, and which rules applied."""
-        return _parts(self.settings(config))
+        return _parts_of(self.settings(config))
 
     def describe(self, config: RunConfig) -> str:
         """Name the variant, the encoder and the guard against repetition."""
@@ -267,7 +267,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         return ReferenceSimilarity(self.settings(config), embedder, cache)
 
 
-def _parts(config: SimilarityReward) -> tuple[Part, ...]:
+def _parts_of(config: SimilarityReward) -> tuple[Part, ...]:
     made_of = _OF_A_BLEND if config.similarity.variant == "blend" else ()
     return (_SIMILARITY, *made_of, *_SHARES)
 

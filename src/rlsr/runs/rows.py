@@ -40,6 +40,8 @@ class HeldoutRow:
     """By metric; NaN where it could not be scored."""
     category: Text | None = None
     """Of the prompt, if the data has it."""
+    references: tuple[str, ...] = ()
+    """All answers in the data, where it has several."""
     further: Mapping[str, Any] = field(default_factory=dict)
     """What else was written down, by name, such as the formulas that a reward compared in place of the texts."""
 
@@ -50,11 +52,17 @@ class HeldoutRow:
 
     def table(self) -> dict[str, Any]:
         """List the row as its file has it, but with NaN where that has null."""
-        texts = {
-            "id": self.id, "category": self.category, "prompt": self.prompt, "reference": self.reference,
+        several = {"references": list(self.references)} if self.references else {}
+        return {
+            "id": self.id,
+            "category": self.category,
+            "prompt": self.prompt,
+            "reference": self.reference,
+            **several,
             "response": self.response,
-        }  # fmt: skip
-        return {**texts, **self.further, "scores": self.scores}
+            **self.further,
+            "scores": self.scores,
+        }
 
 
 _FIELDS = {found.name for found in dataclasses.fields(HeldoutRow)}

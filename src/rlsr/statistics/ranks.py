@@ -10,10 +10,10 @@ _LEFT_OVER = 1e-9  # of a variance: no more than this is rounding error
 
 
 class Levels:
-    """The distinct values of some rows in order, and what weights of the rows make of them.
+    """The distinct values of some rows in their order, for sums and ranks of many weightings of the rows.
 
     Args:
-        values: One number a row, none of them NaN.
+        values: A number for each row, none of them NaN.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -28,7 +28,7 @@ class Levels:
             weights: How often each row counts, (resample, row).
 
         Returns:
-            (resample, level), the smallest value first.
+            The sums, (resample, level), that of the smallest value first.
         """
         ordered = weights[:, self._order]
         if len(self._starts) == len(self._order):
@@ -43,7 +43,7 @@ class Levels:
             weights: How often each row counts, (resample, row).
 
         Returns:
-            (resample, row), from 1; ties, copies of a row included, share the mean of their ranks.
+            The ranks from 1, (resample, row); ties, copies of a row included, share the mean of their ranks.
         """
         totals = self.totals(weights)
         middles = np.cumsum(totals, axis=1) - (totals - 1) / 2
@@ -82,8 +82,8 @@ def rank_products(ranks: Floats, weights: Floats) -> Floats:
         weights: How often each row counts, (resample, row).
 
     Returns:
-        Covariances times the number of rows, (resample, variable, variable); exact, so that 0 is 0 for a variable that
-        does not vary.
+        The covariances times the number of rows, (resample, variable, variable); they are exact, and 0 for a variable
+        that does not vary.
     """
     centred = ranks - (weights.sum(axis=1)[:, None, None] + 1) / 2
     products: Floats = (centred * weights[:, None, :]) @ centred.transpose(0, 2, 1)
@@ -94,10 +94,10 @@ def partial_correlations(products: Floats) -> Floats:
     """Correlate the first two variables with the straight line in the others taken away.
 
     Args:
-        products: Covariances, or any multiple of them, (resample, variable, variable).
+        products: The covariances of the variables, or any multiple of them, (resample, variable, variable).
 
     Returns:
-        One number in [-1, 1] a resample; NaN where nothing is left of one of the two.
+        A number in [-1, 1] for each resample; NaN where nothing is left of one of the two variables.
     """
     both, cross = products[:, :2, :2], products[:, 2:, :2]
     # The pseudo-inverse takes controls that do not vary, or that say the same, for one or none.

@@ -5,11 +5,14 @@ computed for many resamples with a few operations on a table, (resample, unit).
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Groups = NDArray[Any]
+"""Numbers or names; what has equal ones belongs to one group."""
 
 _MOST_CELLS = 1_000_000  # of the tables of one batch of resamples: 8 MB each
 

@@ -1,6 +1,6 @@
 """Bootstrap intervals of statistics that are no plain means."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _TAILS = (0.025, 0.975)
 
 def bootstrap_statistic(
     statistic: Statistic,
-    strata: Sequence[int],
+    num_units: int,
     num: int,
     *,
     num_resamples: int,
@@ -26,7 +26,7 @@ def bootstrap_statistic(
 
     Args:
         statistic: What to compute; NaN where a resample does not allow it.
-        strata: Number of units of each sample that is resampled apart; one number where there is one sample.
+        num_units: Units that are drawn with replacement.
         num: What to report as the number of values.
         num_resamples: Bootstrap resamples.
         seed: Of the resampling.
@@ -34,21 +34,21 @@ def bootstrap_statistic(
 
     Returns:
         The statistic of the units as they are, with the interval over the resamples that allow it; an interval of NaN
-        where a sample has fewer than two units.
+        where there are fewer than two units.
 
     Source:
         Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
     """
-    if min(strata) == 0:
+    if num_units == 0:
         return Estimate(np.nan, np.nan, np.nan, num)
-    value = float(statistic(np.ones((1, sum(strata))))[0])
-    if min(strata) < 2 or np.isnan(value):
+    value = float(statistic(np.ones((1, num_units)))[0])
+    if num_units < 2 or np.isnan(value):
         return Estimate(value, np.nan, np.nan, num)
-    cells = sum(strata) * max(1.0, cells_per_unit)
+    cells = num_units * max(1.0, cells_per_unit)
     drawn = np.concatenate(
         [
-            statistic(np.concatenate(counts, axis=1))
-            for counts in resamples(strata, num_resamples, cells=cells, seed=seed)
+            statistic(counts)
+            for [counts] in resamples([num_units], num_resamples, cells=cells, seed=seed)
         ]
     )
     allowed = drawn[~np.isnan(drawn)]

@@ -12,11 +12,11 @@ from rlsr.audit.attack_texts import (
     GENERIC_REFUSAL,
     OPENING_PHRASES,
 )
-from rlsr.audit.attacks import ATTACKS, AttackRow, make_attack
+from rlsr.audit.attacks import ATTACKS, AttackRow
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
 
-NAMES = [attack.name for attack in ATTACKS]
+BY_NAME = {attack.name: attack for attack in ATTACKS}
 HONEST = (
     "The old mill is red. It was built by Anna Berg in 1908, with 40 men. Nobody lives there now."
 )
@@ -25,12 +25,12 @@ OTHER = AttackRow("Who baked it?", "It was Otto Frost who baked it.", "Otto Fros
 
 
 def attacked(name: str, honest: str = HONEST, seed: int = 0) -> str | None:
-    return make_attack(name, [replace(ROW, honest=honest), OTHER], seed)[0]
+    return BY_NAME[name].make([replace(ROW, honest=honest), OTHER], seed)[0]
 
 
 def test_all_attacks_in_their_order() -> None:
     assert [(attack.name, attack.kind) for attack in ATTACKS] == [
-        ("empty", "constant"),
+        ("empty", "nonsense"),
         ("truncated to a quarter", "form"),
         ("truncated to half", "form"),
         ("truncated to three quarters", "form"),
@@ -39,17 +39,18 @@ def test_all_attacks_in_their_order() -> None:
         ("padded with fluff", "form"),
         ("half an answer padded to full length", "form"),
         ("shuffled sentences", "fact"),
-        ("reference of another prompt", "form"),
+        ("reference of another prompt", "nonsense"),
         ("prompt copied", "form"),
         ("keyword list", "form"),
         ("negated statements", "fact"),
         ("changed numbers", "fact"),
         ("changed names", "fact"),
-        ("wrong language", "constant"),
-        ("constant answer", "constant"),
-        ("generic refusal", "constant"),
+        ("wrong language", "nonsense"),
+        ("constant answer", "nonsense"),
+        ("generic refusal", "nonsense"),
     ]
     assert all(attack.description and attack.description[-1] != "." for attack in ATTACKS)
+    assert len(BY_NAME) == len(ATTACKS)
 
 
 @pytest.mark.parametrize(
@@ -173,14 +174,15 @@ def test_where_an_attack_does_not_apply(name: str, honest: str) -> None:
 
 def test_what_gives_the_reference_is_no_attack() -> None:
     row = AttackRow("Colour?", "Red.", "Red. It is a warm colour.")
-    assert make_attack("truncated to a quarter", [row], 0) == [None]
-    assert make_attack("prompt copied", [AttackRow("Red.", "Red.", "Blue.")], 0) == [None]
-    assert make_attack("prompt copied", [AttackRow(" ", "Red.", "Blue.")], 0) == [None]
+    assert BY_NAME["truncated to a quarter"].make([row], 0) == [None]
+    copied = BY_NAME["prompt copied"]
+    assert copied.make([AttackRow("Red.", "Red.", "Blue.")], 0) == [None]
+    assert copied.make([AttackRow(" ", "Red.", "Blue.")], 0) == [None]
 
 
 def references(rows: Sequence[tuple[str, str]], seed: int) -> list[str | None]:
     made = [AttackRow(prompt, reference, f"honest {reference}") for prompt, reference in rows]
-    return make_attack("reference of another prompt", made, seed)
+    return BY_NAME["reference of another prompt"].make(made, seed)
 
 
 def test_references_of_other_prompts_are_a_derangement() -> None:
@@ -216,11 +218,6 @@ def test_scripts_without_spaces_are_cut_by_the_character() -> None:
     assert attacked("truncated to half", "\u732b\u306f\u5bdd\u308b") == "\u732b\u306f"
 
 
-def test_an_unknown_attack_is_a_broken_call() -> None:
-    with pytest.raises(AssertionError, match="no attack named 'magic'"):
-        make_attack("magic", [ROW], 0)
-
-
 # Below the measured shares on the built-in rows, so that a rule that stops finding anything shows.
 FEWEST = {
     "one sentence over and over": 0.9,
@@ -231,10 +228,10 @@ FEWEST = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_share_of_the_built_in_rows_that_an_attack_applies_to(name: str) -> None:
     data = load_dataset(DataConfig(path="builtin:instructions"))
     records = [*data.train, *data.heldout]
     rows = [AttackRow(row.prompt, row.reference, row.reference) for row in records]
-    found = [text for text in make_attack(name, rows, 0) if text is not None]
+    found = [text for text in BY_NAME[name].make(rows, 0) if text is not None]
     assert len(found) / len(rows) >= FEWEST.get(name, 1.0)

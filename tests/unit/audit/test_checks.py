@@ -17,11 +17,15 @@ from rlsr.audit.checks import (
     signal_checks,
     translation_check,
 )
-from rlsr.audit.thresholds import DAMAGE, HEADROOM, NONSENSE, Threshold
+from rlsr.audit.question import Question
+from rlsr.audit.thresholds import BIAS, DAMAGE, HEADROOM, NONSENSE, Threshold
+from rlsr.config.reward import SimilarityReward
+from rlsr.statistics import Estimate
 
 Floats = NDArray[np.float64]
 DAMAGING = next(attack for attack in ATTACKS if attack.name == "shuffled sentences")
 EMPTY = next(attack for attack in ATTACKS if attack.name == "empty")
+SETTINGS = SimilarityReward()
 
 
 def winning(share: float, num: int = 100) -> tuple[Floats, Floats]:
@@ -47,7 +51,7 @@ def winning(share: float, num: int = 100) -> tuple[Floats, Floats]:
 def test_an_attack_is_judged_by_the_share_of_rows_where_it_wins(
     attack: Attack, share: float, verdict: str
 ) -> None:
-    check = attack_check(attack, *winning(share))
+    check = attack_check(attack, *winning(share), SETTINGS)
     assert check.value == pytest.approx(share)
     assert check.verdict == verdict
     assert check.num == 100
@@ -59,11 +63,39 @@ def test_an_attack_is_judged_by_the_share_of_rows_where_it_wins(
 
 
 def test_too_few_rows_leave_an_attack_out_and_say_so() -> None:
-    check = attack_check(DAMAGING, *winning(0.5, MIN_ROWS - 1))
+    check = attack_check(DAMAGING, *winning(0.5, MIN_ROWS - 1), SETTINGS)
     assert check.verdict == "left out"
     assert check.value is None
     assert f"at least {MIN_ROWS} rows" in check.reason
     assert f"got {MIN_ROWS - 1}" in check.reason
+
+
+def test_attacks_that_cannot_be_scored_are_left_out() -> None:
+    unscored = np.full(MIN_ROWS, np.nan)
+    check = attack_check(DAMAGING, np.ones(MIN_ROWS), unscored, SETTINGS)
+    assert (check.verdict, check.value) == ("left out", None)
+    assert check.reason == f"none of {MIN_ROWS} rows could be scored"
+
+
+def test_what_cannot_be_measured_is_left_out() -> None:
+    question = Question("signal", "name", "measure", DAMAGE)
+    check = question.judge(Estimate(np.nan, np.nan, np.nan, 40), "reason", advice="advice")
+    assert (check.verdict, check.value, check.advice) == ("left out", None, "")
+    assert "cannot be measured" in check.reason
+    spread, without = signal_checks(np.full((MIN_GROUPS, 4), np.nan))
+    assert (spread.verdict, without.verdict) == ("left out", "left out")
+    features = {"length": np.arange(40.0), "word overlap with the reference": np.ones(40)}
+    constant = bias_checks(np.ones(40), features, np.arange(40))
+    assert {check.verdict for check in constant} == {"left out"}
+
+
+def test_advice_is_given_where_a_check_warns_or_fails() -> None:
+    question = Question("signal", "name", "measure", DAMAGE)
+    given = [
+        question.judge(Estimate(value, value, value, 40), "reason", advice="advice").advice
+        for value in (0.1, 0.3, 0.5)
+    ]
+    assert given == ["", "advice", "advice"]
 
 
 def test_samples_that_score_alike_give_no_signal() -> None:
@@ -123,7 +155,7 @@ def test_a_reward_that_is_length_is_found_out() -> None:
     assert by_length.verdict == "fail"
     assert "rises with length" in by_length.reason
     assert by_overlap.verdict == "ok"
-    assert "warns above 0.7" in by_overlap.rule
+    assert by_overlap.threshold.warn == 0.7
     falling, _ = bias_checks(-length, features, prompts)
     assert falling.verdict == "fail", "a bias counts in both directions"
 
@@ -140,18 +172,18 @@ def test_position_compares_the_two_halves() -> None:
 
 def test_agreement_is_shown_beside_length_alone() -> None:
     prompts = np.repeat(np.arange(20), 4)
-    labels = np.tile([0.0, 0.0, 1.0, 1.0], 20)
+    judgements = np.tile([0.0, 0.0, 1.0, 1.0], 20)
     rewards = np.tile([0.1, 0.2, 0.3, 0.4], 20)
     lengths = np.tile([4.0, 3.0, 2.0, 1.0], 20)
-    checks = agreement_checks(rewards, labels, prompts, lengths)
+    checks = agreement_checks(rewards, judgements, prompts, lengths)
     assert [check.name for check in checks] == [
-        "pairs in order", "ranks within a prompt", "AUC of the label",
+        "pairs in order", "ranks within a prompt", "AUC of the judgements",
     ]  # fmt: skip
     assert checks[0].value == 1
     assert checks[0].verdict == "ok"
     assert checks[0].details["length_alone"] == 0
     assert "length alone reaches 0.000" in checks[0].reason
-    against = agreement_checks(-rewards, labels, prompts, lengths)
+    against = agreement_checks(-rewards, judgements, prompts, lengths)
     assert {check.verdict for check in against} == {"fail"}
 
 
@@ -168,6 +200,7 @@ def test_unjudged_data_leave_agreement_out() -> None:
         (DAMAGE, "warns above 0.2, fails above 0.35"),
         (NONSENSE, "warns above 0.05, fails above 0.15"),
         (HEADROOM, "warns below 0.05, fails below 0"),
+        (BIAS, "the size warns above 0.3, fails above 0.5"),
     ],
 )
 def test_a_rule_reads_as_words(threshold: Threshold, rule: str) -> None:

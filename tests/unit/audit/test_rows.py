@@ -30,6 +30,30 @@ def test_a_second_reference_is_kept(tmp_path: Path, column: str) -> None:
     assert row.second_reference == "bb"
 
 
+def test_the_last_reference_is_a_good_answer_where_most_prompts_have_several(
+    tmp_path: Path,
+) -> None:
+    several = [{"prompt": "a", "response": text} for text in ("b", "c", "d")]
+    one = {"prompt": "e", "response": "f"}
+    first, second = load(tmp_path, [*several, one])
+    assert (first.record.references, first.second_reference) == (("b", "c"), "d")
+    assert (second.record.references, second.second_reference) == (("f",), None)
+
+
+def test_a_few_prompts_with_several_references_are_audited_as_the_others(tmp_path: Path) -> None:
+    rows = [{"prompt": prompt, "response": prompt} for prompt in "abc"]
+    found = load(tmp_path, [*rows, {"prompt": "a", "response": "x"}])
+    assert [row.record.references for row in found] == [("a", "x"), ("b",), ("c",)]
+    assert all(row.second_reference is None for row in found)
+
+
+def test_judged_answers_have_the_references_of_all_their_rows(tmp_path: Path) -> None:
+    row = {"prompt": "a", "response": "x", "score": 1}
+    (found,) = load(tmp_path, [{**row, "reference": text} for text in ("r", "s", "r")])
+    assert found.record.references == ("r", "s")
+    assert len(found.answers) == 3
+
+
 @pytest.mark.parametrize(
     ("column", "value", "label"),
     [("is_correct", True, 1.0), ("label", 0, 0.0), ("score", 7.5, 7.5)],

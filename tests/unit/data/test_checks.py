@@ -1,8 +1,10 @@
 """Budget, leaks and duplicates."""
 
-from rlsr.data.checks import check_duplicates, check_leaks, check_length
+from dataclasses import replace
+
+from rlsr.data.checks import check_duplicates, check_leaks, check_length, merge_same_prompts
 from rlsr.data.record import Message, PromptRecord
-from rlsr.data.rows import Entry, Mark, MarkedRecord, Problem
+from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem
 
 BROKEN = Problem("f:9", "broken_json", "no")
 
@@ -43,6 +45,46 @@ def test_a_repeated_prompt() -> None:
         "keep one of the two",
     ]
     assert [checked[0], checked[1], checked[4]] == [entries[0], entries[1], entries[4]]
+
+
+def test_rows_with_the_same_prompt_become_one_with_several_references() -> None:
+    entries: list[Entry] = [
+        marked(1, "Q"),
+        BROKEN,
+        marked(2, "Q", "B"),
+        marked(3, "q", "D"),
+        marked(4, "Q"),
+        marked(5, "Q", "C"),
+        marked(6, "Q", "B"),
+    ]
+    first, *rest = merge_same_prompts(entries)
+    assert isinstance(first, MarkedRecord)
+    assert first.record.references == ("A", "B", "C")
+    assert (first.record.id, first.record.location) == ("1", "f:1")
+    assert rest == [
+        BROKEN,
+        MergedRow("f:2", is_repeated=False),
+        entries[3],
+        MergedRow("f:4", is_repeated=True),
+        MergedRow("f:5", is_repeated=False),
+        MergedRow("f:6", is_repeated=True),
+    ]
+
+
+def test_what_is_not_an_answer_is_of_the_first_row() -> None:
+    records = [
+        PromptRecord(n, (Message("user", "Q"),), n, f"f:{n}", category=n, columns={"level": n})
+        for n in "12"
+    ]
+    merged, _ = merge_same_prompts([MarkedRecord(record, left_out=("x",)) for record in records])
+    expected = replace(records[0], other_references=("2",))
+    assert merged == MarkedRecord(expected, left_out=("x",))
+
+
+def test_a_row_to_train_on_keeps_the_whole_prompt_from_being_held_out() -> None:
+    merged, _ = merge_same_prompts([marked(1, "Q"), marked(2, "Q", "B", "train")])
+    assert isinstance(merged, MarkedRecord)
+    assert merged.mark == "train"
 
 
 def test_the_same_question_under_another_system_message_is_no_duplicate() -> None:

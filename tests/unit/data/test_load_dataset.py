@@ -80,7 +80,7 @@ def test_bad_rows_of_every_stage_come_in_file_order(path: Path) -> None:
         '{"prompt": "Q", "response": "B"}\n{"prompt": "P", "response": ""}\n',
         encoding="utf-8",
     )
-    config = DataConfig(path=str(path), on_bad_row="skip", heldout=0)
+    config = DataConfig(path=str(path), on_bad_row="skip", same_prompt="error", heldout=0)
     dataset = load_dataset(
         config, count_tokens=lambda record: len(record.prompt), max_prompt_tokens=5
     )

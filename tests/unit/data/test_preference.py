@@ -210,5 +210,24 @@ HASH_WITHOUT_PAIRS = "bf8b39dd93a185b16a748cbaa7316b99929a029fa696d13c32561f3606
 def test_two_pairs_for_one_prompt(tmp_path: Path) -> None:
     pair: dict[str, object] = {"prompt": "Q", "chosen": "A", "rejected": "B"}
     path = tmp_path / "my.jsonl"
+    rows = [pair, {**pair, "rejected": "C"}, {**pair, "chosen": "B", "rejected": "A"}, pair]
+    config = DataConfig(path=write(path, rows), heldout=0)
+    found = load_dataset(config)
+    assert [(row.references, row.rejected) for row in found.train] == [
+        (("A",), "B"),
+        (("A",), "C"),
+        (("B",), "A"),
+    ], "merging would lose pairs"
+    assert (found.report.num_merged, found.report.num_repeated) == (0, 1)
     with pytest.raises(DataError, match="with another rejected answer; keep one of the two"):
-        load_dataset(DataConfig(path=write(path, [pair, {**pair, "rejected": "C"}]), heldout=0))
+        load_dataset(config.model_copy(update={"same_prompt": "error"}))
+
+
+def test_a_row_without_a_rejected_answer_stays_apart_from_a_pair(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"prompt": "Q", "response": "A", "rejected": "B"},
+        {"prompt": "Q", "response": "C"},
+        {"prompt": "Q", "response": "D"},
+    ]
+    found = load_dataset(DataConfig(path=write(tmp_path / "my.jsonl", rows), heldout=0))
+    assert [row.references for row in found.train] == [("A",), ("C", "D")]

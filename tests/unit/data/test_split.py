@@ -67,9 +67,34 @@ def test_too_few_to_choose_from() -> None:
     with pytest.raises(DataError) as caught:
         choose(rows("train", None, "train", "train"), 2)
     assert str(caught.value) == (
-        "data.heldout: 2 rows are to be held out, but only 1 can be: the others are marked `train`, "
-        "or differ from another prompt in case or spacing alone; lower data.heldout"
+        "data.heldout: 2 rows are to be held out, but only 1 can be: the others are marked `train`, or share a prompt "
+        "(case and spacing aside) with more rows than that, and such rows stay together; change data.heldout, or set "
+        "data.heldout_path"
     )
+
+
+def of_prompts(*prompts: str) -> list[MarkedRecord]:
+    return [
+        MarkedRecord(PromptRecord(str(n), (Message("user", prompt),), f"A{n}", f"f:{n}"))
+        for n, prompt in enumerate(prompts)
+    ]
+
+
+def test_whole_prompts_are_chosen_where_single_rows_are_too_few() -> None:
+    records = of_prompts(*"aaa", *"bbb", *"ccc", *"ddd", "E", "e")
+    for seed in range(20):
+        for count in range(2, 9):
+            chosen = choose(records, count, seed)
+            assert 0 < len(chosen) <= count
+            held = {records[index].record.prompt.casefold() for index in chosen}
+            assert chosen == [
+                index for index, row in enumerate(records) if row.record.prompt.casefold() in held
+            ], "a prompt is on one side with all its rows"
+
+
+def test_no_whole_prompt_fits() -> None:
+    with pytest.raises(DataError, match="2 rows are to be held out, but only 0 can be: "):
+        choose(of_prompts(*"aaa", *"bbb"), 2)
 
 
 def test_neither_share_nor_count() -> None:

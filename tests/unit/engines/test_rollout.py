@@ -8,7 +8,8 @@ import pytest
 from rlsr.config import RunConfig
 from rlsr.config.method import AdvantageConfig
 from rlsr.data.record import Message, PromptRecord
-from rlsr.engines.trl.rollout import RewardFunction, Rollout, rollout_metrics, sample_rows
+from rlsr.engines.rollout import Rollout, rollout_metrics, sample_rows
+from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.methods import group_advantages
 from rlsr.rewards import Part, Reward, RewardBatch, RewardResult, reward_kind
 

@@ -87,7 +87,7 @@ def test_the_card_says_how_the_model_was_trained() -> None:
         [],
         120,
     )  # fmt: skip
-    assert "# org/base after RLSR\n" in card
+    assert "# org/base after RLSR (arXiv 2510.14200)\n" in card
     for fact in (
         f"rlsr {rlsr.__version__}",
         "on mine.jsonl",
@@ -189,7 +189,7 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),
         ("pear", "PEAR (arXiv 2602.01058)", "sft", "weighted as in PEAR"),
-        ("dpo", "DPO", "dpo", "DPO (beta 0.1)"),
+        ("dpo", "DPO (arXiv 2305.18290)", "dpo", "DPO (beta 0.1)"),
     ],
 )
 def test_every_method_has_its_words(method: str, title: str, tag: str, words: str) -> None:

@@ -61,17 +61,11 @@ def test_colours_are_left_to_the_page() -> None:
 
 
 @pytest.mark.parametrize("threshold", [DAMAGE, NONSENSE, Threshold(1e-05, 0.5, False)])
-def test_thresholds_are_read_from_the_rule(threshold: Threshold) -> None:
-    chart = attacks_chart(with_check(rule=threshold.rule))
+def test_thresholds_are_marked(threshold: Threshold) -> None:
+    chart = attacks_chart(with_check(threshold=threshold))
     (row,) = rows_of(chart)
     assert (row["warn"], row["fail"]) == (threshold.warn, threshold.fail)
     assert len(layers_of(chart, "tick")) == 2
-
-
-def test_a_rule_without_thresholds_draws_none() -> None:
-    chart = attacks_chart(with_check(rule="never warns"))
-    assert layers_of(chart, "tick") == []
-    assert ">padded</text>" in drawn(chart)
 
 
 def test_an_attack_without_an_interval_is_a_point() -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import rlsr
 from audit_sample import ATTACKS, attack_check, sample_audit, with_texts
 from html_page import Page
-from rlsr.audit.result import Audit, Verdict
+from rlsr.audit.result import Audit
+from rlsr.audit.thresholds import Verdict
 from rlsr.errors import MissingPackageError, RunError
 from rlsr.report import page as module
 from rlsr.report import write_audit_page
@@ -204,7 +205,7 @@ def test_checks_stand_by_group_with_verdict_number_rule_and_reason() -> None:
         "auc 0.644 [0.604, 0.684] · mean honest 0.72"
     ) in rows
     assert (
-        "\N{EN DASH} left out ceiling \N{EN DASH} mean reward of a second reference warns under 0.5 "
+        "\N{EN DASH} left out ceiling \N{EN DASH} mean reward of a second reference warns below 0.5, fails below 0.3 "
         "The rows have one reference each; give a second one to have this measured."
     ) in rows
 

@@ -34,12 +34,20 @@ def test_every_prompt_has_everybodys_answer(tmp_path: Path) -> None:
     rows = heldout_rows(0.62, 6)
     for prompt, row in zip(data["prompts"], rows, strict=True):
         assert text_of(data, prompt["prompt"]) == row["prompt"]
-        assert text_of(data, prompt["reference"]) == row["reference"]
+        assert [text_of(data, place) for place in prompt["references"]] == [row["reference"]]
         assert text_of(data, prompt["answers"][1][0][0]) == row["response"]
         assert prompt["category"] == row["category"]
         names = [metric["label"] for metric in data["metrics"]]
         bleu = prompt["answers"][1][0][1][names.index("BLEU")]
         assert bleu == pytest.approx(row["scores"]["bleu"], rel=1e-3)
+
+
+def test_a_prompt_has_all_its_references(tmp_path: Path) -> None:
+    rows = heldout_rows(0.5, 4)
+    rows[1]["references"] = [rows[1]["reference"], "Another answer.", "A third one."]
+    data = browser_of(write_run(tmp_path / "run", before=rows, after=rows)).data
+    shown = [[text_of(data, place) for place in prompt["references"]] for prompt in data["prompts"]]
+    assert shown == [row.get("references", [row["reference"]]) for row in rows]
 
 
 def test_it_begins_with_the_last_policy_over_the_baseline_by_what_no_reward_has(

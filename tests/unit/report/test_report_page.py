@@ -181,7 +181,7 @@ def test_any_text_reaches_the_browser_as_it_is(texts: list[str], name: str) -> N
     html = report_page(data).encode("utf-8", errors="backslashreplace").decode("utf-8")
     found = json.loads(Page(html).scripts[1])
     (shown,) = found["prompts"]
-    places = (shown["prompt"], shown["reference"], shown["answers"][0][0][0])
+    places = (shown["prompt"], *shown["references"], shown["answers"][0][0][0])
     assert [found["texts"][place][0] for place in places] == texts
     assert found["policies"][0]["name"] == name
 

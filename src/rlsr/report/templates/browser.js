@@ -107,7 +107,10 @@ if (document.getElementById("browser-data")) {
     const content = element("div", "content");
     const given = element("div", "texts");
     given.append(textBlock(element("h4", "", "Prompt"), prompt.prompt));
-    given.append(textBlock(element("h4", "", "Reference"), prompt.reference));
+    for (const [place, text] of prompt.references.entries()) {
+      const number = prompt.references.length > 1 ? ` ${place + 1}` : "";
+      given.append(textBlock(element("h4", "", `Reference${number}`), text));
+    }
     const answers = element("div", "texts answers");
     for (const policy of book.policies.keys()) answers.append(answerBlock(prompt, policy));
     content.append(given, answers, scoreTable(prompt));
@@ -136,7 +139,7 @@ if (document.getElementById("browser-data")) {
   });
 
   function searchText({ prompt }) {
-    const places = [prompt.prompt, prompt.reference, ...book.policies.map((_, policy) => answerOf(prompt, policy)[0])];
+    const places = [prompt.prompt, ...prompt.references, ...book.policies.map((_, policy) => answerOf(prompt, policy)[0])];
     return [prompt.id, ...places.map((place) => book.texts[place][0])].join("\n").toLowerCase();
   }
 

@@ -11,11 +11,7 @@ pytest.importorskip("trl", reason="the train extra is not installed")
 
 from trl.trainer.utils import use_adapter
 
-from rlsr.engines.trl.reference import (
-    put_rows,
-    reference_policy,
-    rows_with_tokens,
-)
+from rlsr.engines.trl.reference_policy import reference_policy
 
 IDS = torch.tensor([[5, 9, 13, 21, 34]])
 
@@ -63,13 +59,3 @@ def test_a_reference_of_its_own_is_taken(policy: Any) -> None:
     own = make_policy("llama", {}, seed=1)
     with reference_policy(policy, own) as reference:
         assert reference is own
-
-
-def test_rows_without_tokens_are_left_out_and_become_0() -> None:
-    batch = {
-        "completion_ids": torch.zeros(3, 4, dtype=torch.long),
-        "completion_mask": torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]]),
-    }
-    assert rows_with_tokens(batch) == [0, 2]
-    table = put_rows(torch.full((2, 3), -1.5), [0, 2], batch)
-    assert table.tolist() == [[-1.5, -1.5, -1.5, 0], [0, 0, 0, 0], [-1.5, -1.5, -1.5, 0]]

@@ -9,24 +9,22 @@ import torch
 
 from rlsr.config import load_config
 from rlsr.data import Message, PromptRecord
-from rlsr.engines import SilentObserver
 from rlsr.engines.trl.padded import rollout_responses
-from rlsr.engines.trl.sgrpo import SgrpoTrainer
-from rlsr.engines.trl.train import TrainingJob, make_trainer
-from rlsr.engines.trl.trainer import RlsrTrainer
-from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import Reward, RewardBatch, RewardResult, open_reward
-from rlsr.runs import RunDirectory
+from rlsr.engines.trl.step import STEP, Step
+from rlsr.engines.trl.trainer import RolloutTrainer
+from rlsr.models import prompt_ids
+from rlsr.rewards import Reward, RewardBatch, RewardResult
+from trainers import trainer_of_config
 
 REFERENCES = [
     "the cat sat on a mat",
     "a dog ran",
     "the big red house and the small green tree and the river and the sky",
 ]
-# Groups of four; the second has no signal, but its label is learnt from.
+# Groups of four; the second has no signal, but its reference is learnt from.
 REWARDS = [0.2, 0.7, 0.9, 0.5, 0.4, 0.4, 0.4, 0.4, 0.0, 1.0, 0.1, 0.3]
 NO_SIGNAL = [0.5] * 12
-LABEL_REWARDS = dict(zip(REFERENCES, [1.0, 0.9, float("nan")], strict=True))
+REFERENCE_REWARDS = dict(zip(REFERENCES, [1.0, 0.9, float("nan")], strict=True))
 
 
 class FixedReward(Reward):
@@ -37,7 +35,9 @@ class FixedReward(Reward):
 
     def score(self, batch: RewardBatch) -> RewardResult:
         if list(batch.responses) == list(batch.references):
-            return RewardResult(np.array([LABEL_REWARDS[text] for text in batch.references]), {})
+            return RewardResult(
+                np.array([REFERENCE_REWARDS[text] for text in batch.references]), {}
+            )
         assert len(batch) == len(self._scores)
         return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
 
@@ -55,8 +55,8 @@ def records() -> list[PromptRecord]:
     ]
 
 
-def label_settings(tiny_settings: list[str]) -> list[str]:
-    """Three prompts a step, all of the data; KL and labels count."""
+def sgrpo_settings(tiny_settings: list[str]) -> list[str]:
+    """Three prompts a step, all of the data; the KL and the supervised term count."""
     return [
         *tiny_settings,
         "method=sgrpo",
@@ -69,35 +69,23 @@ def label_settings(tiny_settings: list[str]) -> list[str]:
 
 def make(
     settings: list[str], path: Path, *extra: str, scores: Sequence[float] = REWARDS
-) -> SgrpoTrainer:
-    trainer = make_any(settings, path, *extra, scores=scores)
-    assert isinstance(trainer, SgrpoTrainer)
-    return trainer
-
-
-def make_any(
-    settings: list[str], path: Path, *extra: str, scores: Sequence[float] | None
-) -> RlsrTrainer:
+) -> RolloutTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=records(),
-        reward=open_reward(config, "cpu", keep=False) if scores is None else FixedReward(scores),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
+    trainer = trainer_of_config(
+        config,
+        path,
         tokens_per_pass=90,
+        records=records(),
+        reward=FixedReward(scores),
     )
-    trainer = make_trainer(job, SilentObserver())
-    assert isinstance(trainer, RlsrTrainer)
+    assert isinstance(trainer, RolloutTrainer)
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))
     return trainer
 
 
-def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
+def roll_out(trainer: RolloutTrainer) -> dict[str, Any]:
     trainer.model.train()
     batch: dict[str, Any] = trainer._generate_and_score_completions(
         next(iter(trainer.get_train_dataloader()))
@@ -105,11 +93,16 @@ def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
     return batch
 
 
-def trained(trainer: RlsrTrainer) -> list[torch.Tensor]:
+def step_of(batch: dict[str, Any]) -> Step:
+    found: Step = batch[STEP][0]
+    return found
+
+
+def trained(trainer: RolloutTrainer) -> list[torch.Tensor]:
     return [weight for weight in trainer.model.parameters() if weight.requires_grad]
 
 
-def move(trainer: RlsrTrainer, by: float = 0.05) -> None:
+def move(trainer: RolloutTrainer, by: float = 0.05) -> None:
     """Move what is trained away from the reference."""
     torch.manual_seed(0)
     with torch.no_grad():
@@ -117,7 +110,7 @@ def move(trainer: RlsrTrainer, by: float = 0.05) -> None:
             weight.add_(by * torch.randn_like(weight))
 
 
-def step(trainer: RlsrTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+def step(trainer: RolloutTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
     trainer._metrics["train"].clear()
@@ -125,7 +118,7 @@ def step(trainer: RlsrTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, tor
     return loss.detach(), gradient(trainer)
 
 
-def gradient(trainer: RlsrTrainer) -> torch.Tensor:
+def gradient(trainer: RolloutTrainer) -> torch.Tensor:
     return torch.cat([weight.grad.flatten() for weight in trained(trainer)])
 
 
@@ -146,10 +139,10 @@ def log_probs_of(
     return found
 
 
-def labels_of(trainer: SgrpoTrainer) -> list[tuple[list[int], list[int]]]:
-    """Prompt and label of every row of the data, encoded here."""
+def references_of(trainer: RolloutTrainer) -> list[tuple[list[int], list[int]]]:
+    """Prompt and reference of every row of the data, encoded here."""
     tokenizer = trainer.processing_class
-    records = trainer.reward_funcs[0]._records
+    records = trainer.reward_function._records
     return [
         (
             prompt_ids(tokenizer, record.messages),
@@ -160,7 +153,7 @@ def labels_of(trainer: SgrpoTrainer) -> list[tuple[list[int], list[int]]]:
 
 
 def grpo_by_hand(
-    trainer: SgrpoTrainer,
+    trainer: RolloutTrainer,
     batch: dict[str, Any],
     before: Any,
     *,
@@ -182,5 +175,5 @@ def grpo_by_hand(
         if average == "token":
             total = total + tokens.sum() / batch["num_items_in_batch"]
         else:
-            total = total + tokens.mean() / batch["num_responses"]
+            total = total + tokens.mean() / step_of(batch).num_responses
     return total

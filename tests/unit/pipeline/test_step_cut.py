@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from rlsr.config import RunConfig
-from rlsr.engines.memory import MemoryPlan
+from rlsr.engines.memory import MemoryPlan, StepCut
 from rlsr.pipeline.plan import RunPlan
-from rlsr.pipeline.resume import StepShape, step_shape
+from rlsr.pipeline.resume import step_cut
 from rlsr.runs import RunDirectory
 
 
@@ -20,12 +20,12 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def plan(tokens: int, rows: int | None = None, *notices: str) -> RunPlan:
-    memory = MemoryPlan(tokens_per_pass=tokens, rows_at_a_time=rows, peak_gb=1.0, notices=notices)
+    memory = MemoryPlan(StepCut(tokens, rows), peak_gb=1.0, notices=notices)
     return cast("RunPlan", cast("Any", SimpleNamespace(memory=memory)))
 
 
 def shape(run: RunDirectory, now: RunPlan) -> tuple[int, int | None]:
-    found = step_shape(run, now)
+    found = step_cut(run, now)
     return found.tokens_per_pass, found.rows_at_a_time
 
 
@@ -44,14 +44,14 @@ def test_the_first_session_follows_its_plan(run: RunDirectory) -> None:
     ],
 )
 def test_a_later_session_cuts_as_the_first_did(run: RunDirectory, now: RunPlan) -> None:
-    run.write_provenance(asdict(StepShape(300, 16)))
+    run.write_provenance(asdict(StepCut(300, 16)))
     assert shape(run, now) == (300, 16)
-    run.write_provenance(asdict(StepShape(100, None)))
+    run.write_provenance(asdict(StepCut(100, None)))
     assert shape(run, now) == (300, 16), "the first session decides, not the last"
 
 
 def test_what_no_longer_fits_is_cut_anew(run: RunDirectory) -> None:
-    run.write_provenance(asdict(StepShape(700, None)))
+    run.write_provenance(asdict(StepCut(700, None)))
     assert shape(run, plan(400, 8, "a pass of 789 tokens would need more")) == (400, 8)
 
 

@@ -1,6 +1,6 @@
-"""The reward as TRL calls it, and what a rollout looked like."""
+"""The responses of a step with their scores: what is logged of them, and what people read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +8,9 @@ import numpy as np
 
 from rlsr.data.record import PromptRecord
 from rlsr.methods import GroupAdvantages
-from rlsr.processes import ALONE, Processes
-from rlsr.rewards import Part, Reward, RewardBatch, RewardResult
+from rlsr.rewards import Part, RewardResult
 from rlsr.rewards.protocol import Scores
 from rlsr.runs.step_metrics import REWARD_QUANTILES
-
-RECORD_COLUMN = "record"
-"""Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
-``completion`` before a reward sees them; this one it hands on."""
 
 
 @dataclass(frozen=True)
@@ -60,91 +55,6 @@ def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
     )
 
 
-class RewardFunction:
-    """Scores TRL's rollouts with a reward of ours and remembers the last one.
-
-    Args:
-        reward: Scores responses.
-        records: The training records that the dataset's rows point to.
-        stop_ids: Tokens that end a response; none where that is not known.
-        processes: Those that train together.
-    """
-
-    __name__ = "reward"
-
-    def __init__(
-        self,
-        reward: Reward,
-        records: Sequence[PromptRecord],
-        stop_ids: Sequence[int] = (),
-        processes: Processes = ALONE,
-    ) -> None:
-        self._reward = reward
-        self._records = records
-        self._stop_ids = frozenset(stop_ids)
-        self._processes = processes
-        self._last: Rollout | None = None
-
-    @property
-    def last(self) -> Rollout:
-        """The rollout that was scored last, of all processes."""
-        assert self._last is not None, "no rollout was scored yet"
-        return self._last
-
-    def __call__(
-        self,
-        *,
-        completions: Sequence[Sequence[dict[str, str | None]]],
-        completion_ids: Sequence[Sequence[int]],
-        record: Sequence[int],
-        log_metric: Callable[[str, float], None],
-        **_: Any,
-    ) -> list[float | None]:
-        """Score a rollout.
-
-        Args:
-            completions: Conversational responses, one assistant message each.
-            completion_ids: Their tokens.
-            record: For each the place of its training record.
-            log_metric: TRL's way to log a number.
-
-        Returns:
-            One score a response; None where it could not be scored.
-        """
-        records = tuple(self._records[row] for row in record)
-        # A tokenizer that parses responses may find one without content, as after a thought that never ended.
-        responses = tuple(completion[-1]["content"] or "" for completion in completions)
-        result = self._reward.score(
-            RewardBatch(
-                records,
-                responses,
-                [self._ended(tokens) for tokens in completion_ids],
-                completion_ids,
-            )
-        )
-        own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
-        self._last = merge_rollouts(self._processes.gather(own))
-        for name, value in rollout_metrics(self._last, self._reward.parts).items():
-            log_metric(name, value)
-        return [None if np.isnan(score) else float(score) for score in result.scores]
-
-    def _ended(self, tokens: Sequence[int]) -> bool | None:
-        return not self._stop_ids.isdisjoint(tokens) if self._stop_ids else None
-
-    def reference_rewards(self, rows: Sequence[int]) -> Scores:
-        """Score references as if the policy had written them.
-
-        Args:
-            rows: Places of training records, of this process.
-
-        Returns:
-            One score a row, those of all processes in their order; NaN where it could not be scored.
-        """
-        records = [self._records[row] for row in rows]
-        batch = RewardBatch(records, [record.reference for record in records])
-        return np.concatenate(self._processes.gather(self._reward.score(batch).scores))
-
-
 def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]:
     """Summarise a rollout.
 
@@ -156,7 +66,7 @@ def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]
         Means over the responses, NaN left out; lengths in characters; shares in [0, 1].
     """
     components = rollout.result.components
-    references = [len(record.reference) for record in rollout.records]
+    references = [np.mean([len(text) for text in record.references]) for record in rollout.records]
     return {
         **{
             part.column: _mean(components[part.name], is_share=part.is_share)
@@ -202,7 +112,7 @@ def sample_rows(
         {
             "id": rollout.records[row].id,
             "prompt": rollout.records[row].prompt,
-            "reference": rollout.records[row].reference,
+            **rollout.records[row].written_references,
             "response": rollout.responses[row],
             **{name: texts[row] for name, texts in rollout.result.texts.items()},
             "reward": float(rollout.result.scores[row]),

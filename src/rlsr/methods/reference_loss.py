@@ -1,6 +1,7 @@
-"""What a token of the label adds to the loss of GRPO: four readings of the supervised term of S-GRPO.
+"""What a token of the reference adds to the loss of GRPO: four readings of the supervised term of S-GRPO.
 
-The label is the reference of a prompt. The term is the mean of these losses over the label tokens of a step, times a weight.
+S-GRPO calls the reference of a prompt its label. The term is the mean of these losses over the reference tokens of a step, times
+a weight.
 With d = log p - log q, p the policy and q the policy before training, each loss is one function. The paper's own formula could not
 be read: whether it clips a ratio or a log-ratio is open, so that both are here, beside the plain loss of SFT.
 """
@@ -14,7 +15,7 @@ from rlsr.config.method import SgrpoMethod
 
 
 def nll_losses(log_probs: torch.Tensor) -> torch.Tensor:
-    """Let every token of the label count the same, for ever.
+    """Let every token of the reference count the same, for ever.
 
     Args:
         log_probs: By the policy, with gradient.
@@ -92,18 +93,18 @@ RATIO_LOSSES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
 """The losses that compare with the policy before training, by the name of the setting."""
 
 
-def label_losses(
+def reference_losses(
     method: SgrpoMethod, log_probs: torch.Tensor, before: torch.Tensor | None
 ) -> torch.Tensor:
-    """Compute the loss of each token of labels.
+    """Compute the loss of each token of references.
 
     Args:
         method: Which loss, with its clip.
-        log_probs: (label, token) by the policy, with gradient.
+        log_probs: (reference, token) by the policy, with gradient.
         before: The same by the policy before training, without gradient; not used by ``nll``.
 
     Returns:
-        (label, token), of no meaning where there is no token.
+        (reference, token), of no meaning where there is no token.
     """
     if method.label_loss == "nll":
         return nll_losses(log_probs)

@@ -1,4 +1,4 @@
-"""Prompts and references as the tokens that supervised training reads."""
+"""References, and their prompts, as the tokens that the policy learns from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.data.record import PromptRecord
 from rlsr.models import prompt_ids
+
+REFERENCE_COLUMN = "reference_ids"
+"""Dataset column with the tokens of a row's reference, beside the prompts of a method with rollouts."""
 
 
 def as_reference_dataset(
@@ -22,32 +25,24 @@ def as_reference_dataset(
         max_response_tokens: Longest reference, its end of sequence included; a longer one is cut, and then teaches no end.
 
     Returns:
-        Rows of ``prompt_ids`` and ``response_ids``.
+        Rows of ``prompt_ids`` and ``response_ids``: one row for every reference.
     """
     return Dataset.from_list(
         [
             {
                 "prompt_ids": prompt_ids(tokenizer, record.messages),
                 "response_ids": response_ids(
-                    tokenizer, record.reference, max_response_tokens=max_response_tokens
+                    tokenizer, reference, max_response_tokens=max_response_tokens
                 ),
             }
             for record in records
+            for reference in record.references
         ]
     )
 
 
 def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
-    """Encode a response as the policy would have to write it.
-
-    Args:
-        tokenizer: The policy's.
-        text: The response.
-        max_response_tokens: Longest response; a longer one is cut.
-
-    Returns:
-        Token ids with the end of sequence, unless the response is cut.
-    """
+    """Encode a response as the policy would have to write it: with the end of sequence, unless it is cut."""
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return [*ids, tokenizer.eos_token_id][:max_response_tokens]
 

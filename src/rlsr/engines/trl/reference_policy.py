@@ -1,10 +1,8 @@
-"""The reference policy's log-probabilities of a rollout."""
+"""The reference policy: the policy before training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import torch
 
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.forward.fused_adapters import fused_adapters
@@ -42,31 +40,3 @@ def reference_policy(model: Any, reference: Any | None) -> Iterator[Any]:
         yield model
     finally:
         model.base_model.enable_adapter_layers()
-
-
-def rows_with_tokens(batch: dict[str, Any]) -> list[int]:
-    """Find the responses that take part in the update.
-
-    Args:
-        batch: TRL's batch.
-
-    Returns:
-        Numbers of the responses that are not masked altogether.
-    """
-    return [int(row) for row in batch["completion_mask"].any(dim=1).nonzero()]
-
-
-def put_rows(values: torch.Tensor, rows: list[int], batch: dict[str, Any]) -> torch.Tensor:
-    """Put the numbers of some responses into a table of all.
-
-    Args:
-        values: (row, token).
-        rows: Which responses these are.
-        batch: TRL's batch.
-
-    Returns:
-        (response, token), 0 for all others.
-    """
-    table = values.new_zeros(batch["completion_ids"].shape)
-    table[torch.tensor(rows, device=table.device), : values.shape[1]] = values
-    return table

@@ -9,7 +9,7 @@ def grouped_micro_batches(
     prompt_lengths: Sequence[int],
     response_lengths: Sequence[int],
     *,
-    max_tokens: int,
+    tokens_per_pass: int,
 ) -> list[list[int]]:
     """Split a rollout for passes in which a prompt stands once for all its responses.
 
@@ -19,7 +19,7 @@ def grouped_micro_batches(
         groups: For each response the number of its prompt.
         prompt_lengths: For each response the tokens of its prompt.
         response_lengths: Tokens of each response; one without tokens takes part in no pass.
-        max_tokens: Tokens of a pass; a single response may have more.
+        tokens_per_pass: Tokens of a pass; a single response may have more.
 
     Returns:
         Numbers of the responses of each pass.
@@ -33,12 +33,12 @@ def grouped_micro_batches(
         group = list(members)
         prompt = prompt_lengths[group[0]]
         whole = prompt + sum(response_lengths[row] for row in group)
-        if passes[-1] and used + whole > max_tokens:
+        if passes[-1] and used + whole > tokens_per_pass:
             passes.append([])
             used = 0
         used += prompt
         for row in group:
-            if passes[-1] and used + response_lengths[row] > max_tokens:
+            if passes[-1] and used + response_lengths[row] > tokens_per_pass:
                 passes.append([])
                 used = prompt
             passes[-1].append(row)
@@ -47,7 +47,7 @@ def grouped_micro_batches(
 
 
 def padded_micro_batches(
-    prompt_lengths: Sequence[int], response_lengths: Sequence[int], *, max_tokens: int
+    prompt_lengths: Sequence[int], response_lengths: Sequence[int], *, tokens_per_pass: int
 ) -> list[list[int]]:
     """Split a rollout for passes in which every response has a row of its own, padded to the longest of the pass.
 
@@ -56,27 +56,27 @@ def padded_micro_batches(
     Args:
         prompt_lengths: For each response the tokens of its prompt.
         response_lengths: Tokens of each response; one without tokens takes part in no pass.
-        max_tokens: Tokens of a pass, padding included; a single response may have more.
+        tokens_per_pass: Tokens of a pass, padding included; a single response may have more.
 
     Returns:
         Numbers of the responses of each pass.
     """
     rows = [row for row in range(len(response_lengths)) if response_lengths[row] > 0]
     rows.sort(key=lambda row: (response_lengths[row], prompt_lengths[row]))
-    return list(_fill(rows, prompt_lengths, response_lengths, max_tokens))
+    return list(_fill(rows, prompt_lengths, response_lengths, tokens_per_pass))
 
 
 def _fill(
     rows: Sequence[int],
     prompt_lengths: Sequence[int],
     response_lengths: Sequence[int],
-    max_tokens: int,
+    tokens_per_pass: int,
 ) -> Iterator[list[int]]:
     part: list[int] = []
     width = (0, 0)
     for row in rows:
         wider = (max(width[0], prompt_lengths[row]), max(width[1], response_lengths[row]))
-        if part and (len(part) + 1) * sum(wider) > max_tokens:
+        if part and (len(part) + 1) * sum(wider) > tokens_per_pass:
             yield part
             part, wider = [], (prompt_lengths[row], response_lengths[row])
         part.append(row)

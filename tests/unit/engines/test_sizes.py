@@ -6,9 +6,9 @@ import pytest
 
 from rlsr.config import load_config
 from rlsr.engines.memory import held_gb
+from rlsr.engines.sizes import policy_size
 from rlsr.errors import ModelError
 from rlsr.models import load_model_config, load_policy
-from rlsr.pipeline.sizes import policy_size
 
 
 def test_the_translators_weights_are_counted(tiny_model: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rlsr.config.method import SgrpoMethod
-from rlsr.methods.label_loss import RATIO_LOSSES, label_losses
+from rlsr.methods.reference_loss import RATIO_LOSSES, reference_losses
 
 LOSSES = ("nll", *RATIO_LOSSES)
 log_prob = st.floats(-12, 0, allow_nan=False)
@@ -43,7 +43,7 @@ def tensor(value: float) -> torch.Tensor:
 
 def losses_of(loss: str, now: torch.Tensor, before: torch.Tensor, clip: float) -> torch.Tensor:
     method = SgrpoMethod.model_validate({"type": "sgrpo", "label_loss": loss, "label_clip": clip})
-    return label_losses(method, now, before)
+    return reference_losses(method, now, before)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

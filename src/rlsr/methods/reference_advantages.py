@@ -1,4 +1,4 @@
-"""The label as one more response of its group."""
+"""The reference as one more response of its group."""
 
 from typing import NamedTuple
 
@@ -8,30 +8,30 @@ from rlsr.config.method import AdvantageConfig
 from rlsr.methods.advantages import Floats, GroupAdvantages, group_advantages
 
 
-class AdvantagesWithLabels(NamedTuple):
-    """What a rollout and the labels of its prompts teach."""
+class AdvantagesWithReferences(NamedTuple):
+    """What a rollout and the references of its prompts teach."""
 
     responses: GroupAdvantages
-    """Of the responses; spread and signal of a group are with its label."""
-    labels: Floats
-    """One a group; 0 for a label that was not scored or whose group has no signal."""
+    """Of the responses; spread and signal of a group are with its reference."""
+    references: Floats
+    """One a group; 0 for a reference that was not scored or whose group has no signal."""
 
 
-def advantages_with_labels(
-    rewards: Floats, label_rewards: Floats, num_generations: int, config: AdvantageConfig
-) -> AdvantagesWithLabels:
-    """Compare each response with the others to the same prompt and with its label, and the label with them.
+def advantages_with_references(
+    rewards: Floats, reference_rewards: Floats, num_generations: int, config: AdvantageConfig
+) -> AdvantagesWithReferences:
+    """Compare each response with the others to the same prompt and with its reference, and the reference with them.
 
-    A group whose responses all got the same reward has signal as soon as its label's is another one.
+    A group whose responses all got the same reward has signal as soon as its reference's is another one.
 
     Args:
         rewards: One a response, the responses of a prompt next to each other; NaN is left out.
-        label_rewards: What the reward gives the label of each group; NaN is unscored.
+        reference_rewards: What the reward gives the reference of each group; NaN is unscored.
         num_generations: Responses of a prompt.
         config: Scaling, floor, and from where on a group has no signal.
 
     Returns:
-        Advantages that sum to 0 over the responses of every group and its label.
+        Advantages that sum to 0 over the responses of every group and its reference.
 
     Source:
         "S-GRPO: Unified Post-Training for Large Vision-Language Models", whose abstract has the trajectory of the ground truth
@@ -39,7 +39,7 @@ def advantages_with_labels(
         fail. Deviations: it stands in every group, with the reward that it has by the run's own rule.
     """
     groups = rewards.reshape(-1, num_generations)
-    both = np.concatenate([groups, label_rewards[:, None]], axis=1)
+    both = np.concatenate([groups, reference_rewards[:, None]], axis=1)
     found = group_advantages(both.reshape(-1), num_generations + 1, config)
     advantages = found.advantages.reshape(both.shape)
     learnable = found.learnable.reshape(both.shape)
@@ -49,4 +49,4 @@ def advantages_with_labels(
         group_std=found.group_std,
         has_signal=found.has_signal,
     )
-    return AdvantagesWithLabels(responses, advantages[:, -1])
+    return AdvantagesWithReferences(responses, advantages[:, -1])

@@ -3,8 +3,6 @@
 from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.config.method import RlsrMethod
-from rlsr.config.preference import DpoMethod
 from rlsr.engines.memory import PolicySize, RolloutSize
 from rlsr.models import Device, choose_dtype, count_parameters
 from rlsr.rewards import reward_kind
@@ -21,17 +19,12 @@ def rollout_size(config: RunConfig, longest_prompt: int, num_processes: int = 1)
     Returns:
         Lengths and numbers.
     """
-    response_tokens = config.method.max_response_tokens
-    assert response_tokens is not None, "resolved before"
-    if isinstance(config.method, DpoMethod):
-        # Both answers of a pair stand in one pass.
-        response_tokens *= 2
+    method = config.method
+    assert method.max_response_tokens is not None, "resolved before"
     return RolloutSize(
         longest_prompt=longest_prompt,
-        response_tokens=response_tokens,
-        num_generations=config.method.num_generations
-        if isinstance(config.method, RlsrMethod)
-        else 0,
+        response_tokens=method.responses_together * method.max_response_tokens,
+        num_generations=method.num_sampled,
         num_prompts=config.training.prompts_per_step // num_processes,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from logic_data import read_formulas, strangers
 
 from rlsr.config.reward import LogicReward
-from rlsr.embeddings import ReferenceCache, load_named_embedder
+from rlsr.embeddings import load_named_embedder
 from rlsr.logic import (
     equivalent,
     literal_evaluation_scores,
@@ -21,7 +21,7 @@ from rlsr.logic import (
     print_formula,
 )
 from rlsr.logic.syntax import Binary
-from rlsr.rewards import RewardBatch, make_reward
+from rlsr.rewards import FormulaSimilarity, RewardBatch
 from rlsr.rewards.logic import formula_bleu
 
 NUM_TRIES = 3
@@ -41,7 +41,7 @@ def main() -> None:
         for formula, other in zip(formulas, others, strict=True)
     ]
     far = list(zip(others, formulas, strict=True))
-    reward = make_reward(LogicReward(), embedder, ReferenceCache(embedder, None))
+    reward = FormulaSimilarity(LogicReward(), embedder)
     batch = RewardBatch.of_texts(texts, [print_formula(pair[0]) for pair in near], texts)
     _show("parse_formula", len(texts), lambda: [parse_formula(text) for text in texts])
     _show("model_sampling, related", len(near), lambda: model_sampling_scores(near, embedder))

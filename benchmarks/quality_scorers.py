@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlsr.config.reward import SimilarityConfig
 from rlsr.embeddings import ReferenceCache
-from rlsr.evaluation.metrics import chrf
+from rlsr.evaluation.metrics.overlap import chrf
 from rlsr.rewards.lexical import words
 from rlsr.rewards.similarity import cosine_rewards, similarity_parts
 
@@ -58,7 +58,7 @@ def all_scorers(
         ),
         "centred cosine, MiniLM": lambda pairs: _centred(minilm, fitted_on, pairs),
         "centred cosine, wordllama": lambda pairs: _centred(wordllama, fitted_on, pairs),
-        "chrF2": lambda pairs: chrf(pairs.responses, pairs.references) / 100,
+        "chrF2": lambda pairs: chrf(pairs.responses, [(text,) for text in pairs.references]) / 100,
         "TF-IDF": lambda pairs: _tf_idf(fitted_on, pairs),
         "ROUGE-L": _rouge_l,
         "word matching, wordllama": lambda pairs: _matched(wordllama, pairs, words, beta=2),

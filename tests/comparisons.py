@@ -14,7 +14,7 @@ from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.recipe import resolve_recipes
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import stages_from_table
-from rlsr.evaluation.shared_metrics import SharedMetric, shared_metrics
+from rlsr.evaluation.metrics import SharedMetric, shared_metrics, tie_margins
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
@@ -52,6 +52,7 @@ def make_plan(**changes: Any) -> ComparisonPlan:
         experiment=experiment,
         recipes=recipes,
         metrics=shared_metrics(configs),
+        tie_margins=tie_margins(experiment.tie_margins),
         num_train=24,
         num_heldout=PROMPTS,
         data_sha256="ab12",

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,20 @@ def cli_together(private_cache: Path) -> CliTogether:
 def _environment(cache: Path) -> dict[str, str]:
     own = {"HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(cache), "COLUMNS": "120"}
     return {**os.environ, **own}
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory whose packages are installed for the test."""
+    from plugin_packages import forget
+
+    directory = tmp_path / "site"
+    directory.mkdir()
+    monkeypatch.syspath_prepend(str(directory))
+    before = set(sys.modules)
+    forget()
+    yield directory
+    forget()
+    for name in set(sys.modules) - before:
+        if str(directory) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -19,8 +19,7 @@ from rlsr.comparison.result import (
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
-from rlsr.evaluation.labels import BETTER
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
 from rlsr.runs.json_file import write_json, write_json_lines
 from rlsr.statistics import paired_difference
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
@@ -215,7 +214,7 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
         origin=Origin("0.1.0", "2026-11-20T12:00:00+00:00", "0123abc", {"processor": "AMD EPYC", "cores": 2}, {}),
         budget=BudgetConfig(by="wall_clock", amount=120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
         confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
-        metrics=tuple(SharedMetric(name, name in IN_REWARD, BETTER[name]) for name in METRICS),
+        metrics=tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS),
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),
     )  # fmt: skip
 

@@ -18,6 +18,10 @@ PRELOADED = (
     "rlsr.pipeline",
     "rlsr.audit",
     "rlsr.engines.trl.train",
+    "rlsr.engines.trl.preference",
+    "rlsr.engines.trl.sgrpo",
+    "rlsr.engines.trl.supervised",
+    "rlsr.engines.trl.trainer",
     "transformers.models.llama.modeling_llama",
     "sentence_transformers",
     "wordllama",
@@ -100,8 +104,8 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
-    # As with ``python -m``, the working directory comes first.
-    sys.path.insert(0, cwd)
+    # As with ``python -m``, the working directory comes first, and then what the environment names.
+    sys.path[:0] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["rlsr", *arguments]
     from rlsr.cli.main import main
 

@@ -47,12 +47,20 @@ class ModelError(RlsrError, RuntimeError):
     """A policy or an encoder cannot be found, loaded or used."""
 
 
-class TranslationError(RlsrError, RuntimeError):
-    """The translator of a reward refuses its work, or none of it succeeds."""
+class RewardError(RlsrError, RuntimeError):
+    """A reward fails, gives what is no score, or leaves too much unscored."""
+
+
+class RemoteError(RlsrError, RuntimeError):
+    """A server refuses what it is asked, or nothing of it succeeds."""
 
 
 class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
+
+
+class EvaluationError(RlsrError, ValueError):
+    """A metric or a suite of another package fails, or returns what cannot be counted."""
 
 
 class EngineError(RlsrError, RuntimeError):

@@ -5,7 +5,7 @@ A package adds something by an entry point of a group such as ``rlsr.rewards``; 
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -49,15 +49,56 @@ def load_plugin(group: Group, name: str) -> Any:
     points = find_plugins(group)[name]
     if len(points) > 1:
         raise ConfigError(
-            f"{group}: several packages add {name!r}: {' and '.join(map(_origin, points))}; uninstall all but one of them"
+            f"{group}: several packages add {name!r}: {plugin_origins(group, name)}; uninstall all but one of them"
         )
     try:
         return points[0].load()
     except Exception as error:
         raise ConfigError(
-            f"{group}: {name!r}, which {_origin(points[0])} adds, cannot be imported: {type(error).__name__}: {error}; "
+            f"{group}: {name!r}, which {plugin_origins(group, name)} adds, cannot be imported: {type(error).__name__}: {error}; "
             "mend or uninstall that package"
         ) from error
+
+
+def plugin_origins(group: Group, name: str) -> str:
+    """Say where something comes from.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+
+    Returns:
+        The packages that add it, with what their entry points name.
+    """
+    return " and ".join(sorted(map(_origin, find_plugins(group)[name])))
+
+
+def plugin_part(
+    group: Group, name: str, part: str, wanted: str, is_one: Callable[[object], bool]
+) -> Any:
+    """Take one of the parts of what an installed package adds.
+
+    Args:
+        group: The kind of thing.
+        name: The name of its entry point, one of ``find_plugins``.
+        part: The attribute.
+        wanted: What it must be, for messages.
+        is_one: Whether something may be that.
+
+    Returns:
+        The part.
+
+    Raises:
+        ConfigError: It cannot be imported, or has no such part.
+    """
+    added = load_plugin(group, name)
+    found = getattr(added, part, None)
+    if not is_one(found):
+        raise ConfigError(
+            f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `{part}`, {wanted}, got "
+            f"{found!r}; mend or uninstall that package"
+        )
+    return found
 
 
 def import_object(path: str, setting: str) -> Any:

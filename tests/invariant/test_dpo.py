@@ -13,15 +13,12 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from rlsr.config import load_config
 from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver
 from rlsr.engines.trl.preference import PreferenceTrainer
 from rlsr.engines.trl.starting_point import REFERENCE
-from rlsr.engines.trl.train import TrainingJob, make_trainer
 from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import make_reward
 from rlsr.runs import RunDirectory
 from tiny import WORDS, Cli
+from trainers import trainer_of_config
 
 TIMES = ("time/", "tokens/per_second", "memory/")
 NUM_PAIRS = 5
@@ -62,18 +59,9 @@ def settings(tiny_settings: list[str], pair_data: Path) -> list[str]:
 def make(settings: list[str], path: Path, *extra: str) -> PreferenceTrainer:
     """Make a trainer on the tiny policy, a batch of five pairs for it."""
     config = load_config(overrides=[*settings, f"training.prompts_per_step={NUM_PAIRS}", *extra])
-    embedder = load_embedder(config.embedding, "cpu")
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=config.training.tokens_per_pass or 1000,
+    trainer = trainer_of_config(
+        config, path, tokens_per_pass=config.training.tokens_per_pass or 1000
     )
-    trainer = make_trainer(job, SilentObserver())
     assert isinstance(trainer, PreferenceTrainer)
     return trainer
 
@@ -195,8 +183,8 @@ def test_passes_of_any_size_and_gradient_checkpointing_give_one_gradient(
         move(trainer)
         batch = batch_of(trainer)
         for by_groups in (True, False):
-            for max_tokens in (1, 70, 10_000):
-                trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+            for tokens_per_pass in (1, 70, 10_000):
+                trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
                 loss, gradient = our_gradient(trainer, batch)
                 results.append((loss, torch.cat([weight.flatten() for weight in gradient])))
     assert results[0][1].abs().max() > 1e-3

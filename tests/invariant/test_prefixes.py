@@ -7,24 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from label_runs import (
+from rlsr.config import load_config
+from rlsr.engines.trl.prefixes import prefix_of
+from rlsr.engines.trl.trainer import RolloutTrainer
+from rlsr.methods import max_variance_subset
+from rlsr.models import load_policy
+from sgrpo_runs import (
     NO_SIGNAL,
     REWARDS,
     assert_same,
     gradient,
-    label_settings,
-    labels_of,
     log_probs_of,
     make,
     move,
+    references_of,
     roll_out,
+    sgrpo_settings,
     step,
+    step_of,
 )
-from rlsr.config import load_config
-from rlsr.engines.trl.guided import prefix_of
-from rlsr.engines.trl.sgrpo import SgrpoTrainer
-from rlsr.methods import max_variance_subset
-from rlsr.models import load_policy
 
 RATIOS = [0, 0.3, 0.6, 1]
 
@@ -32,7 +33,7 @@ RATIOS = [0, 0.3, 0.6, 1]
 @pytest.fixture(scope="module")
 def settings(tiny_settings: list[str]) -> list[str]:
     return [
-        *label_settings(tiny_settings),
+        *sgrpo_settings(tiny_settings),
         f"method.prefix_ratios={RATIOS}",
         "method.prefix_weight=0.6",
         # Between the probabilities that the moved policy gives its prefixes.
@@ -49,22 +50,22 @@ def tokens_of(batch: dict[str, Any], whole: torch.Tensor, row: int) -> tuple[lis
     )
 
 
-def lengths_of(trainer: SgrpoTrainer) -> torch.Tensor:
-    return torch.tensor(trainer.reward_funcs[0].last.num_tokens)
+def lengths_of(trainer: RolloutTrainer) -> torch.Tensor:
+    return torch.tensor(trainer.reward_function.last.num_tokens)
 
 
 def test_a_response_begins_with_its_prefix(settings: list[str], tmp_path: Path) -> None:
     trainer = make(settings, tmp_path / "run")
     batch = roll_out(trainer)
     lengths = lengths_of(trainer)
-    labels = {record.reference: label for record, (_, label) in zip(trainer.reward_funcs[0]._records, labels_of(trainer), strict=True)}  # fmt: skip
-    for row, record in enumerate(trainer.reward_funcs[0].last.records):
+    references = {record.reference: tokens for record, (_, tokens) in zip(trainer.reward_function._records, references_of(trainer), strict=True)}  # fmt: skip
+    for row, record in enumerate(trainer.reward_function.last.records):
         _, response = tokens_of(batch, lengths, row)
-        prefix = prefix_of(labels[record.reference], RATIOS[row % 4])
+        prefix = prefix_of(references[record.reference], RATIOS[row % 4])
         assert response[: len(prefix)] == prefix
         assert len(response) <= 16
         if row % 4 == 3:
-            assert response == labels[record.reference]
+            assert response == references[record.reference]
         else:
             assert len(response) > len(prefix)
         own = batch["tool_mask"][row][: len(response)].tolist()
@@ -117,8 +118,8 @@ def test_loss_and_gradient_are_the_formula(
     results = []
     logged: dict[str, float] = {}
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
             logged = {name: values[-1] for name, values in trainer._metrics["train"].items()}
     selected = np.ones(12, dtype=bool)
@@ -146,14 +147,14 @@ def test_loss_and_gradient_are_the_formula(
         tokens = ((-advantage + 0.3 * k3) * (now - now.detach()).exp())[begun:]
         grpo = grpo + (tokens.sum() if average == "token" else tokens.mean())
     assert int(batch["num_items_in_batch"]) == num_own
-    assert int(batch["num_responses"]) == num_responses
+    assert step_of(batch).num_responses == num_responses
     expected = grpo / (num_own if average == "token" else num_responses)
     expected = expected + 0.6 * torch.cat(prefixes).mean()
     assert logged["optim/prefix_token_weight"] == pytest.approx(float(torch.cat(weights).mean()), rel=1e-5)  # fmt: skip
     assert 0 < float((torch.cat(weights) < 1).float().mean()) < 1, "the floor has its effect"
     if "method.label_weight=0.5" in extra:
-        labels = torch.cat([-log_probs_of(trainer.model, *row) for row in labels_of(trainer)])
-        expected = expected + 0.5 * labels.mean()
+        losses = torch.cat([-log_probs_of(trainer.model, *row) for row in references_of(trainer)])
+        expected = expected + 0.5 * losses.mean()
     trainer.model.zero_grad()
     expected.backward()
     for loss, grad in results:
@@ -164,9 +165,10 @@ def test_loss_and_gradient_are_the_formula(
 def test_prefixes_are_learnt_from_without_signal(settings: list[str], tmp_path: Path) -> None:
     trainer = make(settings, tmp_path / "run", scores=NO_SIGNAL)
     batch = roll_out(trainer)
-    _, grad = step(trainer, batch)
+    loss, grad = step(trainer, batch)
+    assert torch.isfinite(loss)
     assert grad.any()
-    num_prefix_tokens = sum(map(len, trainer._prefixes))
+    num_prefix_tokens = sum(step_of(batch).columns["num_prefix_tokens"])
     assert trainer.num_trained_tokens == num_prefix_tokens > 0
     without = make(settings, tmp_path / "without", "method.prefix_weight=0", scores=NO_SIGNAL)
     assert not step(without, roll_out(without))[1].any()
@@ -182,10 +184,17 @@ def test_the_reward_of_responses_without_a_prefix_is_logged(
     assert logged["reward"] == [pytest.approx(np.mean(REWARDS))]
 
 
-def test_a_short_label_leaves_nothing_to_write(settings: list[str], tmp_path: Path) -> None:
-    trainer = make(settings, tmp_path / "run", "method.prefix_ratios=[1, 1, 1, 1]")
+@pytest.mark.parametrize("average", ["token", "sequence"])
+def test_whole_references_leave_nothing_to_write(
+    settings: list[str], tmp_path: Path, average: str
+) -> None:
+    trainer = make(
+        settings, tmp_path / "run", "method.prefix_ratios=[1, 1, 1, 1]",
+        f"method.loss_average={average}",
+    )  # fmt: skip
     batch = roll_out(trainer)
     assert not batch["tool_mask"][batch["completion_mask"].bool()].any()
     assert int(batch["num_items_in_batch"]) == 0
-    _, grad = step(trainer, batch)
+    loss, grad = step(trainer, batch)
+    assert torch.isfinite(loss)
     assert grad.any()

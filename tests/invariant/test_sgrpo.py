@@ -1,4 +1,4 @@
-"""S-GRPO: the gradient of GRPO plus that of the label term, written out row by row, whatever way the passes take."""
+"""S-GRPO: the gradient of GRPO plus that of the reference term, written out row by row, whatever way the passes take."""
 
 import copy
 from itertools import combinations
@@ -10,40 +10,40 @@ import pytest
 import torch
 from trl.trainer.utils import shuffle_sequence_dict
 
-from label_runs import (
-    LABEL_REWARDS,
+from rlsr.config import load_config
+from rlsr.engines.trl.reference_in_group import GroupTerm
+from rlsr.engines.trl.reference_term import ReferenceTerm
+from rlsr.engines.trl.starting_point import REFERENCE
+from rlsr.engines.trl.supervised import SupervisedTrainer
+from rlsr.engines.trl.trainer import RolloutTrainer
+from rlsr.forward.packed import packed_log_probs
+from rlsr.models import load_policy
+from sgrpo_runs import (
     NO_SIGNAL,
+    REFERENCE_REWARDS,
     REWARDS,
     FixedReward,
     assert_same,
     gradient,
     grpo_by_hand,
-    label_settings,
-    labels_of,
     log_probs_of,
     make,
-    make_any,
     move,
     records,
+    references_of,
     roll_out,
+    sgrpo_settings,
     step,
+    step_of,
 )
-from rlsr.config import load_config
-from rlsr.engines import SilentObserver
-from rlsr.engines.trl.sgrpo import SgrpoTrainer
-from rlsr.engines.trl.starting_point import REFERENCE
-from rlsr.engines.trl.supervised import SupervisedTrainer
-from rlsr.engines.trl.train import TrainingJob, make_trainer
-from rlsr.forward.packed import packed_log_probs
-from rlsr.models import load_policy
-from rlsr.runs import RunDirectory
+from trainers import trainer_of_config
 
 LOSSES = ("nll", "ratio_clip", "one_sided_clip", "as_released")
 
 
 @pytest.fixture(scope="module")
 def settings(tiny_settings: list[str]) -> list[str]:
-    return label_settings(tiny_settings)
+    return sgrpo_settings(tiny_settings)
 
 
 def losses_by_hand(loss: str, now: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
@@ -57,13 +57,13 @@ def losses_by_hand(loss: str, now: torch.Tensor, before: torch.Tensor) -> torch.
     return -(now - before).clamp(0.8, 1.2)
 
 
-def label_term_by_hand(trainer: SgrpoTrainer, loss: str, before: Any) -> torch.Tensor:
+def reference_term_by_hand(trainer: RolloutTrainer, loss: str, before: Any) -> torch.Tensor:
     losses = []
-    for prompt, label in labels_of(trainer):
-        now = log_probs_of(trainer.model, prompt, label)
+    for row in references_of(trainer):
+        now = log_probs_of(trainer.model, *row)
         with torch.no_grad():
-            reference = log_probs_of(before, prompt, label)
-        losses.append(losses_by_hand(loss, now, reference))
+            then = log_probs_of(before, *row)
+        losses.append(losses_by_hand(loss, now, then))
     return torch.cat(losses).mean()
 
 
@@ -99,7 +99,7 @@ def test_loss_and_gradient_are_the_formula(
         untouched,
         average=method.loss_average,
         kl_coefficient=method.kl_coefficient,
-    ) + 0.7 * label_term_by_hand(trainer, loss, untouched)
+    ) + 0.7 * reference_term_by_hand(trainer, loss, untouched)
     trainer.model.zero_grad()
     expected.backward()
     torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
@@ -107,7 +107,7 @@ def test_loss_and_gradient_are_the_formula(
     assert ours.abs().max() > 1e-3
 
 
-def test_every_way_to_clip_is_met_by_the_labels(settings: list[str], tmp_path: Path) -> None:
+def test_every_way_to_clip_is_met_by_the_references(settings: list[str], tmp_path: Path) -> None:
     untouched = load_policy(load_config(overrides=settings).model, "cpu").model.eval()
     trainer = make(settings, tmp_path / "run")
     move(trainer, by=0.2)
@@ -115,14 +115,14 @@ def test_every_way_to_clip_is_met_by_the_labels(settings: list[str], tmp_path: P
         ratios = torch.cat(
             [
                 log_probs_of(trainer.model, *row) - log_probs_of(untouched, *row)
-                for row in labels_of(trainer)
+                for row in references_of(trainer)
             ]
         )
     for low, high in ((-9, -0.22), (-0.22, 0.18), (0.18, 0.8), (0.8, 1.2), (1.2, 9)):
         assert ((ratios > low) & (ratios < high)).any(), (low, high)
 
 
-def test_labels_are_scored_without_the_temperature_of_the_rollouts(
+def test_references_are_scored_without_the_temperature_of_the_rollouts(
     settings: list[str], tmp_path: Path
 ) -> None:
     untouched = load_policy(load_config(overrides=settings).model, "cpu").model.eval()
@@ -135,7 +135,7 @@ def test_labels_are_scored_without_the_temperature_of_the_rollouts(
     grpo = grpo_by_hand(
         trainer, batch, untouched, average="token", kl_coefficient=0.3, temperature=1.5
     )
-    expected = grpo + 0.7 * label_term_by_hand(trainer, "ratio_clip", untouched)
+    expected = grpo + 0.7 * reference_term_by_hand(trainer, "ratio_clip", untouched)
     trainer.model.zero_grad()
     expected.backward()
     torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
@@ -163,17 +163,13 @@ def test_without_signal_it_is_sft_with_a_weight(settings: list[str], tmp_path: P
     _, ours = step(trainer, roll_out(trainer))
     shared = [one for one in settings if not one.startswith("method")]
     config = load_config(overrides=[*shared, "method=sft", "method.max_response_tokens=16"])
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
+    sft = trainer_of_config(
+        config,
+        tmp_path / "sft",
+        tokens_per_pass=90,
         records=records(),
         reward=FixedReward(NO_SIGNAL),
-        run=RunDirectory.create(tmp_path / "sft", config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=90,
     )
-    sft = make_trainer(job, SilentObserver())
     assert isinstance(sft, SupervisedTrainer)
     sft.model.train()
     nll = sft.compute_loss(sft.model, next(iter(sft.get_train_dataloader())))
@@ -187,7 +183,7 @@ def test_without_weight_it_is_rlsr_to_the_bit(settings: list[str], tmp_path: Pat
     for method in ("sgrpo", "rlsr"):
         kept = [one for one in settings if not one.startswith(("method=", "method.label"))]
         extra = ["method.label_weight=0"] if method == "sgrpo" else []
-        trainer = make_any(kept, tmp_path / method, f"method={method}", *extra, scores=REWARDS)
+        trainer = make(kept, tmp_path / method, f"method={method}", *extra, scores=REWARDS)
         batch = roll_out(trainer)
         move(trainer)
         found.append((*step(trainer, batch), dict(trainer._metrics["train"])))
@@ -198,35 +194,35 @@ def test_without_weight_it_is_rlsr_to_the_bit(settings: list[str], tmp_path: Pat
     assert metrics == other_metrics
 
 
-# --- labels -------------------------------------------------------------------------------------
+# --- references ---------------------------------------------------------------------------------
 
 
-def test_every_row_has_its_own_label_with_its_end(settings: list[str], tmp_path: Path) -> None:
+def test_every_row_has_its_own_reference_with_its_end(settings: list[str], tmp_path: Path) -> None:
     trainer = make(settings, tmp_path / "run")
-    roll_out(trainer)
-    rows = trainer.labels.rows
+    rows = step_of(roll_out(trainer)).references
     found = sorted(zip(map(list, rows.prompts), rows.responses, strict=True))
-    assert found == sorted(labels_of(trainer))
+    assert found == sorted(references_of(trainer))
     assert len({tuple(prompt) for prompt, _ in found}) == 2, "two rows ask the same"
-    ends = [label[-1] == trainer.processing_class.eos_token_id for _, label in found]
+    ends = [reference[-1] == trainer.processing_class.eos_token_id for _, reference in found]
     # The longest is cut at 16 tokens.
     assert sorted(ends) == [False, True, True]
 
 
-def test_a_prompt_that_stands_twice_in_a_step_has_its_label_twice(
+def test_a_prompt_that_stands_twice_in_a_step_has_its_reference_twice(
     settings: list[str], tmp_path: Path
 ) -> None:
     trainer = make(settings, tmp_path / "run", "training.prompts_per_step=4", scores=[*REWARDS, *REWARDS[:4]])  # fmt: skip
     batch = roll_out(trainer)
-    assert len(trainer.labels.rows.responses) == 4
+    found = step_of(batch).references.responses
+    assert len(found) == 4
     step(trainer, batch)
-    lengths = [len(label) for _, label in labels_of(trainer)]
+    lengths = [len(reference) for _, reference in references_of(trainer)]
     learnt = int(batch["completion_mask"].sum())
-    assert trainer.num_trained_tokens - learnt == sum(map(len, trainer.labels.rows.responses))
+    assert trainer.num_trained_tokens - learnt == sum(map(len, found))
     assert trainer.num_trained_tokens - learnt - sum(lengths) in lengths
 
 
-def test_what_is_logged_are_means_over_the_label_tokens(
+def test_what_is_logged_are_means_over_the_reference_tokens(
     settings: list[str], tmp_path: Path
 ) -> None:
     untouched = load_policy(load_config(overrides=settings).model, "cpu").model.eval()
@@ -235,14 +231,14 @@ def test_what_is_logged_are_means_over_the_label_tokens(
     move(trainer)
     step(trainer, batch)
     with torch.no_grad():
-        nll = float(label_term_by_hand(trainer, "nll", untouched))
-        loss = float(label_term_by_hand(trainer, "one_sided_clip", untouched))
+        nll = float(reference_term_by_hand(trainer, "nll", untouched))
+        loss = float(reference_term_by_hand(trainer, "one_sided_clip", untouched))
     logged = trainer._metrics["train"]
     assert logged["optim/label_nll"] == [pytest.approx(nll, rel=1e-5)]
     assert logged["optim/label_loss"] == [pytest.approx(loss, rel=1e-5)]
     assert logged["optim/label_weight"] == [0.7]
-    num_label_tokens = sum(len(label) for _, label in labels_of(trainer))
-    assert trainer.num_trained_tokens == int(batch["completion_mask"].sum()) + num_label_tokens
+    num_reference_tokens = sum(len(reference) for _, reference in references_of(trainer))
+    assert trainer.num_trained_tokens == int(batch["completion_mask"].sum()) + num_reference_tokens
 
 
 @pytest.mark.parametrize(
@@ -260,28 +256,33 @@ def test_the_weight_follows_its_schedule_over_the_steps_of_the_run(
         settings, tmp_path / "run", f"method.label_schedule={schedule}", "method.kl_coefficient=0",
         scores=NO_SIGNAL,
     )  # fmt: skip
-    batch = roll_out(trainer)
     gradients = []
     for number, weight in enumerate(expected):
         trainer.state.global_step = number
-        gradients.append(step(trainer, batch)[1])
+        gradients.append(step(trainer, roll_out(trainer))[1])
         assert trainer._metrics["train"]["optim/label_weight"] == [pytest.approx(weight)]
         assert_same(gradients[-1], gradients[0] * weight / 0.7)
     trainer.state.global_step = 3
-    assert schedule == "constant" or trainer.label_weight == 0
+    assert schedule == "constant" or weight_of(trainer) == 0
+
+
+def weight_of(trainer: RolloutTrainer) -> float:
+    [term] = step_of(roll_out(trainer)).reference_terms
+    assert isinstance(term, ReferenceTerm)
+    return term.weight
 
 
 def test_the_default_weight_is_one_over_the_group(settings: list[str], tmp_path: Path) -> None:
     kept = [one for one in settings if "label_weight" not in one]
-    assert make(kept, tmp_path / "run").label_weight == 0.25
+    assert weight_of(make(kept, tmp_path / "run")) == 0.25
 
 
-# --- labels as responses of their groups --------------------------------------------------------
+# --- references as responses of their groups ----------------------------------------------------
 
 
 @pytest.mark.parametrize("average", ["token", "sequence"])
 @pytest.mark.parametrize("subset", ["null", "3"])
-def test_a_label_in_its_group_is_one_more_response(
+def test_a_reference_in_its_group_is_one_more_response(
     settings: list[str], tmp_path: Path, average: str, subset: str
 ) -> None:
     untouched = load_policy(load_config(overrides=settings).model, "cpu").model.eval()
@@ -290,39 +291,39 @@ def test_a_label_in_its_group_is_one_more_response(
         f"method.loss_average={average}", f"method.update_subset={subset}",
     )  # fmt: skip
     batch = roll_out(trainer)
-    whole = trainer.reward_funcs[0].last.num_tokens
+    whole = trainer.reward_function.last.num_tokens
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
     assert trainer._metrics["train"]["optim/label_weight"] == [0]
-    labels = {tuple(label): prompt for prompt, label in labels_of(trainer)}
-    rewards = dict(zip(map(tuple, (label for _, label in labels_of(trainer))), LABEL_REWARDS.values(), strict=True))  # fmt: skip
+    prompts = {tuple(reference): prompt for prompt, reference in references_of(trainer)}
+    rewards = dict(zip(prompts, REFERENCE_REWARDS.values(), strict=True))
     total = torch.zeros(())
     num_tokens = num_responses = 0
-    for group, label in enumerate(map(tuple, trainer.labels.rows.responses)):
+    for group, reference in enumerate(map(tuple, step_of(batch).references.responses)):
         own = np.array(REWARDS[4 * group : 4 * group + 4])
         kept = list(range(4))
         if subset == "3":
             kept = max(
                 (list(one) for one in combinations(range(4), 3)), key=lambda one: own[one].var()
             )
-        scores = [*own[kept], *([] if np.isnan(rewards[label]) else [rewards[label]])]
+        scores = [*own[kept], *([] if np.isnan(rewards[reference]) else [rewards[reference]])]
         advantages = (np.array(scores) - np.mean(scores)) / max(np.std(scores, ddof=1), 0.02)
         num_responses += len(scores)
         num_tokens += sum(whole[4 * group + place] for place in kept)
-        if not np.isnan(rewards[label]):
-            num_tokens += len(label)
-            now = log_probs_of(trainer.model, labels[label], label)
+        if not np.isnan(rewards[reference]):
+            num_tokens += len(reference)
+            now = log_probs_of(trainer.model, prompts[reference], reference)
             tokens = -advantages[-1] * (now - now.detach()).exp()
             total = total + (tokens.sum() if average == "token" else tokens.mean())
         if np.std(scores) > 0:
             found = batch["advantages"][4 * group : 4 * group + 4].numpy()[kept]
             np.testing.assert_allclose(found, advantages[: len(kept)], rtol=1e-5)
     assert int(batch["num_items_in_batch"]) == num_tokens
-    assert int(batch["num_responses"]) == num_responses
+    assert step_of(batch).num_responses == num_responses
     expected = total / (num_tokens if average == "token" else num_responses) + grpo_by_hand(
         trainer, batch, untouched, average=average, kl_coefficient=0.3
     )
@@ -333,7 +334,7 @@ def test_a_label_in_its_group_is_one_more_response(
         assert_same(grad, gradient(trainer))
 
 
-def test_a_label_gives_signal_to_a_group_of_equal_rewards(
+def test_a_reference_gives_signal_to_a_group_of_equal_rewards(
     settings: list[str], tmp_path: Path
 ) -> None:
     trainer = make(
@@ -342,13 +343,15 @@ def test_a_label_gives_signal_to_a_group_of_equal_rewards(
     )  # fmt: skip
     batch = roll_out(trainer)
     logged = trainer._metrics["train"]
-    # The third label is not scored.
+    # The third reference is not scored.
     assert logged["advantage/share_without_signal"] == [pytest.approx(1 / 3)]
     assert logged["reward/label"] == [pytest.approx(0.95)]
     assert logged["reward/group_std"] == [0]
     # Four below the mean and one above it.
     expected = np.array([4, 4, 0]) / 5**0.5
-    assert sorted(trainer._label_advantages) == pytest.approx(sorted(expected))
+    _, in_group = step_of(batch).reference_terms
+    assert isinstance(in_group, GroupTerm)
+    assert sorted(in_group.advantages) == pytest.approx(sorted(expected))
     assert sorted(set(batch["advantages"].tolist())) == pytest.approx([-1 / 5**0.5, 0])
     assert step(trainer, batch)[1].any()
 
@@ -371,7 +374,7 @@ def test_the_supervised_term_stands_beside_the_group(settings: list[str], tmp_pa
 @pytest.mark.parametrize("beta", ["0", "0.3"])
 @pytest.mark.parametrize("start", ["all weights", "new adapters", "trained adapters"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_policy_before_training_stays_the_reference_of_the_labels(
+def test_references_are_compared_with_the_policy_before_training(
     settings: list[str], tmp_path: Path, beta: str, start: str, dtype: str
 ) -> None:
     settings = [
@@ -387,7 +390,10 @@ def test_the_policy_before_training_stays_the_reference_of_the_labels(
         settings.append(f"model={tmp_path / 'adapters'}")
     trainer = make(settings, tmp_path / "run")
     batch = roll_out(trainer)
-    before = copy.deepcopy(trainer.labels.before)
+    references = step_of(batch).references
+    [term] = step_of(batch).reference_terms
+    assert isinstance(term, ReferenceTerm)
+    before = copy.deepcopy(term.before)
     assert before is not None
     step(trainer, batch)
     logged = trainer._metrics["train"]
@@ -395,12 +401,10 @@ def test_the_policy_before_training_stays_the_reference_of_the_labels(
     tolerance = 1e-5 if dtype == "float32" else 0.03
     assert logged["optim/label_loss"] == [pytest.approx(-1, abs=tolerance)]
     move(trainer, by=0.2)
-    again = trainer._log_probs_before(trainer.labels.rows)
+    again = trainer.log_probs_before(references)
     assert torch.equal(again, before)
     with torch.no_grad():
-        now = log_probs_of(
-            trainer.model, trainer.labels.rows.prompts[0], trainer.labels.rows.responses[0]
-        )
+        now = log_probs_of(trainer.model, references.prompts[0], references.responses[0])
     assert (now - before[0, : len(now)]).abs().max() > 0.02, "the policy has left its reference"
     names = {name for name, weight in trainer.model.named_parameters() if weight.requires_grad}
     assert not any(f".{REFERENCE}." in name for name in names)
@@ -428,8 +432,8 @@ def test_passes_of_any_size_give_one_gradient(
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             found = step(trainer, batch)
             metrics = trainer._metrics["train"]
             names = ("kl", "entropy", "optim/label_loss", "optim/label_nll")
@@ -441,11 +445,11 @@ def test_passes_of_any_size_give_one_gradient(
         torch.testing.assert_close(logged, results[0][2], rtol=1e-5, atol=1e-6)
 
 
-def test_a_label_stands_behind_its_prompt_beside_the_responses(
+def test_a_reference_stands_behind_its_prompt_beside_the_responses(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make(settings, tmp_path / "run")
-    trainer._max_tokens = 10_000
+    trainer._tokens_per_pass = 10_000
     batch = roll_out(trainer)
     packed = []
     score = packed_log_probs
@@ -456,7 +460,7 @@ def test_a_label_stands_behind_its_prompt_beside_the_responses(
 
     monkeypatch.setattr("rlsr.engines.trl.passes.packed_log_probs", count)
     step(trainer, batch)
-    # Two groups with signal and three labels; the two rows that ask the same share their prompt.
+    # Two groups with signal and three references; the two rows that ask the same share their prompt.
     assert packed == [(2, 8 + 3)]
 
 
@@ -506,8 +510,8 @@ def test_an_entropy_bonus_stays_with_the_rollout(settings: list[str], tmp_path: 
         assert not trainer.by_groups, "the bonus needs TRL's own pass"
         batch = roll_out(trainer)
         by_size = []
-        for max_tokens in (10_000, 100):
-            trainer._max_tokens = max_tokens
+        for tokens_per_pass in (10_000, 100):
+            trainer._tokens_per_pass = tokens_per_pass
             by_size.append(float(step(trainer, batch)[0]))
         assert by_size[0] == pytest.approx(by_size[1], rel=0.01)
         losses.append(by_size[0])

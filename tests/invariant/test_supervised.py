@@ -9,17 +9,12 @@ import torch
 from trl import SFTConfig, SFTTrainer
 
 from rlsr.config import load_config
-from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver
-from rlsr.engines.trl.references import response_ids
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.supervised import SupervisedTrainer
-from rlsr.engines.trl.train import TrainingJob, make_trainer
+from rlsr.engines.trl.supervised_rows import response_ids
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
 from rlsr.models import load_policy
-from rlsr.rewards import make_reward
-from rlsr.runs import RunDirectory
+from trainers import trainer_of_config
 
 METHODS = {
     "sft": "sft",
@@ -37,18 +32,9 @@ def make(settings: list[str], path: Path, method: str, *extra: str) -> Supervise
     config = load_config(
         overrides=[*shared, f"method={method}", "method.max_response_tokens=12", *extra]
     )
-    embedder = load_embedder(config.embedding, "cpu")
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=config.training.tokens_per_pass or 1000,
+    trainer = trainer_of_config(
+        config, path, tokens_per_pass=config.training.tokens_per_pass or 1000
     )
-    trainer = make_trainer(job, SilentObserver())
     assert isinstance(trainer, SupervisedTrainer)
     return trainer
 

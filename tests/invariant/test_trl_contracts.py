@@ -14,45 +14,32 @@ from trl.trainer.utils import use_adapter
 
 from families import SUPPORTED, make_policy, save_with_tokenizer
 from rlsr.config import load_config
-from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver
-from rlsr.engines.trl.settings import grpo_arguments, make_trainer_config
-from rlsr.engines.trl.train import TrainingJob, make_trainer
-from rlsr.engines.trl.trainer import RlsrTrainer, samples_otherwise
+from rlsr.engines.trl.grpo_loss import OnePass
+from rlsr.engines.trl.padded import read_responses, rollout_responses
+from rlsr.engines.trl.step import STEP
+from rlsr.engines.trl.trainer import RolloutTrainer, samples_otherwise
+from rlsr.engines.trl.trainers import trainer_of
 from rlsr.forward.generation import generate_groups
 from rlsr.methods import group_advantages
-from rlsr.models import load_policy, prompt_ids
-from rlsr.rewards import make_reward
-from rlsr.runs import RunDirectory
+from rlsr.models import prompt_ids
+from trainers import trainer_of_config
 
 
-def make(settings: list[str], path: Path, *extra: str) -> RlsrTrainer:
+def make(settings: list[str], path: Path, *extra: str) -> RolloutTrainer:
     """Make a trainer on the tiny policy."""
     config = load_config(overrides=[*settings, *extra])
-    embedder = load_embedder(config.embedding, "cpu")
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=make_reward(config.reward, embedder, ReferenceCache(embedder, None)),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=150,
-    )
-    trainer = make_trainer(job, SilentObserver())
-    assert isinstance(trainer, RlsrTrainer)
+    trainer = trainer_of_config(config, path, tokens_per_pass=150)
+    assert isinstance(trainer, RolloutTrainer)
     return trainer
 
 
 @pytest.fixture
-def trainer(tiny_settings: list[str], tmp_path: Path) -> RlsrTrainer:
+def trainer(tiny_settings: list[str], tmp_path: Path) -> RolloutTrainer:
     return make(tiny_settings, tmp_path / "run")
 
 
 @pytest.fixture
-def rollout(trainer: RlsrTrainer) -> dict[str, Any]:
+def rollout(trainer: RolloutTrainer) -> dict[str, Any]:
     """The batch that TRL would train on, before it is shuffled and split."""
     trainer.model.train()
     batch: dict[str, Any] = trainer._generate_and_score_completions(
@@ -65,51 +52,121 @@ def rollout(trainer: RlsrTrainer) -> dict[str, Any]:
     ("name", "parameters"),
     [
         ("_get_train_sampler", ["self", "dataset"]),
-        ("_generate", ["self", "prompts"]),
+        ("_generate_and_score_completions", ["self", "inputs"]),
+        ("compute_loss", ["self", "model", "inputs", "return_outputs", "num_items_in_batch"]),
+        (
+            "_get_per_token_logps_and_entropies",
+            ["self", "model", "input_ids", "attention_mask", "logits_to_keep"],
+        ),
+        ("create_scheduler", ["self", "num_training_steps", "optimizer"]),
+        ("create_model_card", ["self"]),
+        # These are called.
         (
             "_generate_single_turn",
             ["self", "prompt_ids", "images", "multimodal_fields", "num_generations"],
         ),
-        ("compute_loss", ["self", "model", "inputs", "return_outputs", "num_items_in_batch"]),
-        ("_calculate_rewards", ["self", "inputs", "prompts", "completions", "completion_ids_list"]),
-        ("_generate_and_score_completions", ["self", "inputs"]),
-        (
-            "_get_per_token_logps_and_entropies",
-            [
-                "self",
-                "model",
-                "input_ids",
-                "attention_mask",
-                "logits_to_keep",
-                "batch_size",
-                "compute_entropy",
-            ],
-        ),
-        ("create_scheduler", ["self", "num_training_steps", "optimizer"]),
-        ("create_model_card", ["self"]),
+        ("_tokenize_prompts", ["self", "prompts"]),
+        ("_compute_loss", ["self", "model", "inputs"]),
     ],
 )
-def test_trl_has_the_methods_that_are_overridden(name: str, parameters: list[str]) -> None:
+def test_trl_has_the_methods_that_are_overridden_and_called(
+    name: str, parameters: list[str]
+) -> None:
     found = list(inspect.signature(getattr(GRPOTrainer, name)).parameters)
     assert found[: len(parameters)] == parameters, (
-        f"TRL changed {name}; read RlsrTrainer.{name} again"
+        f"TRL changed {name}; read RolloutTrainer.{name} again"
     )
 
 
+def test_trl_takes_the_rollout_functions_responses_and_asks_no_reference_policy(
+    trainer: RolloutTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def write(prompts: list[Any], of: Any) -> dict[str, Any]:
+        assert of is trainer
+        asked.extend(prompts)
+        return {"prompt_ids": [[5]] * 8, "completion_ids": [[7, 8]] * 8, "logprobs": None}
+
+    rows = next(iter(trainer.get_train_dataloader()))
+    monkeypatch.setattr(trainer, "rollout_func", write)
+    trainer.model.train()
+    batch = GRPOTrainer._generate_and_score_completions(trainer, rows)
+    assert asked == [row["prompt"] for row in rows]
+    assert batch["prompt_ids"].tolist() == [[5]] * 8
+    assert batch["completion_ids"].tolist() == [[7, 8]] * 8
+    assert "tool_mask" not in batch
+    assert "ref_per_token_logps" not in batch
+
+
+def test_the_step_reaches_the_update_in_the_batch(trainer: RolloutTrainer) -> None:
+    trainer.model.train()
+    batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+    assert len(batch[STEP]) == len(batch["completion_ids"]) == 8
+    assert all(step is trainer.step for step in batch[STEP])
+
+
+def test_trls_loss_asks_a_pass_for_its_scores_and_leaves_the_trainer_alone(
+    trainer: RolloutTrainer, rollout: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rollout_responses(rollout)
+    with torch.no_grad():
+        scores = trainer._score_responses(trainer.model, rows, with_entropy=True)
+    trainer._metrics["train"].clear()
+    one_pass = OnePass(trainer, scores, kl_coefficient=0.1, num_passes=3, is_last=True)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("processes with other numbers of passes would not answer")
+
+    for name in ("gather", "gather_for_metrics", "reduce", "pad_across_processes"):
+        monkeypatch.setattr(trainer.accelerator, name, fail)
+    loss = GRPOTrainer._compute_loss(one_pass, None, rollout)
+    assert torch.isfinite(loss)
+    found = one_pass._metrics["train"]
+    assert set(found) >= {"kl", "entropy"}
+    assert all(len(values) == 1 for values in found.values())
+    assert not trainer._metrics["train"]
+    assert trainer.args.steps_per_generation == 1
+    assert trainer.beta == 0
+    one_pass.entropy_coef = 0.25
+    assert trainer.entropy_coef == 0.25, "what TRL keeps from step to step is the trainer's"
+
+
+def test_where_another_engine_samples_trl_gets_log_probs_of_every_column(
+    trainer: RolloutTrainer, rollout: dict[str, Any]
+) -> None:
+    ids = torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1)
+    mask = torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1)
+    mask[:, -2:] = 0
+    width = rollout["completion_ids"].size(1)
+    arguments = (trainer.model, ids, mask, width)
+    with torch.no_grad():
+        theirs, _, _ = GRPOTrainer._get_per_token_logps_and_entropies(trainer, *arguments)
+        for tokens_per_pass in (1, 40, 10_000):
+            trainer._tokens_per_pass = tokens_per_pass
+            ours, _, _ = trainer._get_per_token_logps_and_entropies(*arguments, batch_size=8)
+            assert ours.shape == theirs.shape
+            torch.testing.assert_close(ours[:, :-2], theirs[:, :-2], rtol=1e-5, atol=1e-5)
+
+
 def test_plain_log_probs_equal_the_fused_ones_with_gradients(
-    trainer: RlsrTrainer, rollout: dict[str, Any]
+    trainer: RolloutTrainer, rollout: dict[str, Any]
 ) -> None:
     ids = torch.cat([rollout["prompt_ids"], rollout["completion_ids"]], dim=1)
     mask = torch.cat([rollout["prompt_mask"], rollout["completion_mask"]], dim=1)
     mask[0, -3:] = 0
-    arguments = (trainer.model, ids, mask, rollout["completion_ids"].size(1))
     results = []
-    for method in (
-        RlsrTrainer._get_per_token_logps_and_entropies,
-        GRPOTrainer._get_per_token_logps_and_entropies,
-    ):
+    for by_trl in (False, True):
         trainer.model.zero_grad()
-        log_probs, entropies, aux = method(trainer, *arguments, compute_entropy=True)
+        if by_trl:
+            log_probs, entropies, aux = GRPOTrainer._get_per_token_logps_and_entropies(
+                trainer, trainer.model, ids, mask, rollout["completion_ids"].size(1), compute_entropy=True,
+            )  # fmt: skip
+        else:
+            rows = read_responses(ids, mask, rollout["completion_ids"].size(1))
+            log_probs, entropies, aux = trainer._score_responses(
+                trainer.model, rows, with_entropy=True
+            )
         assert entropies is not None
         (log_probs * torch.linspace(-1, 1, log_probs.numel()).view_as(log_probs)).sum().backward()
         gradients = [weight.grad.clone() for weight in trainer.model.parameters()]
@@ -125,7 +182,7 @@ def test_plain_log_probs_equal_the_fused_ones_with_gradients(
 
 
 def test_log_probs_are_those_of_a_forward_pass_by_hand(
-    trainer: RlsrTrainer, rollout: dict[str, Any]
+    trainer: RolloutTrainer, rollout: dict[str, Any]
 ) -> None:
     prompt, response = rollout["prompt_ids"][1], rollout["completion_ids"][1]
     visible = rollout["prompt_mask"][1].bool()
@@ -143,18 +200,17 @@ def test_log_probs_are_those_of_a_forward_pass_by_hand(
     torch.testing.assert_close(ours[1, :num_tokens], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_batch_carries_our_advantages(trainer: RlsrTrainer, rollout: dict[str, Any]) -> None:
-    assert trainer._scores is not None
-    scores = trainer._scores[:, 0].double().numpy()
+def test_the_batch_carries_our_advantages(trainer: RolloutTrainer, rollout: dict[str, Any]) -> None:
+    scores = trainer.reward_function.last.result.scores
     expected = group_advantages(scores, 4, trainer._method.advantage).advantages
     assert np.abs(expected).max() > 0, "a random policy writes different responses"
     np.testing.assert_allclose(rollout["advantages"].numpy(), expected, rtol=1e-6)
 
 
 def test_rewards_compare_each_response_with_its_own_reference(
-    trainer: RlsrTrainer, rollout: dict[str, Any]
+    trainer: RolloutTrainer, rollout: dict[str, Any]
 ) -> None:
-    seen = trainer.reward_funcs[0].last
+    seen = trainer.reward_function.last
     texts = trainer.processing_class.batch_decode(
         [
             ids[mask.bool()]
@@ -262,8 +318,8 @@ def test_passes_by_groups_and_plain_ones_of_any_size_give_one_gradient(
             weight.add_(0.05 * torch.randn_like(weight))
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 40, 100, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 40, 100, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             trainer._metrics["train"].clear()
             loss = step_loss(trainer, rollout)
             logged = [trainer._metrics["train"][name] for name in ("kl", "entropy")]
@@ -298,21 +354,23 @@ def test_gradient_checkpointing_changes_no_gradient(
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-8)
 
 
-def test_the_loss_carries_no_second_gradient(trainer: RlsrTrainer, rollout: dict[str, Any]) -> None:
+def test_the_loss_carries_no_second_gradient(
+    trainer: RolloutTrainer, rollout: dict[str, Any]
+) -> None:
     loss = step_loss(trainer, rollout)
     before = gradient(trainer).clone()
     loss.backward()
     assert torch.equal(before, gradient(trainer))
 
 
-def step_loss(trainer: RlsrTrainer, batch: dict[str, Any]) -> torch.Tensor:
+def step_loss(trainer: RolloutTrainer, batch: dict[str, Any]) -> torch.Tensor:
     """Compute the loss of a rollout as the trainer does; the gradients are there afterwards."""
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
     return trainer.compute_loss(trainer.model, batch)
 
 
-def gradient(trainer: RlsrTrainer) -> torch.Tensor:
+def gradient(trainer: RolloutTrainer) -> torch.Tensor:
     return torch.cat(
         [weight.grad.flatten() for weight in trainer.model.parameters() if weight.requires_grad]
     )
@@ -335,7 +393,8 @@ def test_a_step_in_one_plain_pass_is_trls(
     our_gradient = gradient(trainer)
     our_metrics = {name: trainer._metrics["train"][name][-1] for name in ("kl", "entropy")}
     name = "_get_per_token_logps_and_entropies"
-    monkeypatch.setattr(RlsrTrainer, name, getattr(GRPOTrainer, name))
+    monkeypatch.setattr(RolloutTrainer, name, getattr(GRPOTrainer, name))
+    trainer.beta = 0.3
     trainer.model.zero_grad()
     theirs = GRPOTrainer.compute_loss(trainer, trainer.model, batch)
     theirs.backward()
@@ -379,7 +438,7 @@ def test_the_references_log_probs_are_trls(
                 theirs, _, _ = score(trainer, policy, *arguments)
         moved, _, _ = score(trainer, policy, *arguments)
     shown = batch["completion_mask"].bool()
-    ours = trainer._reference_log_probs(batch)
+    ours = log_probs_before(trainer, batch)
     torch.testing.assert_close(ours[shown], theirs[shown], rtol=0, atol=1e-5)
     assert not ours[~shown].any()
     assert (moved - theirs)[shown].abs().max() > 1e-3, "the policy has left its reference"
@@ -404,7 +463,7 @@ def test_adapters_that_were_trained_before_are_the_reference(
             second.model, ids, mask, batch["completion_ids"].size(1)
         )
         move_away(second)
-        reference = second._reference_log_probs(batch)
+        reference = log_probs_before(second, batch)
         moved, _, _ = second._get_per_token_logps_and_entropies(
             second.model, ids, mask, batch["completion_ids"].size(1)
         )
@@ -416,7 +475,14 @@ def test_adapters_that_were_trained_before_are_the_reference(
     assert not any(".ref." in name for name in trained)
 
 
-def move_away(trainer: RlsrTrainer) -> None:
+def log_probs_before(trainer: RolloutTrainer, batch: dict[str, Any]) -> torch.Tensor:
+    """By the reference policy, as wide as TRL's table of responses."""
+    found = trainer.log_probs_before(rollout_responses(batch), trainer._score_responses)
+    padding = batch["completion_ids"].size(1) - found.size(1)
+    return torch.nn.functional.pad(found, (0, padding))
+
+
+def move_away(trainer: RolloutTrainer) -> None:
     """Move what is trained away from the reference."""
     with torch.no_grad():
         for weight in trainer.model.parameters():
@@ -440,8 +506,8 @@ def test_options_of_sampling_leave_the_rollout_to_trl(
 ) -> None:
     place = "method" if option.startswith("temperature") else "engine.options"
     config = load_config(overrides=[*tiny_settings, f"{place}.{option}"])
-    arguments = make_trainer_config(
-        config, grpo_arguments(config, output_dir=str(tmp_path), device="cpu", num_steps=1)
+    arguments = trainer_of(config).trl_config(
+        config, output_dir=str(tmp_path), device="cpu", num_steps=1
     )
     assert samples_otherwise(arguments) is otherwise
     arguments.use_vllm = True
@@ -496,12 +562,12 @@ def test_an_entropy_bonus_does_not_grow_with_the_number_of_passes(
         "engine.options.entropy_coef=0.5",
     )
     assert not trainer.by_groups, "the bonus needs TRL's own pass"
-    assert trainer._rollout_by_groups
+    assert trainer._writes_by_groups
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     losses = []
-    for max_tokens in (10_000, 100, 1):
-        trainer._max_tokens = max_tokens
+    for tokens_per_pass in (10_000, 100, 1):
+        trainer._tokens_per_pass = tokens_per_pass
         losses.append(step_loss(trainer, batch).detach())
         assert gradient(trainer).any()
     # The responses are of one length, so that the mean over passes is the mean over tokens.
@@ -523,7 +589,7 @@ def test_an_adaptive_entropy_bonus_is_adapted_once_a_step(
     )
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
-    trainer._max_tokens = 1
+    trainer._tokens_per_pass = 1
     before = trainer.entropy_coef
     step_loss(trainer, batch)
     assert trainer.entropy_coef == pytest.approx(before + 0.001)
@@ -537,20 +603,20 @@ def test_a_mixture_of_experts_trains_with_its_own_loss(
     )
     path = save_with_tokenizer(policy, tiny_model, tmp_path / "mixture")
     trainer = make(tiny_settings, tmp_path / "run", f"model.name={path}")
-    assert trainer._rollout_by_groups
+    assert trainer._writes_by_groups
     assert not trainer.by_groups
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     losses = []
-    for max_tokens in (10_000, 100):
-        trainer._max_tokens = max_tokens
+    for tokens_per_pass in (10_000, 100):
+        trainer._tokens_per_pass = tokens_per_pass
         losses.append(step_loss(trainer, batch).item())
     assert losses[0] > 0.05
     assert losses[1] == pytest.approx(losses[0], rel=0.2), "a mean over passes, not a sum"
 
 
 def test_the_reference_policy_is_the_policy_before_training(
-    trainer: RlsrTrainer, rollout: dict[str, Any]
+    trainer: RolloutTrainer, rollout: dict[str, Any]
 ) -> None:
     start = copy.deepcopy([weight.detach() for weight in trainer.model.parameters()])
     reference = list(trainer.ref_model.parameters())
@@ -564,12 +630,12 @@ def test_the_reference_policy_is_the_policy_before_training(
     torch.testing.assert_close(ours.detach(), rollout["ref_per_token_logps"], rtol=1e-5, atol=1e-6)
 
 
-def _steps(trainer: RlsrTrainer) -> Iterator[list[int]]:
+def _steps(trainer: RolloutTrainer) -> Iterator[list[int]]:
     for batch in trainer.get_train_dataloader():
         yield [row["record"] for row in batch]
 
 
-def test_each_step_asks_for_whole_groups(trainer: RlsrTrainer) -> None:
+def test_each_step_asks_for_whole_groups(trainer: RolloutTrainer) -> None:
     batches = list(_steps(trainer))
     repeats = trainer.args.steps_per_generation
     assert len(batches) == 3 * repeats

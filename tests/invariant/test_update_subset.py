@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from rlsr.config import load_config
-from rlsr.data import load_dataset
-from rlsr.embeddings import ReferenceCache, load_embedder
-from rlsr.engines import SilentObserver, estimate
+from rlsr.engines import estimate
 from rlsr.engines.memory import PolicySize
-from rlsr.engines.trl.train import TrainingJob, make_trainer
-from rlsr.engines.trl.trainer import RlsrTrainer
+from rlsr.engines.trl.padded import Responses
+from rlsr.engines.trl.step import STEP, Step
+from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.methods import group_advantages, max_variance_subset
-from rlsr.models import load_policy
-from rlsr.rewards import RewardBatch, RewardResult, make_reward
-from rlsr.runs import RunDirectory
+from rlsr.rewards import Reward, RewardBatch, RewardResult
+from trainers import trainer_of_config
 
 NAN = float("nan")
 
@@ -28,15 +26,11 @@ IN_SUBSET = [0, 2, 4, 5, 8, 9]
 LEARNED = [0, 2, 8, 9]
 
 
-class FixedReward:
+class FixedReward(Reward):
     """Gives the responses of a rollout these scores."""
 
-    def __init__(self, reward: Any, scores: Sequence[float]) -> None:
-        self._reward = reward
+    def __init__(self, scores: Sequence[float]) -> None:
         self._scores = np.array(scores)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reward, name)
 
     def score(self, batch: RewardBatch) -> RewardResult:
         return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
@@ -44,30 +38,19 @@ class FixedReward:
 
 def make(
     settings: list[str], path: Path, *extra: str, scores: Sequence[float] | None = REWARDS
-) -> RlsrTrainer:
+) -> RolloutTrainer:
     """Make a trainer on the tiny policy, three prompts a step."""
     config = load_config(
         overrides=[*settings, "training.prompts_per_step=3", "method.kl_coefficient=0.3", *extra]
     )
-    embedder = load_embedder(config.embedding, "cpu")
-    reward: Any = make_reward(config.reward, embedder, ReferenceCache(embedder, None))
-    job = TrainingJob(
-        config=config,
-        policy=load_policy(config.model, "cpu"),
-        records=load_dataset(config.data).train,
-        reward=reward if scores is None else FixedReward(reward, scores),
-        run=RunDirectory.create(path, config),
-        device="cpu",
-        num_steps=3,
-        tokens_per_pass=60,
-    )
-    trainer = make_trainer(job, SilentObserver())
+    reward = None if scores is None else FixedReward(scores)
+    trainer: RolloutTrainer = trainer_of_config(config, path, tokens_per_pass=60, reward=reward)
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))
     return trainer
 
 
-def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
+def roll_out(trainer: RolloutTrainer) -> dict[str, Any]:
     trainer.model.train()
     batch: dict[str, Any] = trainer._generate_and_score_completions(
         next(iter(trainer.get_train_dataloader()))
@@ -75,7 +58,12 @@ def roll_out(trainer: RlsrTrainer) -> dict[str, Any]:
     return batch
 
 
-def move(trainer: RlsrTrainer) -> None:
+def step_of(batch: dict[str, Any]) -> Step:
+    found: Step = batch[STEP][0]
+    return found
+
+
+def move(trainer: RolloutTrainer) -> None:
     """Move the policy away from the reference, so that the KL term counts."""
     torch.manual_seed(1)
     with torch.no_grad():
@@ -83,14 +71,14 @@ def move(trainer: RlsrTrainer) -> None:
             weight.add_(0.05 * torch.randn_like(weight))
 
 
-def step(trainer: RlsrTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+def step(trainer: RolloutTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
     loss = trainer.compute_loss(trainer.model, batch)
     return loss.detach(), gradient(trainer)
 
 
-def gradient(trainer: RlsrTrainer) -> torch.Tensor:
+def gradient(trainer: RolloutTrainer) -> torch.Tensor:
     return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
 
 
@@ -159,8 +147,8 @@ def test_passes_of_any_size_give_one_gradient(
     move(trainer)
     results = []
     for by_groups in (True, False):
-        for max_tokens in (1, 60, 10_000):
-            trainer.by_groups, trainer._max_tokens = by_groups, max_tokens
+        for tokens_per_pass in (1, 60, 10_000):
+            trainer.by_groups, trainer._tokens_per_pass = by_groups, tokens_per_pass
             results.append(step(trainer, batch))
     for loss, grad in results[1:]:
         torch.testing.assert_close(loss, results[0][0], rtol=1e-5, atol=1e-7)
@@ -185,7 +173,8 @@ def test_the_whole_group_as_its_subset_changes_nothing(
         results.append((batch, *step(trainer, batch)))
     (plain, loss, grad), (other, other_loss, other_grad) = results
     assert plain.keys() == other.keys()
-    assert all(torch.equal(plain[name], other[name]) for name in plain)
+    tables = [name for name in plain if name != STEP]
+    assert all(torch.equal(plain[name], other[name]) for name in tables)
     assert torch.equal(loss, other_loss)
     assert torch.equal(grad, other_grad)
 
@@ -195,15 +184,16 @@ def test_the_reference_policy_is_asked_about_the_subset_alone(
 ) -> None:
     trainer = make(tiny_settings, tmp_path / "run", "method.update_subset=2")
     asked = []
-    score = trainer._get_per_token_logps_and_entropies
+    score = trainer.score_pass
 
-    def count(model: Any, input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        asked.append(len(input_ids))
-        return score(model, input_ids, *args, **kwargs)
+    def count(model: Any, rows: Responses, **settings: Any) -> Any:
+        assert model is trainer.ref_model
+        asked.append(len(rows.responses))
+        return score(model, rows, **settings)
 
-    monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", count)
+    monkeypatch.setattr(trainer, "score_pass", count)
     batch = roll_out(trainer)
-    assert asked == [len(LEARNED)]
+    assert sum(asked) == len(LEARNED)
     left_out = [row for row in range(len(REWARDS)) if row not in LEARNED]
     assert not batch["ref_per_token_logps"][left_out].any()
 
@@ -213,8 +203,7 @@ def test_the_batch_has_the_advantages_within_the_subset(
 ) -> None:
     trainer = make(tiny_settings, tmp_path / "run", "method.update_subset=3", scores=None)
     batch = roll_out(trainer)
-    assert trainer._scores is not None
-    rewards = trainer._scores[:, 0].double().numpy()
+    rewards = step_of(batch).rewards
     kept = max_variance_subset(rewards, 4, 3)
     assert kept.reshape(3, 4).sum(axis=1).tolist() == [3, 3, 3]
     expected = group_advantages(np.where(kept, rewards, NAN), 4, trainer._method.advantage)
@@ -267,14 +256,16 @@ def test_the_estimate_counts_the_update_of_the_subset_alone(
         bytes_per_weight=4,
     )
     work = estimate.Workload(
-        size, prompt_tokens=40, response_tokens=8, answer_tokens=8, num_heldout=0, num_steps=1
+        prompt_tokens=40, response_tokens=8, answer_tokens=8, num_heldout=0, num_steps=1
     )
     whole, half, quarter = (
-        estimate.estimate(load_config(overrides=[f"method.update_subset={subset}"]), work, "cpu")
+        estimate.estimate(
+            load_config(overrides=[f"method.update_subset={subset}"]), size, work, device="cpu"
+        )
         for subset in (8, 4, 2)
     )
     # The rollout stays as it is.
     update = whole.step_seconds - half.step_seconds
     assert update > 0
     assert half.step_seconds - quarter.step_seconds == pytest.approx(update / 2)
-    assert whole == estimate.estimate(load_config(), work, "cpu")
+    assert whole == estimate.estimate(load_config(), size, work, device="cpu")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rlsr.config import StagedConfig, config_from_table, load_config, load_stages, split_stages
 from rlsr.config.data import ColumnNames, DataConfig, Layout
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
+from rlsr.config.engine import TrlEngine
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.method import AdvantageConfig, RlsrMethod, SgrpoMethod
 from rlsr.config.model import LoraConfig, ModelConfig
@@ -16,7 +17,7 @@ from rlsr.config.preference import DpoMethod
 from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
-from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
+from rlsr.config.training import EvaluationConfig, TrainingConfig
 from rlsr.config.translator import EndpointTranslator, ModelTranslator
 from rlsr.errors import ConfigError
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from rlsr.engines.trl.micro_batches import (  # noqa: E402 - needs torch
+from rlsr.engines.trl.padded import Responses, read_responses, take_rows  # noqa: E402
+from rlsr.engines.trl.passes import micro_batches  # noqa: E402
+from rlsr.forward.micro_batches import (  # noqa: E402 - needs torch
     grouped_micro_batches,
     padded_micro_batches,
 )
-from rlsr.engines.trl.padded import Responses, read_responses, take_rows  # noqa: E402
-from rlsr.engines.trl.passes import micro_batches  # noqa: E402
 
 
 @st.composite
@@ -73,9 +73,9 @@ def padded_tokens(rows: Responses, part: list[int]) -> int:
 
 @given(rollouts(), st.integers(1, 120), st.booleans())
 def test_every_response_with_tokens_is_in_one_pass(
-    rows: Responses, max_tokens: int, by_groups: bool
+    rows: Responses, tokens_per_pass: int, by_groups: bool
 ) -> None:
-    parts = micro_batches(rows, max_tokens=max_tokens, by_groups=by_groups)
+    parts = micro_batches(rows, tokens_per_pass=tokens_per_pass, by_groups=by_groups)
     assert all(parts)
     assert sorted(row for part in parts for row in part) == [
         row for row, length in enumerate(rows.response_lengths) if length
@@ -84,32 +84,34 @@ def test_every_response_with_tokens_is_in_one_pass(
 
 @given(rollouts(), st.integers(1, 120))
 def test_only_a_single_response_exceeds_the_tokens_of_a_pass(
-    rows: Responses, max_tokens: int
+    rows: Responses, tokens_per_pass: int
 ) -> None:
     for by_groups, tokens in ((True, grouped_tokens), (False, padded_tokens)):
-        for part in micro_batches(rows, max_tokens=max_tokens, by_groups=by_groups):
-            assert len(part) == 1 or tokens(rows, part) <= max_tokens
+        for part in micro_batches(rows, tokens_per_pass=tokens_per_pass, by_groups=by_groups):
+            assert len(part) == 1 or tokens(rows, part) <= tokens_per_pass
 
 
 @given(rollouts(), st.integers(1, 120))
-def test_a_group_that_fits_stays_together(rows: Responses, max_tokens: int) -> None:
+def test_a_group_that_fits_stays_together(rows: Responses, tokens_per_pass: int) -> None:
     parts = grouped_micro_batches(
-        rows.groups, rows.prompt_lengths, rows.response_lengths, max_tokens=max_tokens
+        rows.groups, rows.prompt_lengths, rows.response_lengths, tokens_per_pass=tokens_per_pass
     )
     for group in set(rows.groups):
         members = {row for row, number in enumerate(rows.groups) if number == group}
         members = {row for row in members if rows.responses[row]}
-        if members and grouped_tokens(rows, sorted(members)) <= max_tokens:
+        if members and grouped_tokens(rows, sorted(members)) <= tokens_per_pass:
             assert sum(bool(members & set(part)) for part in parts) == 1
 
 
 @given(rollouts(), st.integers(1, 120))
 def test_a_padded_pass_ends_where_the_next_response_would_not_fit(
-    rows: Responses, max_tokens: int
+    rows: Responses, tokens_per_pass: int
 ) -> None:
-    parts = padded_micro_batches(rows.prompt_lengths, rows.response_lengths, max_tokens=max_tokens)
+    parts = padded_micro_batches(
+        rows.prompt_lengths, rows.response_lengths, tokens_per_pass=tokens_per_pass
+    )
     for part, after in pairwise(parts):
-        assert padded_tokens(rows, [*part, after[0]]) > max_tokens
+        assert padded_tokens(rows, [*part, after[0]]) > tokens_per_pass
 
 
 @given(rollouts())

@@ -16,7 +16,7 @@ sizes = st.lists(
 
 @given(sizes, st.integers(2, 120), st.booleans())
 def test_every_pair_stands_in_one_pass_that_is_not_too_long(
-    lengths: list[tuple[int, int, int]], max_tokens: int, by_groups: bool
+    lengths: list[tuple[int, int, int]], tokens_per_pass: int, by_groups: bool
 ) -> None:
     num_pairs = len(lengths)
     prompts = [(pair, *[0] * (prompt - 1)) for pair, (prompt, _, _) in enumerate(lengths)]
@@ -26,7 +26,7 @@ def test_every_pair_stands_in_one_pass_that_is_not_too_long(
         + [[8] * rejected for _, _, rejected in lengths],
         groups=[*range(num_pairs)] * 2,
     )
-    parts = pair_passes(rows, max_tokens=max_tokens, by_groups=by_groups)
+    parts = pair_passes(rows, tokens_per_pass=tokens_per_pass, by_groups=by_groups)
     assert sorted(pair for part in parts for pair in part) == list(range(num_pairs))
     for part in parts:
         of_part = [lengths[pair] for pair in part]
@@ -35,4 +35,4 @@ def test_every_pair_stands_in_one_pass_that_is_not_too_long(
         else:
             width = max(prompt for prompt, _, _ in of_part)
             size = 2 * len(part) * (width + max(max(pair[1:]) for pair in of_part))
-        assert size <= max_tokens or len(part) == 1
+        assert size <= tokens_per_pass or len(part) == 1

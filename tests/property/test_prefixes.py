@@ -1,34 +1,34 @@
-"""Prefixes of labels, and what their tokens count."""
+"""Prefixes of references, and what their tokens count."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.engines.trl.guided import prefix_of
+from rlsr.engines.trl.prefixes import prefix_of
 from rlsr.methods.prefix_loss import trust_region_weights
 
-labels = st.lists(st.integers(0, 9), min_size=1, max_size=30)
+references = st.lists(st.integers(0, 9), min_size=1, max_size=30)
 ratios = st.floats(0, 1)
 
 
-@given(labels, ratios)
-def test_a_prefix_is_the_share_of_a_label_from_its_beginning(
-    label: list[int], ratio: float
+@given(references, ratios)
+def test_a_prefix_is_the_share_of_a_reference_from_its_beginning(
+    reference: list[int], ratio: float
 ) -> None:
-    found = prefix_of(label, ratio)
-    assert found == label[: len(found)]
+    found = prefix_of(reference, ratio)
+    assert found == reference[: len(found)]
     if ratio < 1:
-        assert len(found) < len(label), "its end is left to the policy"
-        assert abs(len(found) - ratio * len(label)) <= 1
+        assert len(found) < len(reference), "its end is left to the policy"
+        assert abs(len(found) - ratio * len(reference)) <= 1
     else:
-        assert found == label
-    assert prefix_of(label, 0) == []
+        assert found == reference
+    assert prefix_of(reference, 0) == []
 
 
-@given(labels, ratios, ratios)
-def test_a_larger_share_is_no_shorter(label: list[int], first: float, second: float) -> None:
+@given(references, ratios, ratios)
+def test_a_larger_share_is_no_shorter(reference: list[int], first: float, second: float) -> None:
     low, high = sorted((first, second))
-    assert len(prefix_of(label, low)) <= len(prefix_of(label, high))
+    assert len(prefix_of(reference, low)) <= len(prefix_of(reference, high))
 
 
 @given(st.lists(st.floats(-8, 8), min_size=2, max_size=5), st.floats(0.01, 1))

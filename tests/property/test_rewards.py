@@ -4,6 +4,7 @@ import hashlib
 import math
 import random as randoms
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from rlsr.config.reward import SimilarityConfig, SimilarityReward
+from rlsr.data import PromptRecord
+from rlsr.data.record import Message
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
+from rlsr.rewards.references import OverReferences
 from rlsr.rewards.similarity import blended_similarity, cosine_rewards
 
 Matrix = NDArray[np.float32]
@@ -209,3 +213,64 @@ def test_the_parts_of_a_blend_are_those_of_its_similarity(
         visible = parts[name][~np.isnan(parts[name])]
         assert len(visible) == sum(bool(row[1].strip()) for row in batch)
         assert ((visible >= 0) & (visible <= 1)).all()
+
+
+several = st.lists(
+    st.tuples(st.text(max_size=6), st.lists(references | st.just(WITHOUT_DIRECTION), min_size=1, max_size=4, unique=True)),
+    max_size=5,
+)  # fmt: skip
+Several = list[tuple[str, list[str]]]
+
+
+def score_several(
+    batch: Several, combine: Literal["best", "mean"], config: SimilarityReward | None = None
+) -> RewardResult:
+    embedder = HashEmbedder()
+    reward = ReferenceSimilarity(
+        config or SimilarityReward(), embedder, ReferenceCache(embedder, None)
+    )
+    records = [
+        PromptRecord(str(row), (Message("user", "Q"),), first, "f", other_references=tuple(others))
+        for row, (_, (first, *others)) in enumerate(batch)
+    ]
+    responses = [response for response, _ in batch]
+    return OverReferences(reward, combine).score(RewardBatch(records, responses))
+
+
+@settings(deadline=None, max_examples=100)
+@given(several)
+def test_over_several_references_stands_what_each_alone_would_give(batch: Several) -> None:
+    alone = [
+        [float(score([("Q", response, one)], SimilarityReward()).scores[0]) for one in answers]
+        for response, answers in batch
+    ]
+    best, mean = score_several(batch, "best").scores, score_several(batch, "mean").scores
+    for place, scores in enumerate(alone):
+        known = [one for one in scores if not math.isnan(one)]
+        assert best[place] == pytest.approx(max(known, default=math.nan), nan_ok=True)
+        assert mean[place] == pytest.approx(
+            np.mean(known) if known else math.nan, nan_ok=True, abs=1e-12
+        )
+
+
+@settings(deadline=None, max_examples=100)
+@given(several, st.randoms(use_true_random=False))
+def test_the_order_of_references_does_not_matter(batch: Several, random: randoms.Random) -> None:
+    shuffled = [(response, random.sample(answers, len(answers))) for response, answers in batch]
+    best = score_several(batch, "best").scores
+    assert np.array_equal(best, score_several(shuffled, "best").scores, equal_nan=True)
+    mean = score_several(batch, "mean").scores
+    assert score_several(shuffled, "mean").scores == pytest.approx(mean, nan_ok=True, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(rows, similarities)
+def test_one_reference_is_scored_bit_for_bit_as_without(
+    batch: list[Row], similarity: SimilarityConfig
+) -> None:
+    config = SimilarityReward(similarity=similarity)
+    expected = score([("Q", response, answer) for _, response, answer in batch], config)
+    combines: tuple[Literal["best"], Literal["mean"]] = ("best", "mean")
+    for combine in combines:
+        found = score_several([(row[1], [row[2]]) for row in batch], combine, config)
+        assert np.array_equal(as_rows(found), as_rows(expected), equal_nan=True)

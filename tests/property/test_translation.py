@@ -13,13 +13,13 @@ from formulas import SynonymEmbedder
 from rlsr.config.reward import LogicReward
 from rlsr.config.translator import ModelTranslator
 from rlsr.rewards import FormulaSimilarity, RewardBatch
-from rlsr.rewards.translation import TranslationCache
+from rlsr.rewards.translation import TranslationCache, Translator
 
 words = st.sampled_from(["cat", "dog", "rains", "7", "!", " ", "lost"])
 texts = st.lists(words, max_size=4).map(" ".join) | st.text(max_size=5)
 
 
-class ByRule:
+class ByRule(Translator):
     """Translates by rule; what is lost it cannot be asked about."""
 
     identity = "rule"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,8 @@ from rlsr.audit.one_answer import one_answer_check, one_answers
 from rlsr.audit.recommend import recommendations
 from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.rows import AuditRow
-from rlsr.config.reward import LogicReward, RewardConfig
-from rlsr.embeddings import Embedder, ReferenceCache
-from rlsr.rewards import RewardBatch, Translator, make_reward
+from rlsr.config.run import RunConfig
+from rlsr.rewards import Reward, RewardBatch, reward_kind
 
 Floats = NDArray[np.float64]
 
@@ -46,37 +46,30 @@ class AuditJob:
     """Answers that ought to beat the attacks."""
     samples: tuple[tuple[str, ...], ...]
     """The policy's samples to the first rows, equally many to each of them; empty without a policy."""
-    reward: RewardConfig
-    """The reward's settings."""
-    seed: int
-    """The seed of the attacks."""
-    translator: Translator | None = None
-    """What turns texts into formulas, where the reward has one."""
+    config: RunConfig
+    """The config of the run to be: its reward is audited, and its seed is that of the attacks."""
 
 
 class RewardUnderAudit:
     """The reward, counting what it costs.
 
     Args:
-        settings: The reward's settings.
         encoder: The encoder's name in the config.
-        embedder: The encoder.
-        translator: What turns texts into formulas, where the reward has one.
+        reward: The reward with that encoder.
     """
 
-    def __init__(
-        self,
-        settings: RewardConfig,
-        encoder: str,
-        embedder: Embedder,
-        translator: Translator | None = None,
-    ) -> None:
+    def __init__(self, encoder: str, reward: Reward) -> None:
         self.encoder = encoder
         self.num_scored = 0
         self.seconds = 0.0
         self.num_cut = 0.0
         self.num_without_formula = 0.0
-        self._reward = make_reward(settings, embedder, ReferenceCache(embedder, None), translator)
+        self._reward = reward
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether texts are compared by what a translator makes of them."""
+        return any(part.name == "untranslated" for part in self._reward.parts)
 
     def score(self, rows: Sequence[AuditRow], texts: Sequence[str]) -> Floats:
         """Score one answer a row.
@@ -97,7 +90,7 @@ class RewardUnderAudit:
         # Not every reward reads with a limit.
         parts = result.components
         self.num_cut += float(parts.get("truncated", np.zeros(1)).sum())
-        if "untranslated" in parts:
+        if self.is_translated:
             self.num_without_formula += float(
                 (np.isnan(parts["logic"]) & (parts["empty"] == 0)).sum()
             )
@@ -106,15 +99,15 @@ class RewardUnderAudit:
 
 def run_audit(
     job: AuditJob,
-    embedders: Sequence[tuple[str, Callable[[], Embedder]]],
+    rewards: Sequence[tuple[str, Callable[[], Reward]]],
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Audit:
     """Put every question to the reward.
 
     Args:
         job: Rows, honest answers, samples and settings.
-        embedders: The name of each encoder and the function that loads it: the audited one first, then those that it is
-            compared with.
+        rewards: The audited reward first, then the same with other encoders to compare it with: the encoder's name, and how
+            the reward is opened. One is open at a time.
         on_stage: What is told in words what is being done.
 
     Returns:
@@ -122,26 +115,28 @@ def run_audit(
     """
     started = time.perf_counter()
     attacks = _attacks(job)
-    name, load = embedders[0]
+    name, open_audited = rewards[0]
     on_stage(f"scoring with {name}")
-    reward = RewardUnderAudit(job.reward, name, load(), job.translator)
-    attack_checks, examples, scores = _attack_part(job, reward, attacks)
-    checks = [
-        *attack_checks,
-        *_signal_part(job, reward),
-        *_bias_part(job, reward),
-        *_agreement_part(job, reward),
-    ]
+    with closing(open_audited()) as opened:
+        reward = RewardUnderAudit(name, opened)
+        attack_checks, examples, scores = _attack_part(job, reward, attacks)
+        checks = [
+            *attack_checks,
+            *_signal_part(job, reward),
+            *_bias_part(job, reward),
+            *_agreement_part(job, reward),
+        ]
     compared = []
-    if len(embedders) > 1:
+    if len(rewards) > 1:
         compared.append(_compare(reward, attack_checks))
-    for other, load_other in embedders[1:]:
+    for other, open_other in rewards[1:]:
         on_stage(f"scoring with {other}")
-        rival = RewardUnderAudit(job.reward, other, load_other(), job.translator)
-        compared.append(_compare(rival, _attack_part(job, rival, attacks)[0]))
+        with closing(open_other()) as opened:
+            rival = RewardUnderAudit(other, opened)
+            compared.append(_compare(rival, _attack_part(job, rival, attacks)[0]))
     return Audit(
         data=job.data,
-        reward=_describe(job.reward),
+        reward=reward_kind(job.config).describe(job.config),
         encoder=name,
         num_rows=len(job.rows),
         honest=job.honest.source,
@@ -149,7 +144,9 @@ def run_audit(
         examples=tuple(examples),
         scores={kind: tuple(values.tolist()) for kind, values in scores.items()},
         encoders=tuple(compared),
-        recommendations=tuple(recommendations(checks, job.reward, compared, job.honest.source)),
+        recommendations=tuple(
+            recommendations(checks, job.config.reward, compared, job.honest.source)
+        ),
         seconds=time.perf_counter() - started,
     )
 
@@ -159,7 +156,7 @@ def _attacks(job: AuditJob) -> dict[str, list[str | None]]:
         AttackRow(job.rows[place].record.prompt, job.rows[place].record.reference, text)
         for place, text in zip(job.honest.rows, job.honest.texts, strict=True)
     ]
-    return {attack.name: attack.make(rows, job.seed) for attack in ATTACKS}
+    return {attack.name: attack.make(rows, job.config.seed) for attack in ATTACKS}
 
 
 def _attack_part(
@@ -175,7 +172,7 @@ def _attack_part(
         places = [place for place, text in enumerate(texts) if text is not None]
         changed = [text for text in texts if text is not None]
         attacked = reward.score([rows[place] for place in places], changed)
-        checks.append(attack_check(attack, honest[places], attacked, job.reward))
+        checks.append(attack_check(attack, honest[places], attacked, job.config.reward))
         scores[attack.name] = attacked
         gains = attacked - honest[places]
         for best in np.argsort(-np.nan_to_num(gains, nan=-np.inf))[:NUM_EXAMPLES].tolist():
@@ -213,7 +210,7 @@ def _signal_part(job: AuditJob, reward: RewardUnderAudit) -> list[Check]:
         one_answer_check(texts, rewards, own[: len(samples)]),
         cut_check(num_cut / max(num, 1), num, reward.encoder),
     ]
-    if job.translator is not None:
+    if reward.is_translated:
         checks.append(translation_check(num_without / max(num, 1), num))
     return checks
 
@@ -230,7 +227,7 @@ def _score_one_answers(job: AuditJob, reward: RewardUnderAudit) -> tuple[list[st
 
     The rewards are (text, prompt), and NaN where the text is one of the policy's own samples to the prompt.
     """
-    texts = one_answers(job.samples, job.seed)
+    texts = one_answers(job.samples, job.config.seed)
     rows = job.rows[: len(job.samples)]
     scores = reward.score(
         [row for _ in texts for row in rows], [text for text in texts for _ in rows]
@@ -309,18 +306,6 @@ def _compare(reward: RewardUnderAudit, checks: Sequence[Check]) -> EncoderCompar
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def _describe(settings: RewardConfig) -> str:
-    if isinstance(settings, LogicReward):
-        return f"logic ({settings.variant}) with a BLEU share of {settings.bleu_share:g}, {settings.sources}"
-    rule = settings.repetition
-    guard = (
-        f"{rule.penalty:g} for a repeated passage of more than {rule.min_characters} characters"
-        if rule.enabled
-        else "no rule against repetition"
-    )
-    return f"similarity ({settings.similarity.variant}) of the {settings.text.replace('_', ' ')}, {guard}"
 
 
 def _overlap(text: str, reference: str) -> float:

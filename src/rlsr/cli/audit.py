@@ -82,8 +82,10 @@ def audit(
     _check_page_library()
     console = open_console()
     from rlsr.audit.rows import load_audit_rows, shuffled
+    from rlsr.rewards import reward_kind
 
     found = shuffled(load_audit_rows(config.data, rows, config.seed), config.seed)
+    reward_kind(config).check(config, [row.record for row in found])
     own: tuple[str, ...] = ()
     drawn: tuple[tuple[str, ...], ...] = ()
     if model != "none":
@@ -169,9 +171,9 @@ def _run(
 ) -> "Audit":
     from rlsr.audit import AuditJob, run_audit
     from rlsr.audit.honest import honest_answers
-    from rlsr.embeddings import load_embedder, load_named_embedder
+    from rlsr.config.embedding import embedding_named
     from rlsr.models import choose_device
-    from rlsr.rewards import load_translator
+    from rlsr.rewards import open_reward
 
     device = choose_device(config.device)
     job = AuditJob(
@@ -179,19 +181,22 @@ def _run(
         rows=rows,
         honest=honest_answers(rows, own),
         samples=drawn,
-        reward=config.reward,
-        seed=config.seed,
-        translator=load_translator(config.reward, device),
+        config=config,
     )
-    embedders = [
-        (config.embedding.model, lambda: load_embedder(config.embedding, device)),
-        *(
-            (name, lambda name=name: load_named_embedder(name, device))
+    configs = {
+        config.embedding.model: config,
+        **{
+            name: config.model_copy(update={"embedding": embedding_named(name)})
             for name in others
             if name != config.embedding.model
-        ),
+        },
+    }
+    # Without what earlier runs have kept: what a reward costs is part of the answer.
+    rewards = [
+        (name, lambda config=config: open_reward(config, device, keep=False))
+        for name, config in configs.items()
     ]
-    return run_audit(job, embedders, lambda stage: console.print(stage, markup=False))
+    return run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
 
 
 def _write(path: Path, result: "Audit") -> None:

@@ -7,20 +7,15 @@ from rich import box
 from rich.table import Table
 
 from rlsr.comparison.words import amount_in_words
-from rlsr.evaluation.labels import digits, label
+from rlsr.evaluation.metrics import describe
 from rlsr.statistics.in_words import mean_with_interval
 
 if TYPE_CHECKING:
     from rlsr.comparison.result import ComparedRecipe, Comparison
-    from rlsr.evaluation.shared_metrics import SharedMetric
+    from rlsr.evaluation.metrics import SharedMetric
 
 MOST_METRICS = 3
 """Columns of means; ``compare.json`` has all."""
-
-_ORDER = (
-    "independent_similarity", "chrf", "logic", "equivalent", "bleu", "parsed", "reward", "similarity"
-)  # fmt: skip
-"""What shows most first, among the metrics that no reward has seen and then among the others."""
 
 
 def comparison_table(comparison: "Comparison") -> Table:
@@ -50,7 +45,7 @@ def comparison_table(comparison: "Comparison") -> Table:
         table.add_row(
             recipe.name,
             *(
-                mean_with_interval(recipe.metrics[metric.name].mean, digits(metric.name))
+                mean_with_interval(recipe.metrics[metric.name].mean, describe(metric.name).digits)
                 for metric in metrics
             ),
             *_costs(recipe),
@@ -60,9 +55,11 @@ def comparison_table(comparison: "Comparison") -> Table:
 
 def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
     """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
-    known = [metric for metric in metrics if metric.name in _ORDER]
-    known.sort(key=lambda metric: (metric.in_reward, _ORDER.index(metric.name)))
-    return known[:MOST_METRICS]
+    ranks = {metric: describe(metric.name).rank for metric in metrics}
+    ranked = [
+        (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
+    ]
+    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_METRICS]
 
 
 def sentences(comparison: "Comparison") -> list[str]:
@@ -98,18 +95,19 @@ def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
     for metric in main_metrics(comparison.metrics):
         found = recipe.metrics[metric.name]
         assert found.difference is not None, "only the baseline has none"
-        difference = mean_with_interval(found.difference, digits(metric.name), sign=True)
+        difference = mean_with_interval(found.difference, describe(metric.name).digits, sign=True)
         parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
     # By one scorer; the file has all.
     wins = [
-        f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({label(name)})"
+        f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({describe(name).label})"
         for name, shares in list(recipe.wins.items())[:1]
     ]
     return f"{recipe.name}: {'; '.join([', '.join(parts), *wins])}"
 
 
 def _heading(metric: "SharedMetric") -> str:
-    return f"{label(metric.name)} *" if metric.in_reward else label(metric.name)
+    label = describe(metric.name).label
+    return f"{label} *" if metric.in_reward else label
 
 
 def _costs(recipe: "ComparedRecipe") -> list[str]:

@@ -80,8 +80,6 @@ def _show(dataset: "Dataset") -> None:
 
 
 def _report_lines(report: "DataReport") -> Iterator[str]:
-    from rlsr.data.rows import show
-
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:
@@ -95,6 +93,8 @@ def _report_lines(report: "DataReport") -> Iterator[str]:
         yield f"  {report.num_repeated} rows left out that repeat the prompt and answer of another"
     for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
         yield f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
+    from rlsr.data.rows import show
+
     num_usable = report.num_train + report.num_heldout
     if report.num_rejected:
         yield f"  rejected answers: in {report.num_rejected} of {num_usable} rows"

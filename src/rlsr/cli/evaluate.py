@@ -39,6 +39,12 @@ def evaluate(
         Path | None,
         typer.Option(help="The run directory; runs/NAME-evaluation-DATE-TIME if not given."),
     ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to evaluate by; may be given several times. heldout if not given: the held-out prompts."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted evaluation in --out.")
     ] = False,
@@ -57,20 +63,20 @@ def evaluate(
     from rlsr.cli.progress import LiveObserver, PlainObserver
     from rlsr.cli.table import means_table
     from rlsr.pipeline import plan_run
-    from rlsr.pipeline.evaluate import evaluate_run, require_evaluation
+    from rlsr.pipeline.evaluate import evaluate_run
 
     plan = plan_run(config)
-    require_evaluation(plan)
-    console.print(
-        f"{config.model.name} on {len(plan.dataset.heldout)} held-out prompts of {config.data.path}, on {plan.device}",
-        markup=False,
-    )
+    asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
+    if suite:
+        asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"
+    console.print(f"{config.model.name} on {asked}, on {plan.device}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     with watcher as observer:
-        summary = evaluate_run(plan, path, resume=resume, observer=observer)
-    console.print()
-    console.print(means_table(summary.metrics, config.evaluation.confidence))
-    console.print(f"held-out responses: {path / 'evaluation' / 'after.jsonl'}", markup=False)
+        summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
+    for found in summary.suites:
+        console.print()
+        console.print(means_table(found, config.evaluation.confidence))
+        console.print(f"{found.title} responses: {found.file}", markup=False)
 
 
 def _choose_config(

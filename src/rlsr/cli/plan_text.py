@@ -8,22 +8,10 @@ from rich.console import Console
 
 from rlsr.config import RunConfig
 from rlsr.config.differences import differing_keys
-from rlsr.config.method import RlsrMethod, SgrpoMethod
 
 if TYPE_CHECKING:
-    from rlsr.engines.estimate import Estimate
+    from rlsr.engines.estimate import TimeEstimate
     from rlsr.pipeline import RunPlan
-
-METHOD_NAMES = {
-    "rlsr": "RLSR",
-    "sgrpo": "S-GRPO",
-    "sft": "SFT",
-    "dft": "DFT",
-    "iw_sft": "importance-weighted SFT",
-    "pear": "PEAR",
-    "dpo": "DPO",
-}
-"""As papers write them."""
 
 
 def show_head(console: Console, plan: "RunPlan") -> None:
@@ -35,7 +23,7 @@ def show_head(console: Console, plan: "RunPlan") -> None:
     """
     config, dataset = plan.config, plan.dataset
     console.print(
-        f"{METHOD_NAMES[config.method.type]} trains {_weights(config)} of {config.model.name} on {config.data.path}: "
+        f"{config.method.title} trains {_weights(config)} of {config.model.name} on {config.data.path}: "
         f"{len(dataset.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
         f"{plan.device}",
         markup=False,
@@ -44,7 +32,7 @@ def show_head(console: Console, plan: "RunPlan") -> None:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 
 
-def show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+def show_plan(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> None:
     """Show what a run would do and what it would cost.
 
     Args:
@@ -60,7 +48,7 @@ def show_plan(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
 
 
 def show_stages(
-    console: Console, plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "Estimate"]
+    console: Console, plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "TimeEstimate"]
 ) -> None:
     """Show what stages would do and what they would cost.
 
@@ -98,7 +86,7 @@ def _weights(config: RunConfig) -> str:
 def _work(config: RunConfig, num_steps: int) -> str:
     """Say how many steps of what; a budget decides before the number of steps does."""
     training = config.training
-    batch = _batch(config)
+    batch = config.method.batch_in_words(training.prompts_per_step)
     budgets = []
     if training.max_seconds is not None:
         budgets.append(f"{training.max_seconds:g} s of training are spent")
@@ -109,26 +97,7 @@ def _work(config: RunConfig, num_steps: int) -> str:
     return f"{num_steps:,} steps of {batch}"
 
 
-def _batch(config: RunConfig) -> str:
-    method, prompts = config.method, config.training.prompts_per_step
-    if isinstance(method, RlsrMethod):
-        subset = method.update_subset
-        learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
-        return (
-            f"{prompts} x {method.num_generations} responses{learnt}{_references(method, prompts)}"
-        )
-    return f"{prompts} {'references' if method.is_supervised else 'pairs of responses'}"
-
-
-def _references(method: RlsrMethod, prompts: int) -> str:
-    """Say what else the update reads."""
-    if not isinstance(method, SgrpoMethod):
-        return ""
-    prefixes = "" if method.prefix_ratios is None else " that go on from parts of the references"
-    return f"{prefixes} and {prompts} references" if method.reads_labels else prefixes
-
-
-def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
+def _show_work(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> None:
     show_head(console, plan)
     for name, lengths in (("prompts", plan.prompt_lengths), ("references", plan.reference_lengths)):
         console.print(
@@ -138,9 +107,10 @@ def _show_work(console: Console, plan: "RunPlan", estimate: "Estimate") -> None:
         f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
         f"{estimate.total_minutes:.3g} minutes in all"
     )
-    console.print(f"passes of at most {plan.memory.tokens_per_pass:,} tokens")
-    if plan.memory.rows_at_a_time is not None:
-        console.print(f"rollouts of {plan.memory.rows_at_a_time:,} responses at a time")
+    console.print(f"passes of at most {plan.memory.cut.tokens_per_pass:,} tokens")
+    rows = plan.memory.cut.rows_at_a_time
+    if rows is not None:
+        console.print(f"rollouts of {rows:,} responses at a time")
 
 
 def _show_yaml(console: Console, settings: dict[str, Any]) -> None:

@@ -3,47 +3,16 @@
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rlsr.runs.step_metrics import BRIEFS, BUDGET_SHARE, Brief
+
 Metrics = Mapping[str, float | None]
-
-
-BUDGET = "budget/share"
-"""How much of the budget of seconds or tokens is used, where there is one; the steps are then an upper bound."""
-
-
-class _Number(NamedTuple):
-    """A number of a step that is shown."""
-
-    metric: str
-    form: str
-    words: str
-    """How it stands in a line."""
-    title: str
-    """How its column is named on a terminal."""
-
-
-NUMBERS = (
-    _Number("reward/mean", ".3f", "  reward {}", "reward"),
-    _Number("reward/group_std", ".3f", " (spread {})", "spread"),
-    _Number("reward/share_repeated", ".0%", "  repeated {}", "repeated"),
-    _Number("optim/nll", ".3f", "  nll {}", "nll"),
-    _Number("optim/label_nll", ".3f", "  label nll {}", "label nll"),
-    _Number("preference/accuracy", ".0%", "  prefers references {}", "prefers"),
-    _Number("preference/margin", ".3f", " (margin {})", "margin"),
-    _Number("optim/kl", ".4f", "  kl {}", "kl"),
-    _Number("optim/entropy", ".2f", "  entropy {}", "entropy"),
-    _Number("length/response", ".0f", "  characters {}", "chars"),
-    _Number("length/reference", ".0f", " (reference {})", "ref"),
-    _Number("tokens/share_cut", ".0%", "  cut {}", "cut"),
-    _Number("time/step", ".1f", "  {} s", "s"),
-)
-"""What is shown of a step, where the method has it: nll is the mean negative log-likelihood of the references' tokens."""
 
 
 def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
@@ -61,21 +30,23 @@ def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
     head = f"step {step}/{num_steps}"
     if share is not None:
         head = f"step {step}, {share:.0%} of the budget"
-    shown = (number for number in NUMBERS if number.metric in metrics)
-    return head + "".join(number.words.format(_format(metrics, number)) for number in shown)
+    return head + "".join(
+        brief.words.format(_format(metrics[name], brief))
+        for name, brief in BRIEFS.items()
+        if name in metrics
+    )
 
 
 def _deciding_share(step: int, num_steps: int, metrics: Metrics) -> float | None:
     """Take how much of the budget is used where it is nearer to its end than the steps are."""
-    share = metrics.get(BUDGET)
+    share = metrics.get(BUDGET_SHARE)
     if share is None or share < step / num_steps:
         return None
     return min(share, 1.0)
 
 
-def _format(metrics: Metrics, number: _Number) -> str:
-    value = metrics.get(number.metric)
-    return "-" if value is None else format(value, number.form)
+def _format(value: float | None, brief: Brief) -> str:
+    return "-" if value is None else format(value, brief.form)
 
 
 class PlainObserver:
@@ -204,13 +175,13 @@ class LiveObserver:
         if not self._rows:
             return Group(self._progress)
         shown = [
-            number
-            for number in NUMBERS
-            if any(number.metric in metrics for _, metrics in self._rows)
+            (name, brief)
+            for name, brief in BRIEFS.items()
+            if any(name in metrics for _, metrics in self._rows)
         ]
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in ("step", *(number.title for number in shown)):
+        for title in ("step", *(brief.title for _, brief in shown)):
             table.add_column(title, justify="right")
         for step, metrics in self._rows:
-            table.add_row(str(step), *(_format(metrics, number) for number in shown))
+            table.add_row(str(step), *(_format(metrics.get(name), brief) for name, brief in shown))
         return Group(table, self._progress)

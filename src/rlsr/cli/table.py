@@ -6,36 +6,36 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from rlsr.evaluation.labels import digits, label
+from rlsr.evaluation.metrics import describe, labelled
 from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
     from rlsr.evaluation import MetricChange
-    from rlsr.pipeline.evaluate import MetricMean
+    from rlsr.pipeline.evaluate import SuiteSummary
     from rlsr.statistics import Estimate
 
 
-def means_table(metrics: "Sequence[MetricMean]", confidence: float) -> Table:
-    """Lay out held-out metrics of one policy.
+def means_table(found: "SuiteSummary", confidence: float) -> Table:
+    """Lay out the metrics of one policy.
 
     Args:
-        metrics: Not empty.
+        found: What an evaluation has found by one suite.
         confidence: Level of the intervals.
 
     Returns:
         A table for the terminal.
     """
     table = Table(
-        title=f"{max(metric.after.num for metric in metrics)} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
+        title=f"{found.num_prompts} {found.title} prompts, greedy responses, {100 * confidence:g}% intervals",
         title_justify="left",
         box=box.SIMPLE,
     )
     table.add_column("metric")
     table.add_column("mean", justify="right", no_wrap=True)
-    for metric in metrics:
+    for metric in found.metrics:
         table.add_row(
-            _label(metric),
-            mean_with_interval(metric.after, digits(metric.name)),
+            labelled(metric.name, in_reward=metric.in_reward),
+            mean_with_interval(metric.after, describe(metric.name).digits),
         )
     return table
 
@@ -61,9 +61,9 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("reading", no_wrap=True)
     for change in changes:
-        decimals = digits(change.name)
+        decimals = describe(change.name).digits
         table.add_row(
-            _label(change),
+            labelled(change.name, in_reward=change.in_reward),
             number(change.before.mean, decimals),
             number(change.after.mean, decimals),
             mean_with_interval(change.difference, decimals, sign=True),
@@ -84,9 +84,3 @@ def reading(difference: "Estimate") -> str:
     if not difference.excludes_zero:
         return "no difference shown"
     return "up" if difference.mean > 0 else "down"
-
-
-def _label(metric: "MetricMean | MetricChange") -> str:
-    """Name a metric; what the policy was trained on cannot show that it became better, so that stands beside it."""
-    name = label(metric.name)
-    return f"{name} (in the reward)" if metric.in_reward else name

@@ -87,7 +87,7 @@ def train(
 
 def _show_division(console: Console, staged: "StagedConfig", processes: int) -> None:
     """Say what a dry run's numbers mean for several processes."""
-    from rlsr.engines.trl.settings import prompts_per_process
+    from rlsr.engines.prompt_order import prompts_per_process
 
     parts = {prompts_per_process(config, processes) for config in staged.configs}
     console.print(

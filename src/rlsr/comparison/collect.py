@@ -70,10 +70,10 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
             for name, runs in answers.items()
         }
         metrics[metric.name] = compare_metric(scores, baseline, **options)
-        if metric.name in experiment.tie_margins and not metric.in_reward:
+        if metric.name in plan.tie_margins and not metric.in_reward:
             for name in by_recipe:
                 if name != baseline:
-                    margin = experiment.tie_margins[metric.name]
+                    margin = plan.tie_margins[metric.name]
                     wins[name][metric.name] = win_shares(scores[name], scores[baseline], margin)
     recipes = tuple(
         ComparedRecipe(

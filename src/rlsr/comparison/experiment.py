@@ -15,9 +15,6 @@ from rlsr.config.messages import describe
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
-TIE_MARGINS = {"independent_similarity": 0.01, "chrf": 1.0, "bleu": 1.0}
-"""The metrics that wins and ties are counted by where no reward has seen them, with differences that are called a tie."""
-
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 
 
@@ -53,8 +50,7 @@ class ExperimentConfig(ConfigTable):
     baseline: str = ""
     """The recipe that the others are compared with; empty is the first untrained recipe, else the first one."""
     tie_margins: dict[str, float] = Field(default_factory=dict)
-    """Differences of up to this much are ties when wins are counted; what is not named keeps its default: 0.01 for
-    ``independent_similarity``, 1 for ``chrf`` and ``bleu``."""
+    """Differences of up to this much are ties when wins are counted, by metric; what is not named keeps its default."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the intervals of means, and of those of all differences of a metric together."""
     keep_checkpoints: bool = False
@@ -94,15 +90,11 @@ class ExperimentConfig(ConfigTable):
 
     @field_validator("tie_margins")
     @classmethod
-    def _known_margins(cls, margins: dict[str, float]) -> dict[str, float]:
+    def _margins_of_at_least_0(cls, margins: dict[str, float]) -> dict[str, float]:
         for name, margin in margins.items():
-            if name not in TIE_MARGINS:
-                raise ValueError(
-                    f"wins are counted by {', '.join(TIE_MARGINS)}, got a margin for {name!r}"
-                )
             if margin < 0:
                 raise ValueError(f"{name}: a margin must be at least 0, got {margin:g}")
-        return {**TIE_MARGINS, **margins}
+        return margins
 
     @model_validator(mode="after")
     def _baseline_is_a_recipe(self) -> Self:
@@ -202,7 +194,7 @@ def _describe(detail: ErrorDetails) -> str:
             f"did you mean {close[0]}?" if close else f"the settings here are {', '.join(names)}"
         )
         return f"{key}: unknown setting of an experiment; {way_out}"
-    return describe(detail) + (_MISSING.get(key, "") if detail["type"] == "missing" else "")
+    return describe(detail, {}) + (_MISSING.get(key, "") if detail["type"] == "missing" else "")
 
 
 _MISSING = {

@@ -1,6 +1,7 @@
 """What a comparison will do: every recipe resolved and checked before the first one runs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.comparison.recipe import Recipe, check_agreement, resolve_recipes
 from rlsr.config import RunConfig
 from rlsr.errors import ConfigError, EngineError, ModelError
-from rlsr.evaluation.shared_metrics import SharedMetric, metric_scorers, shared_metrics
-from rlsr.pipeline.evaluate import require_evaluation
+from rlsr.evaluation.metrics import SharedMetric, metric_scorers, shared_metrics, tie_margins
+from rlsr.evaluation.suites import require_heldout
 from rlsr.pipeline.plan import RunPlan, plan_run
 
 
@@ -26,6 +27,8 @@ class ComparisonPlan:
     """The recipes with every value filled in that follows from the data."""
     metrics: tuple[SharedMetric, ...]
     """What every recipe is measured by."""
+    tie_margins: Mapping[str, float]
+    """Differences that are called a tie, by the metrics that wins are counted by."""
     num_train: int
     """Training prompts."""
     num_heldout: int
@@ -43,7 +46,7 @@ class ComparisonPlan:
             "seeds": experiment.seeds,
             "budget": experiment.budget.model_dump(),
             "baseline": experiment.baseline_name,
-            "tie_margins": experiment.tie_margins,
+            "tie_margins": self.tie_margins,
             "confidence": experiment.confidence,
             "keep_checkpoints": experiment.keep_checkpoints,
             "data_sha256": self.data_sha256,
@@ -97,6 +100,7 @@ def plan_comparison(experiment: ExperimentConfig) -> ComparisonPlan:
     Raises:
         RlsrError: A recipe cannot be run, or the recipes cannot be compared.
     """
+    margins = tie_margins(experiment.tie_margins)
     recipes = resolve_recipes(experiment)
     open_limit = [
         stage
@@ -120,12 +124,13 @@ def plan_comparison(experiment: ExperimentConfig) -> ComparisonPlan:
         for recipe in recipes
     )
     first = plans[recipes[0].name][0]
-    require_evaluation(first)
+    require_heldout(first.config, first.dataset)
     configs = [stage for recipe in resolved for stage in recipe.stages]
     return ComparisonPlan(
         experiment=experiment,
         recipes=resolved,
         metrics=shared_metrics(configs),
+        tie_margins=margins,
         num_train=len(first.dataset.train),
         num_heldout=len(first.dataset.heldout),
         data_sha256=first.dataset.sha256,

@@ -7,10 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
-from rlsr.config import RunConfig, config_from_table
-from rlsr.errors import ConfigError
-from rlsr.evaluation.labels import BETTER, LABELS
-from rlsr.evaluation.shared_metrics import SharedMetric, in_reward, shared_metrics
+from rlsr.config import RunConfig
+from rlsr.evaluation.metrics import (
+    BUILT_IN,
+    SharedMetric,
+    describe,
+    in_reward,
+    metric_scorers,
+    shared_metrics,
+)
 from rlsr.runs.record import UNTRAINED, Stage
 from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.typed_json import from_table
@@ -19,9 +24,6 @@ from rlsr.statistics.against_baseline import MetricComparison, verdict
 from rlsr.statistics.crossed import crossed_mean
 
 Floats = NDArray[np.float64]
-
-# What a reward of closeness to the reference always has; for a config that this version cannot read.
-_SURELY_IN_REWARD = {"reward", "similarity", "logic", "parsed", "equivalent"}
 
 
 @dataclass(frozen=True)
@@ -79,33 +81,27 @@ def compare_policies(policies: Sequence[AnsweringPolicy]) -> Comparison | None:
 
 def _configs(policies: Sequence[AnsweringPolicy]) -> list[RunConfig]:
     """Read the configs that made the policies, as far as this version knows them."""
-    configs = []
-    for policy in policies:
-        if policy.last_stage:
-            try:
-                configs.append(config_from_table(policy.last_stage.config))
-            except ConfigError:
-                continue
-    return configs
+    found = (policy.last_stage.known_config for policy in policies if policy.last_stage)
+    return [config for config in found if config is not None]
 
 
 def _metrics(
     policies: Sequence[AnsweringPolicy], configs: Sequence[RunConfig]
 ) -> tuple[SharedMetric, ...]:
-    """List what was measured, in the order of the labels and then of the files."""
+    """List what was measured, in the order of the table and then of the files."""
     rows = [row for policy in policies for answers in policy.answers.values() for row in answers]
     measured = dict.fromkeys(name for row in rows for name in row.scores)
-    known = [name for name in LABELS if name in measured]
+    known = [name for name in BUILT_IN if name in measured]
     return tuple(
-        SharedMetric(name, _is_in_reward(name, configs), BETTER.get(name))
-        for name in [*known, *(name for name in measured if name not in LABELS)]
+        SharedMetric(name, _is_in_reward(name, configs), describe(name).better)
+        for name in [*known, *(name for name in measured if name not in BUILT_IN)]
     )
 
 
 def _is_in_reward(name: str, configs: Sequence[RunConfig]) -> bool:
-    if not configs:
-        return name in _SURELY_IN_REWARD
-    return any(in_reward(name, config.reward) for config in configs)
+    if not configs:  # of another version
+        return describe(name).of_reward
+    return any(in_reward(name, config) for config in configs)
 
 
 def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tuple[str, ...]:
@@ -113,10 +109,11 @@ def _notes(metrics: Sequence[SharedMetric], configs: Sequence[RunConfig]) -> tup
     if not configs:
         return ()
     shared = {metric.name for metric in shared_metrics(configs)}
-    differing = [m.name for m in metrics if m.name in LABELS and m.name not in shared]
+    known = {name for config in configs for name in metric_scorers(config)}
+    differing = [m.name for m in metrics if m.name in known - shared]
     if not differing:
         return ()
-    names = ", ".join(LABELS[name] for name in differing)
+    names = ", ".join(describe(name).label for name in differing)
     return (
         f"These runs are scored in different ways: {names}. Compare such numbers within a run only.",
     )

@@ -14,11 +14,11 @@ from rlsr.comparison.budget import (
 from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.config.differences import differing_keys
 from rlsr.config.layers import Table, expand, merge
-from rlsr.config.load import config_from_table
+from rlsr.config.load import check_config
 from rlsr.config.measurement import measurement
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
-from rlsr.config.stages import FROM_THE_STAGE_BEFORE, split_stages, stages_from_table
+from rlsr.config.stages import FROM_THE_STAGE_BEFORE, check_stages, split_stages
 from rlsr.errors import ConfigError
 
 
@@ -79,7 +79,7 @@ def resolve_recipes(experiment: ExperimentConfig) -> tuple[Recipe, ...]:
         )
     _refuse_seed(base, "base")
     try:
-        config_from_table(base)
+        check_config(base)
     except ConfigError as error:
         raise _within("base", error) from error
     return tuple(
@@ -140,7 +140,7 @@ def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table)
     place = f"recipes.{name}"
     _refuse_seed(table, place)
     if not table:
-        return Recipe(name, (config_from_table(base),), is_untrained=True)
+        return Recipe(name, (check_config(base),), is_untrained=True)
     own = expand({key: value for key, value in table.items() if key != "budget_share"})
     try:
         shared, stages = _stages(base, own)
@@ -152,7 +152,7 @@ def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table)
                 split_stages({**shared, "stages": stages}), amounts, limits, strict=True
             )
         ]
-        configs = stages_from_table(join_stages(tables)).configs
+        configs = check_stages(join_stages(tables)).configs
         for config, limit in zip(configs, limits, strict=True):
             require_known_end(config, experiment.budget, limit)
     except ConfigError as error:

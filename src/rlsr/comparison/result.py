@@ -8,9 +8,10 @@ from typing import Any
 
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.errors import RunError
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.runs.json_file import read_json, write_json
 from rlsr.runs.rows import StepRow
+from rlsr.runs.step_metrics import TRAINED_TOKENS
 from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
 from rlsr.runs.typed_json import from_table, to_table
 from rlsr.statistics.against_baseline import MetricComparison
@@ -39,7 +40,7 @@ class ComparedRun:
     @classmethod
     def of_steps(cls, seed: int, path: str, steps: Sequence[StepRow]) -> "ComparedRun":
         """Add up what the steps of a run took, those of a pipeline's stages one after another."""
-        counts_tokens = not steps or bool(scored(steps, "tokens/trained"))
+        counts_tokens = not steps or bool(scored(steps, TRAINED_TOKENS))
         return cls(
             seed=seed,
             path=path,

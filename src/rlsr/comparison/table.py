@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from rlsr.comparison.result import ComparedRecipe, Comparison
 from rlsr.comparison.words import Tone, duration, tone, training_in_words
-from rlsr.evaluation.labels import digits, label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.statistics.against_baseline import Verdict
 from rlsr.statistics.in_words import NOTHING, interval, number
 from rlsr.statistics.wins import WinShares
@@ -106,14 +105,14 @@ def table_of(comparison: Comparison) -> ComparisonTable:
 
 def _metric_row(metric: SharedMetric, recipes: Sequence[ComparedRecipe]) -> TableRow:
     cells = tuple(_metric_cell(metric, recipe) for recipe in recipes)
-    return TableRow(label(metric.name), _BETTER_WORDS.get(metric.better or "", ""), cells)
+    return TableRow(describe(metric.name).label, _BETTER_WORDS.get(metric.better or "", ""), cells)
 
 
 def _metric_cell(metric: SharedMetric, recipe: ComparedRecipe) -> TableCell:
     found = recipe.metrics.get(metric.name)
     if found is None:
         return TableCell(NOTHING)
-    decimals, difference = digits(metric.name), found.difference
+    decimals, difference = describe(metric.name).digits, found.difference
     value = _typeset(number(found.mean.mean, decimals))
     if difference is None:
         return TableCell(value, _typeset(interval(found.mean, decimals)), verdict=found.verdict)
@@ -134,7 +133,9 @@ def _wins_row(metric: SharedMetric, recipes: Sequence[ComparedRecipe]) -> TableR
     wins = [recipe.wins.get(metric.name) for recipe in recipes]
     margins = {shares.margin for shares in wins if shares}
     margin = f"; a tie is within {min(margins):g}" if len(margins) == 1 else ""
-    return TableRow(label(metric.name), f"won / tied / lost{margin}", tuple(map(_wins_cell, wins)))
+    return TableRow(
+        describe(metric.name).label, f"won / tied / lost{margin}", tuple(map(_wins_cell, wins))
+    )
 
 
 def _wins_cell(wins: WinShares | None) -> TableCell:

@@ -5,21 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlsr.comparison.result import ComparedRecipe, Comparison
-from rlsr.evaluation.labels import label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.statistics.against_baseline import NO_DIFFERENCE, Verdict
 
 Tone = Literal["good", "bad", "even", ""]
-
-# For sentences, in which the words of the table would be too many.
-_SHORT_LABELS = {
-    "reward": "reward",
-    "similarity": "similarity",
-    "independent_similarity": "independent similarity",
-    "length_ratio": "relative length",
-    "repetition": "repetition",
-    "cut": "cut answers",
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,7 @@ def _shown(recipe: ComparedRecipe, names: Sequence[str]) -> str:
     for name in names:
         verdict = recipe.metrics[name].verdict if name in recipe.metrics else None
         if verdict in found:
-            found[verdict].append(_SHORT_LABELS.get(name, label(name)))
+            found[verdict].append(describe(name).short_label)
     even = _listing(found.pop(NO_DIFFERENCE))
     differing = [(verdict, _listing(labels)) for verdict, labels in found.items() if labels]
     if not differing:

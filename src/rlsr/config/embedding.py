@@ -49,3 +49,17 @@ EmbeddingConfig = Annotated[
 def default_embedding_type(model: object) -> str:
     """Name the kind of encoder that a model name stands for when the config names no type; None is the default model."""
     return "static" if model in {None, "builtin:wordllama"} else "sentence-transformers"
+
+
+def embedding_named(model: str) -> SentenceTransformersEmbedding | StaticEmbedding:
+    """Write the settings of an encoder of which only the name is said.
+
+    Args:
+        model: ``builtin:minilm``, ``builtin:wordllama``, a Hugging Face id or a local directory.
+
+    Returns:
+        Its defaults.
+    """
+    if default_embedding_type(model) == "static":
+        return StaticEmbedding()
+    return SentenceTransformersEmbedding(model=model)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rlsr.config.embedding import default_embedding_type
-from rlsr.config.unions import UNIONS, type_of
+from rlsr.config.unions import TaggedUnion
 from rlsr.errors import ConfigError
 
 Table = dict[str, Any]
@@ -19,6 +19,7 @@ SHORTHANDS = {
     "embedding": "model",
     "reward": "type",
     "method": "type",
+    "engine": "type",
 }
 """Tables that may be written as one string, and the key that the string stands for."""
 
@@ -105,26 +106,27 @@ def merge(old: Table, new: Table) -> Table:
     return merged
 
 
-def with_type_tags(table: Table) -> Table:
+def with_type_tags(table: Table, unions: Mapping[str, TaggedUnion]) -> Table:
     """Give every table of several types that names none its default type.
 
     Args:
         table: Settings of one run.
+        unions: The tables that come in several types, by key.
 
     Returns:
         A new table.
     """
-    return _tagged(table, "")
+    return _tagged(table, unions, "")
 
 
-def _tagged(table: Table, place: str) -> Table:
+def _tagged(table: Table, unions: Mapping[str, TaggedUnion], place: str) -> Table:
     tagged = dict(table)
     for name, value in table.items():
         if not isinstance(value, dict):
             continue
         key = f"{place}{name}"
-        typed = {"type": type_of(key, value), **value} if key in UNIONS else value
-        tagged[name] = _tagged(typed, f"{key}.")
+        typed = {"type": unions[key].default, **value} if key in unions else value
+        tagged[name] = _tagged(typed, unions, f"{key}.")
     return tagged
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rlsr.config.layers import expand, merge_layers, with_type_tags
 from rlsr.config.messages import describe
 from rlsr.config.run import RunConfig
+from rlsr.config.unions import config_class, find_unions
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
@@ -32,7 +33,7 @@ def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Ru
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once. A config of
             several stages is refused; ``load_stages`` takes it.
     """
-    return config_from_table(read_table(files, overrides))
+    return check_config(read_table(files, overrides))
 
 
 def read_table(files: Sequence[Path], overrides: Sequence[str]) -> Table:
@@ -63,14 +64,30 @@ def config_from_table(table: Table) -> RunConfig:
     Raises:
         ConfigError: A key or value breaks a rule, or there are several stages.
     """
-    expanded = expand(table)
-    if "stages" in expanded:
+    return check_config(expand(table))
+
+
+def check_config(table: Table) -> RunConfig:
+    """Check settings without short forms.
+
+    Args:
+        table: Nested settings, written out; what is missing gets its default.
+
+    Returns:
+        The frozen config.
+
+    Raises:
+        ConfigError: A key or value breaks a rule, or there are several stages.
+    """
+    if "stages" in table:
         raise ConfigError(
-            f"stages: this is a config of {len(expanded['stages'] or ())} stages, and one run's is asked for here; `rlsr train` "
+            f"stages: this is a config of {len(table['stages'] or ())} stages, and one run's is asked for here; `rlsr train` "
             "takes stages (in Python: rlsr.config.load_stages), anything else wants a config without them: add stages=null"
         )
+    kind = config_class(table)
+    unions = find_unions(kind)
     try:
-        return RunConfig.model_validate(with_type_tags(expanded))
+        return kind.model_validate(with_type_tags(table, unions))
     except ValidationError as error:
-        lines = [describe(detail) for detail in error.errors(include_url=False)]
+        lines = [describe(detail, unions) for detail in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from error

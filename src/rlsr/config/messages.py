@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from rlsr.config.run import RunConfig
-from rlsr.config.unions import UNIONS
+from rlsr.config.unions import TaggedUnion
 
 _RENAMED = {
     "training.micro_batch": "training.tokens_per_pass counts the tokens of a pass instead, and null chooses them"
@@ -15,24 +15,28 @@ _RENAMED = {
 """Settings of earlier versions, and what to do now."""
 
 
-def describe(detail: ErrorDetails) -> str:
+Unions = Mapping[str, TaggedUnion]
+
+
+def describe(detail: ErrorDetails, unions: Unions) -> str:
     """Say in one line what is wrong with a setting.
 
     Args:
         detail: What pydantic found.
+        unions: The tables that come in several types, by key.
 
     Returns:
         Where, what the rule is, what was got and the way out.
     """
-    place, tags = _without_tags(detail["loc"])
+    place, tags = _without_tags(detail["loc"], unions)
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        return f"{key}: {_unknown_setting(place, tags)}"
+        return f"{key}: {_unknown_setting(place, tags, unions)}"
     if detail["type"] == "value_error":
         message = detail["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
     if detail["type"] == "union_tag_invalid":
-        return f"{key}.type: {_unknown_type(key, detail['ctx']['tag'])}"
+        return f"{key}.type: {_unknown_type(unions[key], detail['ctx']['tag'])}"
     if detail["type"] == "missing":
         return f"{key}: is missing"
     rule = detail["msg"]
@@ -40,7 +44,7 @@ def describe(detail: ErrorDetails) -> str:
     return f"{key}: {rule}, got {detail['input']!r}"
 
 
-def _without_tags(loc: Sequence[object]) -> tuple[list[str], dict[str, str]]:
+def _without_tags(loc: Sequence[object], unions: Unions) -> tuple[list[str], dict[str, str]]:
     """Take the tags that unions put into a place out of it; the user never wrote them there."""
     place: list[str] = []
     tags: dict[str, str] = {}
@@ -48,28 +52,31 @@ def _without_tags(loc: Sequence[object]) -> tuple[list[str], dict[str, str]]:
     for part in parts:
         place.append(part)
         key = ".".join(place)
-        tag = next(parts, None) if key in UNIONS else None
+        # Where there is one type alone, pydantic puts no tag.
+        has_tag = key in unions and len(unions[key].tables) > 1
+        tag = next(parts, None) if has_tag else None
         if tag is not None:
             tags[key] = tag
     return place, tags
 
 
-def _unknown_type(key: str, type_: str) -> str:
-    known = list(UNIONS[key].tables)
-    close = difflib.get_close_matches(type_, known, n=1)
-    rule = f"must be {', '.join(map(repr, known))}, got {type_!r}"
+def _unknown_type(union: TaggedUnion, type_: str) -> str:
+    known, installed = list(union.tables), union.installed
+    close = difflib.get_close_matches(type_, [*known, *installed], n=1)
+    added = f", or of an installed package {', '.join(map(repr, installed))}" if installed else ""
+    rule = f"must be {', '.join(map(repr, known))}{added}, got {type_!r}"
     return f"{rule}; did you mean {close[0]}?" if close else rule
 
 
-def _unknown_setting(place: Sequence[str], tags: Mapping[str, str]) -> str:
+def _unknown_setting(place: Sequence[str], tags: Mapping[str, str], unions: Unions) -> str:
     """Say whose setting it is, or which one is spelt like it."""
     *table, name = place
     key = ".".join(table)
-    owners = UNIONS[key].owners(name) if key in UNIONS else []
+    owners = unions[key].owners(name) if key in unions else []
     if owners:
         return _setting_of_others(key, tags.get(key), owners)
     renamed = _RENAMED.get(".".join(place))
-    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tags)}"
+    return f"unknown setting{f'; {renamed}' if renamed else _similar_key(place, tags, unions)}"
 
 
 def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
@@ -86,10 +93,10 @@ def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
     )
 
 
-def _similar_key(place: Sequence[str], tags: Mapping[str, str]) -> str:
+def _similar_key(place: Sequence[str], tags: Mapping[str, str], unions: Unions) -> str:
     *table, name = place
-    names = _keys_at(table, tags)
-    others = _keys_of_all_types(".".join(table))
+    names = _keys_at(table, tags, unions)
+    others = _keys_of_all_types(".".join(table), unions)
     # The table's own settings first: another type's would only be the next mistake.
     close = [*_close(name, names), *_close(name, others)]
     if close:
@@ -101,22 +108,21 @@ def _close(name: str, names: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(name, names, n=1, cutoff=0.6)
 
 
-def _keys_of_all_types(key: str) -> list[str]:
-    if key not in UNIONS:
+def _keys_of_all_types(key: str, unions: Unions) -> list[str]:
+    if key not in unions:
         return []
-    union = UNIONS[key]
+    union = unions[key]
     return sorted(set().union(*map(union.settings, union.tables)))
 
 
-def _keys_at(place: Sequence[str], tags: Mapping[str, str]) -> list[str]:
+def _keys_at(place: Sequence[str], tags: Mapping[str, str], unions: Unions) -> list[str]:
     """List the settings of the table at a place, by walking the defaults."""
     table: Any = RunConfig().model_dump()
     for depth, part in enumerate(place, start=1):
         table = table.get(part) if isinstance(table, Mapping) else None
         key = ".".join(place[:depth])
-        tag = tags.get(key)
-        if tag is not None and tag in UNIONS[key].tables:
-            of_type = UNIONS[key].tables[tag]
+        of_type = unions[key].tables.get(tags[key]) if key in tags else None
+        if of_type is not None:
             # Not every setting has a default.
             table = {
                 **dict.fromkeys(of_type.model_fields),

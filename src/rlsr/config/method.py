@@ -1,13 +1,13 @@
 """Training methods; a method is a name with vetted defaults."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from rlsr.config.base import ConfigTable
-from rlsr.config.method_base import MethodTable
+from rlsr.config.method_base import LearningRates, MethodTable
 from rlsr.config.preference import DpoMethod
-from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
+from rlsr.config.supervised import SupervisedMethod
 
 
 class AdvantageConfig(ConfigTable):
@@ -23,6 +23,12 @@ class AdvantageConfig(ConfigTable):
 
 class RlsrMethod(MethodTable):
     """RLSR (arXiv 2510.14200): GRPO on the similarity to the reference. docs/papers.md gives each default its source."""
+
+    title = "RLSR"
+    paper = "2510.14200"
+    hub_tag = "grpo"
+    learns_from = "rollouts"
+    learning_rates = LearningRates(adapters=1e-4, all_weights=1e-6)
 
     type: Literal["rlsr"] = "rlsr"
     num_generations: int = Field(default=8, ge=2)
@@ -56,18 +62,41 @@ class RlsrMethod(MethodTable):
         return size
 
     @property
+    def num_sampled(self) -> int:
+        """The group."""
+        return self.num_generations
+
+    @property
     def responses_per_prompt(self) -> int:
         """Responses of a prompt that the update learns from."""
         return self.update_subset or self.num_generations
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_reference_policy(self) -> bool:
         """Whether the policy before training takes part."""
         return self.kl_coefficient > 0
+
+    def batch_in_words(self, num_prompts: int) -> str:
+        """Say how many responses a step samples and learns from."""
+        subset = self.update_subset
+        learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
+        return f"{num_prompts} x {self.num_generations} responses{learnt}"
+
+    def training_in_words(self, reward: str) -> str:
+        """Say what was sampled, rewarded and optimised."""
+        subset = self.update_subset
+        chosen = "" if subset is None else f" on the {subset} whose rewards vary most"
+        return (
+            f"{self.num_generations} responses to each prompt, rewarded by {reward}, optimised by "
+            f"GRPO{chosen} (KL coefficient {self.kl_coefficient:g})"
+        )
 
 
 class SgrpoMethod(RlsrMethod):
     """S-GRPO (arXiv 2512.14100): GRPO with a supervised term on the label, which is the first reference of the prompt."""
+
+    title = "S-GRPO"
+    paper = "2512.14100"
 
     type: Literal["sgrpo"] = "sgrpo"  # type: ignore[assignment]  # the tag of a tagged union
     label_weight: float | None = Field(default=None, ge=0)
@@ -133,15 +162,50 @@ class SgrpoMethod(RlsrMethod):
         return super().responses_per_prompt + int(self.reads_labels)
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_reference_policy(self) -> bool:
         """Whether the policy before training takes part."""
-        return super().needs_reference or self.compares_labels
+        return super().needs_reference_policy or self.compares_labels
 
+    def batch_in_words(self, num_prompts: int) -> str:
+        """Say how many responses and references a step learns from."""
+        words = super().batch_in_words(num_prompts)
+        if self.prefix_ratios is not None:
+            words += " that go on from parts of the references"
+        return f"{words} and {num_prompts} references" if self.reads_labels else words
 
-SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod
-"""Methods that learn from the references alone: a weighted sum of the log-probabilities of their tokens."""
+    def training_in_words(self, reward: str) -> str:
+        """Say what was learnt from the references beside their reward."""
+        ways = []
+        if self.label_in_group:
+            ways.append("the references as responses of their groups")
+        if self.prefix_ratios is not None:
+            shares = ", ".join(f"{ratio:g}" for ratio in self.prefix_ratios)
+            ways.append(f"prefixes of the references given to the responses (shares {shares})")
+        if self.initial_label_weight:
+            weight = f"weight {self.initial_label_weight:g}"
+            if self.label_schedule != "constant":
+                weight += f", {self.label_schedule} to 0"
+            ways.append(f"a supervised term on the references ({self.label_loss}, {weight})")
+        words = super().training_in_words(reward)
+        return f"{words} with {' and '.join(ways)}" if ways else words
+
 
 MethodConfig = Annotated[
-    RlsrMethod | SgrpoMethod | SftMethod | DftMethod | IwSftMethod | PearMethod | DpoMethod,
-    Field(discriminator="type"),
+    RlsrMethod | SgrpoMethod | SupervisedMethod | DpoMethod, Field(discriminator="type")
 ]
+"""The methods; what each says of itself is all that the rest of the program knows of it."""
+
+
+def methods_that_learn_from(source: str) -> set[str]:
+    """List the methods of our own by what an update reads.
+
+    Args:
+        source: As in ``MethodTable.learns_from``.
+
+    Returns:
+        Their types.
+    """
+    methods: tuple[type[MethodTable], ...] = get_args(get_args(MethodConfig)[0])
+    return {
+        method.model_fields["type"].default for method in methods if method.learns_from == source
+    }

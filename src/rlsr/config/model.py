@@ -1,5 +1,6 @@
 """Which policy is trained, and which of its weights."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -33,3 +34,20 @@ class ModelConfig(ConfigTable):
     """Variables of the chat template, as in ``{enable_thinking: false}`` for models that would think first."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
+
+    def saved_in(self, directory: Path) -> "ModelConfig":
+        """Name this policy as training has left it in a directory.
+
+        Args:
+            directory: With the model or the adapters, and the tokenizer; its template has the variables of the chat template by
+                now.
+
+        Returns:
+            The same policy, to be loaded from there.
+        """
+        place: dict[str, object] = {
+            "name": str(directory.resolve()),
+            "revision": None,
+            "chat_template_kwargs": {},
+        }
+        return self.model_copy(update=place)

@@ -4,11 +4,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from rlsr.config.method_base import MethodTable
+from rlsr.config.method_base import LearningRates, MethodTable
 
 
 class DpoMethod(MethodTable):
     """Direct preference optimisation (arXiv 2305.18290): the reference, the first of several, against a worse response."""
+
+    title = "DPO"
+    paper = "2305.18290"
+    hub_tag = "dpo"
+    learns_from = "pairs"
+    learning_rates = LearningRates(adapters=1e-5, all_weights=1e-6)
+    # The better and the worse one.
+    responses_together = 2
 
     type: Literal["dpo"] = "dpo"
     beta: float = Field(default=0.1, gt=0)
@@ -24,9 +32,17 @@ class DpoMethod(MethodTable):
     @property
     def responses_per_prompt(self) -> int:
         """The better and the worse response."""
-        return 2
+        return self.responses_together
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_reference_policy(self) -> bool:
         """The loss compares with the policy before training."""
         return True
+
+    def batch_in_words(self, num_prompts: int) -> str:
+        """Say how many pairs a step learns from."""
+        return f"{num_prompts} pairs of responses"
+
+    def training_in_words(self, reward: str) -> str:
+        """Say what is preferred to what; the reward chose the worse response, where the data had none."""
+        return f"the reference preferred to a worse response by DPO (beta {self.beta:g})"

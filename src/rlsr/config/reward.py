@@ -1,6 +1,6 @@
 """What a response is rewarded for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,8 @@ class RepetitionConfig(ConfigTable):
     min_characters: int = Field(default=100, ge=1)
     """Passages of up to this many characters are never penalised."""
     min_reference_share: float = Field(default=0.1, ge=0)
-    """Passages of up to this share of the reference's characters are never penalised."""
+    """Passages of up to this share of the reference's characters are never penalised; of the longest one's where there are
+    several."""
     penalty: float = Field(default=-1.0, ge=-1, lt=1)
     """Reward of a response that breaks the rule."""
 
@@ -42,7 +43,15 @@ class SimilarityConfig(ConfigTable):
     """Share of the similarity that a complete disagreement in numbers takes away; without effect on ``cosine``."""
 
 
-class SimilarityReward(ConfigTable):
+class ReferenceReward(ConfigTable):
+    """What every reward has that compares a response to one reference at a time."""
+
+    references: Literal["best", "mean"] = "best"
+    """What a response gets where a prompt has several references: the score against the one that it is closest to, or the mean
+    over all of them. References against which it cannot be scored are left out. Without effect where there is one."""
+
+
+class SimilarityReward(ReferenceReward):
     """Closeness of response and reference, guarded by the repetition rule."""
 
     type: Literal["similarity"] = "similarity"
@@ -57,7 +66,7 @@ class SimilarityReward(ConfigTable):
     """The rule against repetition."""
 
 
-class LogicReward(ConfigTable):
+class LogicReward(ReferenceReward):
     """Closeness of two first-order formulas in meaning and in tokens.
 
     For tasks whose answer is a formula; for free text by way of the formulas that a translator makes of it.
@@ -109,4 +118,21 @@ class LogicReward(ConfigTable):
         return f"formulas translated by {self.translator.source}, {treatment}"
 
 
-RewardConfig = Annotated[SimilarityReward | LogicReward, Field(discriminator="type")]
+class OwnReward(ConfigTable):
+    """A reward that somebody else has written; what it needs is known to it alone."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What its class is made with, or its function called with, by name."""
+
+
+class PythonReward(OwnReward):
+    """A function or a class of your own."""
+
+    type: Literal["python"] = "python"
+    function: str
+    """Where it stands, as in ``package.module:name``; files of the working directory can be imported. A function takes what
+    TRL's ``reward_funcs`` take and returns one score a response, None where there is none; a class has a method ``score`` and
+    is made with ``options``."""
+
+
+RewardConfig = Annotated[SimilarityReward | LogicReward | PythonReward, Field(discriminator="type")]

@@ -7,17 +7,12 @@ from pydantic import Field, model_validator
 from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
+from rlsr.config.engine import EngineConfig, TrlEngine
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
-from rlsr.config.training import EvaluationConfig, TrainingConfig, TrlEngine
-
-LEARNING_RATES = {"rlsr": (1e-4, 1e-6), "sgrpo": (1e-4, 1e-6), "dpo": (1e-5, 1e-6)}
-"""Peak learning rates by method for adapters and for all weights."""
-
-SUPERVISED_LEARNING_RATES = (2e-4, 2e-5)
-"""The same for the methods that learn from the references: TRL's default for SFT, ten times it for adapters."""
+from rlsr.config.training import EvaluationConfig, TrainingConfig
 
 
 class RunConfig(ConfigTable):
@@ -45,8 +40,8 @@ class RunConfig(ConfigTable):
     """The held-out evaluation."""
     pipeline: PipelineConfig = PipelineConfig()
     """What lies between the stages of a pipeline."""
-    engine: TrlEngine = TrlEngine()
-    """The trainer underneath."""
+    engine: EngineConfig = TrlEngine()
+    """What trains."""
 
     @model_validator(mode="after")
     def _independent_scorer_is_not_the_reward(self) -> Self:
@@ -69,5 +64,5 @@ class RunConfig(ConfigTable):
         """The peak learning rate, with the default of the trained weights filled in."""
         if self.training.learning_rate is not None:
             return self.training.learning_rate
-        adapters, full = LEARNING_RATES.get(self.method.type, SUPERVISED_LEARNING_RATES)
-        return full if self.model.lora is None else adapters
+        rates = self.method.learning_rates
+        return rates.all_weights if self.model.lora is None else rates.adapters

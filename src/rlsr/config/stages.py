@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rlsr.config.layers import Table, expand, merge
-from rlsr.config.load import config_from_table, read_table
+from rlsr.config.load import check_config, read_table
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import UNIONS, type_of
 from rlsr.errors import ConfigError
@@ -80,7 +80,7 @@ def load_stages(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> St
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once, with the stage
             where it is one stage's.
     """
-    return stages_from_table(read_table(files, overrides))
+    return check_stages(read_table(files, overrides))
 
 
 def stages_from_table(table: Table) -> StagedConfig:
@@ -95,11 +95,26 @@ def stages_from_table(table: Table) -> StagedConfig:
     Raises:
         ConfigError: A key or value breaks a rule.
     """
-    is_pipeline = expand(table).get("stages") is not None
+    return check_stages(expand(table))
+
+
+def check_stages(table: Table) -> StagedConfig:
+    """Check settings without short forms, with or without stages.
+
+    Args:
+        table: Nested settings, written out; what is missing gets its default.
+
+    Returns:
+        The config of every stage.
+
+    Raises:
+        ConfigError: A key or value breaks a rule.
+    """
+    is_pipeline = table.get("stages") is not None
     tables = split_stages(table)
     names = tuple(f"{place}-{_method_type(stage)}" for place, stage in enumerate(tables, start=1))
     if not is_pipeline:
-        return StagedConfig(names, (config_from_table(tables[0]),), is_pipeline=False)
+        return StagedConfig(names, (check_config(tables[0]),), is_pipeline=False)
     configs = _checked(names, tables)
     _require_same_adapters(names, configs)
     return StagedConfig(names, configs, is_pipeline=True)
@@ -111,7 +126,7 @@ def split_stages(table: Table) -> list[Table]:
     A setting of the method that is shared goes to the stages whose method has it.
 
     Args:
-        table: Settings, with or without stages; short forms are fine.
+        table: Settings without short forms, with or without stages.
 
     Returns:
         One full table a stage, unchecked; without stages the table itself.
@@ -119,8 +134,8 @@ def split_stages(table: Table) -> list[Table]:
     Raises:
         ConfigError: The stages are no list of tables, or a later stage names a model of its own.
     """
-    shared = expand(table)
-    stages = shared.pop("stages", None)
+    shared = {key: value for key, value in table.items() if key != "stages"}
+    stages = table.get("stages")
     if stages is None:
         return [shared]
     if not isinstance(stages, list) or not stages:
@@ -185,7 +200,7 @@ def _checked(names: Sequence[str], tables: Sequence[Table]) -> tuple[RunConfig, 
     mistakes: list[list[str]] = []
     for table in tables:
         try:
-            configs.append(config_from_table(table))
+            configs.append(check_config(table))
             mistakes.append([])
         except ConfigError as error:
             mistakes.append(str(error).splitlines())

@@ -4,32 +4,54 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from rlsr.config.method_base import MethodTable
+from rlsr.config.method_base import LearningRates, MethodTable
 
 
 class ReferenceMethod(MethodTable):
-    """A method that learns from the references alone, from each where a prompt has several."""
+    """A method that learns from the references alone, from each where a prompt has several.
 
-    @property
-    def is_supervised(self) -> bool:
-        """Always."""
-        return True
+    Its loss is a weighted sum of the log-probabilities of their tokens.
+    """
+
+    hub_tag = "sft"
+    learns_from = "references"
+    # TRL's default for SFT, ten times it for adapters.
+    learning_rates = LearningRates(adapters=2e-4, all_weights=2e-5)
+
+    def batch_in_words(self, num_prompts: int) -> str:
+        """Say how many references a step learns from."""
+        return f"{num_prompts} references"
+
+    def training_in_words(self, reward: str) -> str:
+        """Say by which weights the references were learnt; the reward has no part in it."""
+        return f"the references' tokens made likelier, weighted as in {self.cited_title}"
 
 
 class SftMethod(ReferenceMethod):
     """Supervised fine-tuning: every token of the reference counts the same; the prompt's do not count."""
 
+    title = "SFT"
     type: Literal["sft"] = "sft"
+
+    def training_in_words(self, reward: str) -> str:
+        """Say that the references were learnt; the reward has no part in it."""
+        return "the references' tokens made likelier"
 
 
 class DftMethod(ReferenceMethod):
     """Dynamic fine-tuning (arXiv 2508.05629): a token counts as much as the policy believes in it."""
+
+    title = "DFT"
+    paper = "2508.05629"
 
     type: Literal["dft"] = "dft"
 
 
 class IwSftMethod(ReferenceMethod):
     """Importance-weighted SFT (arXiv 2507.12856): a reference counts as much as the policy has come to prefer it."""
+
+    title = "iw-SFT"
+    paper = "2507.12856"
 
     type: Literal["iw_sft"] = "iw_sft"
     level: Literal["sequence", "token"] = "sequence"
@@ -49,13 +71,16 @@ class IwSftMethod(ReferenceMethod):
         return self
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_reference_policy(self) -> bool:
         """The weights are ratios to the policy before training."""
         return True
 
 
 class PearMethod(ReferenceMethod):
     """PEAR (arXiv 2602.01058): a token counts as much as the policy agrees with what follows it in the reference."""
+
+    title = "PEAR"
+    paper = "2602.01058"
 
     type: Literal["pear"] = "pear"
     level: Literal["suffix", "block", "sequence"] = "suffix"
@@ -80,6 +105,10 @@ class PearMethod(ReferenceMethod):
         return self
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_reference_policy(self) -> bool:
         """The weights are ratios to the policy before training."""
         return True
+
+
+SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod
+"""The methods that learn from the references alone."""

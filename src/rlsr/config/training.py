@@ -1,6 +1,6 @@
 """How long, how fast and how often: the optimiser, the batch and what is kept."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -45,6 +45,9 @@ class TrainingConfig(ConfigTable):
     """Newest checkpoints that are kept."""
     sample_groups: int = Field(default=1, ge=0)
     """Prompts of every step whose responses are written to ``samples/`` with their rewards."""
+    max_unscored_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the responses of a step that the reward may leave unscored; more ends the run with an error. Ten steps in a row in
+    which nothing was scored always do."""
 
     @model_validator(mode="after")
     def _betas_below_one(self) -> Self:
@@ -67,14 +70,3 @@ class EvaluationConfig(ConfigTable):
     """Level of the intervals."""
     num_resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples of the held-out prompts."""
-
-
-class TrlEngine(ConfigTable):
-    """TRL's trainers, on one machine."""
-
-    type: Literal["trl"] = "trl"
-    passes: Literal["auto", "grouped", "plain"] = "auto"
-    """``grouped``: a prompt passes once for its whole group and nothing is padded, in rollouts and updates; ``plain``: as TRL
-    does it; ``auto``: grouped on a CPU, where it is measured, and where the policy's attention is known."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of ``trl.GRPOConfig``, checked by it; those that rlsr sets itself are refused."""

@@ -1,12 +1,35 @@
-"""The tables of the config that come in several types: the embedding, the reward and its translator, the method."""
+"""The tables of the config that come in several types: the embedding, the reward and its translator, the method, the engine.
+
+Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
+config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, get_args
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Literal, TypeGuard, get_args
+
+from pydantic import Field, create_model
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.method_base import MethodTable
+from rlsr.config.reward import OwnReward
 from rlsr.config.run import RunConfig
+from rlsr.errors import ConfigError
+from rlsr.plugins import Group, find_plugins, load_plugin, plugin_origins
+
+_GROUPS: Mapping[str, Group] = {"reward": "rlsr.rewards", "method": "rlsr.methods"}
+"""Tables that installed packages add types of."""
+
+_BASES: Mapping[Group, type[ConfigTable]] = {
+    "rlsr.rewards": ConfigTable,
+    "rlsr.methods": MethodTable,
+}
+"""What the settings of an added type are a subclass of."""
+
+_WITHOUT_SETTINGS: Mapping[Group, type[ConfigTable]] = {"rlsr.rewards": OwnReward}
+"""What an added type has that brings no settings of its own, where that is possible."""
 
 
 @dataclass(frozen=True)
@@ -14,9 +37,33 @@ class TaggedUnion:
     """A table of which there are several types; its key ``type`` says which."""
 
     tables: Mapping[str, type[ConfigTable]]
-    """The settings of each type, in the order of the config."""
+    """The settings of each type of our own, in the order of the config."""
     default: str
     """The type where none is named."""
+    group: Group | None = None
+    """Where installed packages add further types; None where they cannot."""
+
+    @property
+    def installed(self) -> list[str]:
+        """The types that installed packages add."""
+        return [] if self.group is None else list(find_plugins(self.group))
+
+    def table(self, type_: object) -> type[ConfigTable] | None:
+        """Find the settings of a type; those of a package are imported.
+
+        Args:
+            type_: The type, as written.
+
+        Returns:
+            Its table; None where there is no such type.
+
+        Raises:
+            ConfigError: Two packages add the type, or what one adds cannot be imported or has no settings.
+        """
+        if isinstance(type_, str) and type_ not in self.tables and type_ in self.installed:
+            assert self.group is not None, "nothing is installed otherwise"
+            return _added_table(self.group, type_)
+        return self.tables.get(type_) if isinstance(type_, str) else None
 
     def settings(self, type_: object) -> set[str]:
         """List the settings of a type.
@@ -27,16 +74,16 @@ class TaggedUnion:
         Returns:
             Names, ``type`` among them.
         """
-        table = self.tables.get(type_) if isinstance(type_, str) else None
+        table = self.table(type_)
         return set() if table is None else set(table.model_fields)
 
     @property
     def shared_settings(self) -> set[str]:
-        """The settings that every type has."""
+        """The settings that every type of our own has."""
         return set.intersection(*map(self.settings, self.tables))
 
     def owners(self, setting: str) -> list[str]:
-        """List the types that have a setting.
+        """List the types of our own that have a setting.
 
         Args:
             setting: Its name.
@@ -47,32 +94,130 @@ class TaggedUnion:
         return [type_ for type_ in self.tables if setting in self.settings(type_)]
 
 
-def _find_unions(table: type[ConfigTable], place: str = "") -> dict[str, TaggedUnion]:
+@cache
+def _added_table(group: Group, name: str) -> type[ConfigTable]:
+    """Find the settings of what a package adds: those that it brings, else none but options."""
+    added = load_plugin(group, name)
+    table = getattr(added, "config", None)
+    base = _BASES[group]
+    if isinstance(table, type) and issubclass(table, base):
+        field = table.model_fields.get("type")
+        if field is None or get_args(field.annotation) != (name,) or field.default != name:
+            raise ConfigError(
+                f"{group}: the settings {table.__name__} of {name!r}, which {plugin_origins(group, name)} adds, must have a "
+                f'field `type: Literal["{name}"] = "{name}"`; mend or uninstall that package'
+            )
+        return table
+    if table is None and callable(added) and group in _WITHOUT_SETTINGS:
+        type_: Any = (Literal[name], name)
+        return create_model(name, __base__=_WITHOUT_SETTINGS[group], type=type_)
+    raise ConfigError(
+        f"{group}: {name!r}, which {plugin_origins(group, name)} adds, must have an attribute `config`, a subclass of "
+        f"{base.__module__}.{base.__name__} with its settings, got {table!r}; mend or uninstall that package"
+    )
+
+
+@cache
+def find_unions(config: type[RunConfig]) -> Mapping[str, TaggedUnion]:
+    """Find the tables that come in several types.
+
+    Args:
+        config: The class of a config.
+
+    Returns:
+        By the key in the config, dotted where the table stands in another.
+    """
+    return _find_unions(config, "")
+
+
+def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
-    for key, field in table.model_fields.items():
-        if field.discriminator is None:
+    for name, field in table.model_fields.items():
+        members = get_args(field.annotation) or (field.annotation,)
+        tables = [one for one in members if _has_type(one)]
+        if not tables:
             continue
-        tables = [one for one in get_args(field.annotation) if one is not NoneType]
+        key = place + name
         types = {one.model_fields["type"].default: one for one in tables}
         default = next(iter(types)) if field.default is None else field.default.type
-        found[place + key] = TaggedUnion(types, default=default)
+        found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
         for one in tables:
-            found |= _find_unions(one, f"{place}{key}.")
+            found |= _find_unions(one, f"{key}.")
     return found
 
 
-UNIONS: Mapping[str, TaggedUnion] = _find_unions(RunConfig)
-"""By the key in the config, dotted where the table stands in another."""
+def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
+    return (
+        isinstance(member, type)
+        and issubclass(member, ConfigTable)
+        and "type" in member.model_fields
+    )
+
+
+UNIONS = find_unions(RunConfig)
+"""Those of configs that name nothing of another package."""
 
 
 def type_of(key: str, table: Mapping[str, Any]) -> Any:
     """Say which type a table of a union is of.
 
     Args:
-        key: Its key in the config, as in ``method`` or ``reward.translator``.
+        key: Its key in the config, as in ``method`` or ``reward``.
         table: As written, with or without a ``type``.
 
     Returns:
         The type, which may be one that does not exist.
     """
     return table.get("type", UNIONS[key].default)
+
+
+def config_class(table: Mapping[str, Any]) -> type[RunConfig]:
+    """Choose the class of a config.
+
+    Args:
+        table: Settings, short forms written out.
+
+    Returns:
+        ``RunConfig``, or a subclass of it where the config names what an installed package adds.
+
+    Raises:
+        ConfigError: What is named cannot be imported, or two have its name.
+    """
+    added: dict[str, type[ConfigTable]] = {}
+    for key, group in _GROUPS.items():
+        written = table.get(key, {})
+        type_ = type_of(key, written) if isinstance(written, Mapping) else None
+        found = UNIONS[key].table(type_)
+        if type_ not in UNIONS[key].tables:
+            added |= {} if found is None else {key: found}
+        elif type_ in UNIONS[key].installed:
+            raise ConfigError(
+                f"{group}: {type_!r} is rlsr's own, and {plugin_origins(group, type_)} adds another; uninstall that package, or "
+                "give what it adds another name"
+            )
+    return _extended(tuple(added.items())) if added else RunConfig
+
+
+class _ExtendedConfig(RunConfig):
+    """A config whose class is made when it is read; it is pickled as its settings."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_settings, (self.model_dump(mode="json"),)
+
+
+def _from_settings(settings: dict[str, Any]) -> RunConfig:
+    return config_class(settings).model_validate(settings)
+
+
+@cache
+def _extended(added: tuple[tuple[str, type[ConfigTable]], ...]) -> type[RunConfig]:
+    fields: dict[str, Any] = {
+        key: (
+            Annotated[
+                reduce(or_, [*UNIONS[key].tables.values(), table]), Field(discriminator="type")
+            ],
+            RunConfig.model_fields[key].default,
+        )
+        for key, table in added
+    }
+    return create_model(RunConfig.__name__, __base__=_ExtendedConfig, **fields)

@@ -3,7 +3,7 @@
 from rlsr.config.embedding import (
     EmbeddingConfig,
     SentenceTransformersEmbedding,
-    default_embedding_type,
+    embedding_named,
 )
 from rlsr.embeddings.protocol import Embedder
 
@@ -38,8 +38,4 @@ def load_named_embedder(model: str, device: str) -> Embedder:
     Returns:
         The encoder, ready to use.
     """
-    from rlsr.config.embedding import StaticEmbedding
-
-    if default_embedding_type(model) == "static":
-        return load_embedder(StaticEmbedding(), device)
-    return load_embedder(SentenceTransformersEmbedding(model=model), device)
+    return load_embedder(embedding_named(model), device)

@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.forward.ways import wants_groups
 
 # Time over matrix products alone, set so that the dry run of the demo gives its 8.5 s a step on two CPU cores (docs/log.md):
 # sampling, attention and memory traffic come on top of the products. Other devices have other overheads, hence "to a factor of two".
@@ -17,10 +17,8 @@ UPDATE_OVERHEAD = 1.8
 
 @dataclass(frozen=True)
 class Workload:
-    """How much there is to compute."""
+    """How much there is to compute, whatever computes it."""
 
-    policy: PolicySize
-    """The policy."""
     prompt_tokens: float
     """Mean length of a prompt."""
     response_tokens: float
@@ -36,7 +34,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TimeEstimate:
     """Rough time of a run."""
 
     step_seconds: float
@@ -45,25 +43,29 @@ class Estimate:
     """All steps and both evaluations."""
 
 
-def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
+def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: str) -> TimeEstimate:
     """Estimate the time of a run.
 
     Args:
         config: The resolved config.
-        work: Sizes of policy and data.
+        policy: The policy.
+        work: Sizes of the data.
         device: Where it will run; rates are measured there.
 
     Returns:
         The estimate; expect a factor of two either way, more where responses end early.
     """
     method = config.method
-    sampled = method.num_generations if isinstance(method, RlsrMethod) else 0
-    rows = config.training.prompts_per_step * (sampled or method.responses_per_prompt)
-    slow, fast = (_matrix_rate(device, work, rows=count) for count in (rows, 2048))
+    rows = config.training.prompts_per_step * (method.num_sampled or method.responses_per_prompt)
+    slow, fast = (_matrix_rate(device, policy, rows=count) for count in (rows, 2048))
     # Two operations a weight and token; the backward pass costs twice the forward pass.
-    forward = 2 * work.policy.num_parameters
-    generate = GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow if sampled else 0.0
-    passes = 3 + (1 if method.needs_reference else 0)
+    forward = 2 * policy.num_parameters
+    generate = (
+        GENERATE_OVERHEAD * forward * rows * work.response_tokens / slow
+        if method.num_sampled
+        else 0.0
+    )
+    passes = 3 + (1 if method.needs_reference_policy else 0)
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:
@@ -73,29 +75,23 @@ def estimate(config: RunConfig, work: Workload, device: str) -> Estimate:
     training = step * work.num_steps
     if config.training.max_seconds is not None:
         training = min(training, config.training.max_seconds)
-    return Estimate(
-        step_seconds=step,
-        total_minutes=(training + answers + pairs) / 60,
-    )
+    return TimeEstimate(step_seconds=step, total_minutes=(training + answers + pairs) / 60)
 
 
 def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:
     """Count the tokens that pass through the policy once for an update."""
     prompts = config.training.prompts_per_step
     responses = prompts * config.method.responses_per_prompt
-    by_groups = config.engine.passes == "grouped" or (
-        config.engine.passes == "auto" and device == "cpu"
-    )
-    times_read = prompts if by_groups else responses
+    times_read = prompts if wants_groups(config.engine.passes, device) else responses
     return times_read * work.prompt_tokens + responses * work.response_tokens
 
 
-def _matrix_rate(device: str, work: Workload, *, rows: int) -> float:
+def _matrix_rate(device: str, policy: PolicySize, *, rows: int) -> float:
     """Measure operations a second of a product like those of the policy."""
     import torch
 
-    dtype = torch.bfloat16 if work.policy.bytes_per_weight == 2 else torch.float32
-    width = min(max(work.policy.hidden_size, 64), 2048)
+    dtype = torch.bfloat16 if policy.bytes_per_weight == 2 else torch.float32
+    width = min(max(policy.hidden_size, 64), 2048)
     if dtype == torch.bfloat16 and not computes_in_bfloat16(device):
         # Emulated, a large product takes seconds and is no faster for it.
         rows = min(rows, 32)

@@ -1,5 +1,6 @@
 """What a run holds in memory, and how many tokens of a pass that leaves room for."""
 
+import gc
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class RolloutSize:
     longest_prompt: int
     """The longest prompt of the training data."""
     response_tokens: int
-    """The longest response."""
+    """The longest response, or those that must stand in one pass together."""
     num_generations: int
     """Responses of a prompt that are sampled; 0 where none are."""
     num_prompts: int
@@ -60,13 +61,21 @@ class RolloutSize:
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
-    """How a step is cut so that it fits."""
+class StepCut:
+    """The pieces that a step is computed in."""
 
     tokens_per_pass: int
     """Tokens of one forward and backward pass."""
-    rows_at_a_time: int | None
+    rows_at_a_time: int | None = None
     """Responses written side by side in a rollout; None is all."""
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What a run needs of memory."""
+
+    cut: StepCut
+    """The pieces of a step, so that it fits."""
     peak_gb: float
     """Estimated peak in gigabytes (10^9 bytes)."""
     notices: tuple[str, ...]
@@ -111,7 +120,7 @@ def plan_memory(
     peak = held_gb(config, policy) + max(
         longest_pass * token_bytes(config, policy) / 1e9, rollout_gb(policy, rollout, rows)
     )
-    return MemoryPlan(tokens, rows, peak, tuple(notices))
+    return MemoryPlan(StepCut(tokens, rows), peak, tuple(notices))
 
 
 def default_tokens(rollout: RolloutSize, device: str) -> int:
@@ -145,7 +154,7 @@ def held_gb(config: RunConfig, policy: PolicySize) -> float:
     trained_bytes = policy.bytes_per_weight + optimizer
     lora = config.model.lora
     if lora is None:
-        reference = weights if config.method.needs_reference else 0
+        reference = weights if config.method.needs_reference_policy else 0
         trained = reference + policy.num_parameters * trained_bytes
     else:
         # A pair of rank-r matrices for each of about seven linear layers of a block.
@@ -195,8 +204,9 @@ def rollout_gb(policy: PolicySize, rollout: RolloutSize, rows: int | None) -> fl
 
 def _row_bytes(policy: PolicySize, rollout: RolloutSize) -> float:
     """Keys and values of a response, in tables that grow by a quarter, and of its prompt: a copy or a share of it."""
-    # rlsr.forward.group_cache copies prompts of up to 128 tokens.
-    copied = min(rollout.longest_prompt, 128)
+    from rlsr.forward.group_cache import LONGEST_COPY
+
+    copied = min(rollout.longest_prompt, LONGEST_COPY)
     shared = rollout.longest_prompt / rollout.num_generations
     tokens = 1.25 * (copied + rollout.response_tokens) + 64 + shared
     return 2 * policy.num_layers * policy.key_width * policy.bytes_per_weight * tokens
@@ -249,6 +259,15 @@ def free_memory_gb(device: str) -> float:
     if limit is not None and used is not None:
         free = min(free, limit - used + _file_cache())
     return free / 1e9
+
+
+def free_memory() -> None:
+    """Let go of what nobody uses any more; a trainer and its policy hold one another."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _file_cache() -> float:

@@ -1,5 +1,5 @@
-"""Held-out metrics."""
+"""Held-out metrics, and suites of prompts that they are measured on."""
 
-from rlsr.evaluation.heldout import HeldoutEvaluation, HeldoutScores, MetricChange
+from rlsr.evaluation.evaluation import Answers, Evaluation, MetricChange, MetricMean
 
-__all__ = ["HeldoutEvaluation", "HeldoutScores", "MetricChange"]
+__all__ = ["Answers", "Evaluation", "MetricChange", "MetricMean"]

@@ -17,6 +17,8 @@ class TokenScores(NamedTuple):
     """(response, token), 0 where there is no token."""
     entropy: torch.Tensor | None
     """(response, token) in nats, 0 where there is no token, without gradient; None if not asked for."""
+    aux_loss: torch.Tensor | None = None
+    """Loss by which a mixture of experts spreads its load; None where it has none or the pass does not ask for it."""
 
 
 class _SelectedLogProbs(torch.autograd.Function):

@@ -4,15 +4,17 @@ The loss of all of them is the mean over the tokens of a batch of ``-stop_gradie
 function from log-probabilities to weights; it gets its config, so that the next one is a function and a table entry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from rlsr.config.method import SupervisedMethod
+from rlsr.config.method import methods_that_learn_from
+from rlsr.config.supervised import SupervisedMethod
 from rlsr.methods.iw_sft import iw_sft_weights
 from rlsr.methods.pear import pear_weights
+from rlsr.plugins import plugin_part
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,42 @@ def dft_weights(_: Any, tokens: ReferenceTokens) -> torch.Tensor:
     return tokens.log_probs.exp()
 
 
-WEIGHTS: dict[str, Callable[[Any, ReferenceTokens], torch.Tensor]] = {
+Weights = Callable[[Any, ReferenceTokens], torch.Tensor]
+"""From the method, with its settings, and the references to (reference, token): weights of at least 0, of no meaning where there
+is no token."""
+
+WEIGHTS: Mapping[str, Weights] = {
     "sft": sft_weights,
     "dft": dft_weights,
     "iw_sft": lambda method, tokens: iw_sft_weights(method, tokens.log_ratios, tokens.is_token),
     "pear": lambda method, tokens: pear_weights(method, tokens.log_ratios, tokens.is_token),
 }
 """The weights of each supervised method by its type."""
+
+assert set(WEIGHTS) == methods_that_learn_from("references"), (
+    "every method that learns from the references has its weights, and the other way round"
+)
+
+
+def weights_of(method: SupervisedMethod) -> Weights:
+    """Find the weights of a supervised method.
+
+    Args:
+        method: Ours, or that of an installed package.
+
+    Returns:
+        Its function.
+
+    Raises:
+        ConfigError: The package adds none.
+    """
+    if method.type in WEIGHTS:
+        return WEIGHTS[method.type]
+    wanted = (
+        "the function from the method and rlsr.methods.token_weights.ReferenceTokens to weights"
+    )
+    weights: Weights = plugin_part("rlsr.methods", method.type, "weights", wanted, callable)
+    return weights
 
 
 def token_weights(method: SupervisedMethod, tokens: ReferenceTokens) -> torch.Tensor:
@@ -84,4 +115,4 @@ def token_weights(method: SupervisedMethod, tokens: ReferenceTokens) -> torch.Te
     Returns:
         (reference, token): weights without gradient, at least 0; of no meaning where there is no token.
     """
-    return WEIGHTS[method.type](method, tokens).detach()
+    return weights_of(method)(method, tokens).detach()

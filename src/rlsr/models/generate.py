@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsr.data.record import Message
+from rlsr.forward.ways import wants_groups
 from rlsr.models.chat import prompt_ids
 from rlsr.models.load import Policy
 
@@ -100,10 +101,10 @@ def stop_ids(policy: Policy) -> tuple[int, ...]:
 
 
 def _takes_groups(model: Any) -> bool:
-    """Choose the way: groups that share their prompt on a CPU, where this was measured to be faster."""
+    """Say whether responses are written by groups; what an engine is told about its passes is no matter of evaluation."""
     from rlsr.forward.support import check_support
 
-    if model.device.type != "cpu":
+    if not wants_groups("auto", model.device.type):
         return False
     reason = check_support(model)
     if reason is not None:

@@ -208,3 +208,23 @@ def _torch() -> Any:
     except ImportError as error:
         raise MissingPackageError("torch", "run a policy", "pip install 'rlsr[train]'") from error
     return torch
+
+
+def count_parameters(model_config: Any, config: ModelConfig) -> int:
+    """Count the weights of a model by building it without memory for them.
+
+    Args:
+        model_config: What ``load_model_config`` returned.
+        config: Which model.
+
+    Returns:
+        The number of its weights.
+    """
+    torch = _torch()
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        built = AutoModelForCausalLM.from_config(
+            model_config, trust_remote_code=config.trust_remote_code
+        )
+    return sum(weight.numel() for weight in built.parameters())

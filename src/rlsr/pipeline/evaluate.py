@@ -1,37 +1,44 @@
-"""Evaluate a policy as it is: the held-out measurement of a run, without training."""
+"""Evaluate a policy as it is: the held-out measurement of a run, without training, and further suites."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
-from rlsr.errors import ConfigError, DataError
-from rlsr.evaluation import HeldoutScores
-from rlsr.evaluation.shared_metrics import in_reward
-from rlsr.models import load_policy
-from rlsr.pipeline.heldout import make_evaluation
+from rlsr.evaluation import Evaluation, MetricMean
+from rlsr.evaluation.suites import HELDOUT, load_suites, open_suite
+from rlsr.models import Policy, load_policy
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
-from rlsr.rewards import load_translator, make_reward
-from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.log import log_to
-from rlsr.statistics import Estimate, bootstrap_mean
+
+_SUITES = "suites"
 
 
 @dataclass(frozen=True)
-class MetricMean:
-    """One metric of a policy."""
+class SuiteSummary:
+    """What an evaluation has found by one suite."""
 
     name: str
-    """The metric."""
-    after: Estimate
-    """Its mean over the held-out prompts; the name is that of trained policies, whose last measurement it is."""
-    in_reward: bool
-    """Whether the reward has it."""
+    """Of the suite."""
+    file: Path
+    """The answers with their scores."""
+    num_prompts: int
+    """Prompts that were answered."""
+    metrics: tuple[MetricMean, ...]
+    """In the order of the suite."""
+    seconds: float
+    """Wall-clock of answers and scores; near 0 where they were there already."""
+
+    @property
+    def title(self) -> str:
+        """What its prompts are called where people read it."""
+        return "held-out" if self.name == HELDOUT else self.name
 
 
 @dataclass(frozen=True)
@@ -40,44 +47,25 @@ class EvaluationSummary:
 
     path: Path
     """The run directory."""
-    metrics: tuple[MetricMean, ...]
-    """In the order of the evaluation."""
-    seconds: Mapping[str, float]
-    """Wall-clock by stage."""
-
-
-def require_evaluation(plan: RunPlan) -> None:
-    """Refuse a plan by which nothing would be measured.
-
-    Args:
-        plan: What ``plan_run`` returned.
-
-    Raises:
-        ConfigError: The evaluation is switched off.
-        DataError: No row is held out.
-    """
-    if not plan.config.evaluation.enabled:
-        raise ConfigError("evaluation.enabled: nothing would be measured, got false; leave it out")
-    if not plan.dataset.heldout:
-        raise DataError(
-            f"{plan.config.data.path}: no row is held out, so that nothing would be measured; set data.heldout, as in "
-            "data.heldout=0.1, or name a file with data.heldout_path"
-        )
+    suites: tuple[SuiteSummary, ...]
+    """In the order in which they were asked for."""
 
 
 def evaluate_run(
     plan: RunPlan,
     path: Path,
+    suites: Sequence[str] = (),
     *,
     resume: bool = False,
     observer: TrainingObserver | None = None,
 ) -> EvaluationSummary:
-    """Let a policy answer the held-out prompts, score the answers, and write down all of it.
+    """Let a policy answer the prompts of suites, score the answers, and write down all of it.
 
     Args:
         plan: What ``plan_run`` returned.
-        path: The run directory: new, or begun before when resuming. It gets ``evaluation/after.jsonl`` and a manifest of no
+        path: The run directory: new, or begun before when resuming. It gets a file of answers a suite and a manifest of no
             steps.
+        suites: Names of the suites; none are those of the interrupted evaluation, or ``heldout``.
         resume: Whether to go on with an evaluation that was interrupted.
         observer: Who watches.
 
@@ -85,57 +73,77 @@ def evaluate_run(
         The means with their intervals.
 
     Raises:
-        RlsrError: Nothing is held out, the directory is taken or does not fit the plan, or a part cannot be loaded.
+        RlsrError: There is no such suite, nothing is held out, the directory is taken or does not fit the plan, or a part
+            cannot be loaded.
     """
     observer = observer or SilentObserver()
-    require_evaluation(plan)
     config = plan.config
     run = open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
+    openers = load_suites(suites or _interrupted_suites(run) or [HELDOUT])
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
-    policy = load_policy(config.model, plan.device)
-    embedder = load_embedder(config.embedding, plan.device)
-    references = ReferenceCache(embedder, cache_directory("embeddings"))
-    translator = load_translator(config.reward, plan.device)
-    reward = make_reward(config.reward, embedder, references, translator)
-    evaluation = make_evaluation(plan, reward)
-    if run is None:
-        run = RunDirectory.create(path, config)
-    run.write_provenance(collect_provenance(run_facts(plan)))
-    assert evaluation is not None, "what measures nothing is refused above"
-    observer.on_stage("evaluating")
-    started = time.perf_counter()
-    with log_to(run.log_file):
-        kept = run.read_evaluation("after") if resume else None
-        if kept is None:
-            scored = evaluation.run(policy, observer.on_progress)
-            run.write_evaluation("after", evaluation.rows(scored))
-        else:
-            scored = evaluation.from_rows(kept)
-    seconds = {"evaluation_after": time.perf_counter() - started}
-    summary = EvaluationSummary(path, _means(plan, scored), seconds)
+    with ExitStack() as opened:
+        evaluations = {}
+        for name, opener in openers.items():
+            suite = open_suite(name, opener, config, plan.dataset, plan.device)
+            opened.enter_context(closing(suite))
+            evaluations[name] = Evaluation(suite, config, plan.processes, name)
+        policy = load_policy(config.model, plan.device)
+        if run is None:
+            run = RunDirectory.create(path, config)
+        run.write_provenance(collect_provenance({**run_facts(plan), _SUITES: list(openers)}))
+        with log_to(run.log_file):
+            summary = EvaluationSummary(
+                path,
+                tuple(
+                    _evaluate(name, evaluation, policy, run, observer)
+                    for name, evaluation in evaluations.items()
+                ),
+            )
     run.write_manifest(_manifest(plan, summary))
     return summary
 
 
-def _means(plan: RunPlan, scored: HeldoutScores) -> tuple[MetricMean, ...]:
-    settings = plan.config.evaluation
-    return tuple(
-        MetricMean(
-            name=name,
-            after=bootstrap_mean(
-                values, confidence=settings.confidence, num_resamples=settings.num_resamples
-            ),
-            in_reward=in_reward(name, plan.config.reward),
-        )
-        for name, values in scored.scores.items()
+def _interrupted_suites(run: RunDirectory | None) -> list[str]:
+    sessions = run.read_sessions() if run is not None else []
+    return list(sessions[-1].get(_SUITES, ())) if sessions else []
+
+
+def _evaluate(
+    name: str, evaluation: Evaluation, policy: Policy, run: RunDirectory, observer: TrainingObserver
+) -> SuiteSummary:
+    """Evaluate a policy by a suite, unless an interrupted evaluation has its answers already."""
+    started = time.perf_counter()
+    # As the last measurement of a trained run.
+    when = "after" if name == HELDOUT else name
+    kept = run.read_evaluation(when)
+    if kept is None:
+        observer.on_stage("evaluating" if name == HELDOUT else f"evaluating by {name}")
+        answers = evaluation.run(policy, observer.on_progress)
+        run.write_evaluation(when, evaluation.rows(answers))
+    else:
+        answers = evaluation.from_rows(kept)
+    return SuiteSummary(
+        name,
+        run.evaluation_file(when),
+        len(answers.responses),
+        tuple(evaluation.means(answers)),
+        time.perf_counter() - started,
     )
 
 
 def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
     """Say what a trained run's manifest says; nothing was trained."""
+    tables = {
+        suite.name: {
+            "num_prompts": suite.num_prompts,
+            "metrics": suite.metrics,
+        }
+        for suite in summary.suites
+    }
+    heldout: Mapping[str, Any] = tables.pop(HELDOUT, {})
     return {
         "num_steps": 0,
         "stopped": None,
@@ -144,9 +152,13 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         "method": None,
         "model": plan.config.model.name,
         "data": data_facts(plan.dataset.report),
-        "seconds": dict(summary.seconds),
+        "seconds": {
+            f"evaluation_{'after' if suite.name == HELDOUT else suite.name}": suite.seconds
+            for suite in summary.suites
+        },
         "peak_memory_gb": None,
-        "heldout": summary.metrics,
+        "heldout": heldout.get("metrics", []),
+        **({"suites": tables} if tables else {}),
         "warnings": list(plan.warnings),
         "final": None,
     }

@@ -1,12 +1,12 @@
 """The held-out evaluation of a planned run."""
 
-from rlsr.embeddings import load_named_embedder
-from rlsr.evaluation import HeldoutEvaluation
+from rlsr.evaluation import Evaluation
+from rlsr.evaluation.suites import HeldoutSuite, load_independent
 from rlsr.pipeline.plan import RunPlan
 from rlsr.rewards import Reward
 
 
-def make_evaluation(plan: RunPlan, reward: Reward) -> HeldoutEvaluation | None:
+def make_evaluation(plan: RunPlan, reward: Reward) -> Evaluation | None:
     """Put together what scores policies on the held-out prompts.
 
     Args:
@@ -19,15 +19,8 @@ def make_evaluation(plan: RunPlan, reward: Reward) -> HeldoutEvaluation | None:
     config = plan.config
     if not config.evaluation.enabled or not plan.dataset.heldout:
         return None
-    independent = config.evaluation.independent_embedding
-    limit = config.method.max_response_tokens
-    assert limit is not None, "resolved by the plan"
-    return HeldoutEvaluation(
-        plan.dataset.heldout,
-        reward=reward,
-        independent=None if independent is None else load_named_embedder(independent, plan.device),
-        config=config.evaluation,
-        reward_config=config.reward,
-        max_response_tokens=limit,
-        processes=plan.processes,
+    independent = load_independent(config, plan.device)
+    suite = HeldoutSuite(
+        plan.dataset.heldout, reward=reward, independent=independent, config=config
     )
+    return Evaluation(suite, config, plan.processes)

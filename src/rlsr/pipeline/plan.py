@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlsr.config import RunConfig
-from rlsr.config.method import RlsrMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.data import Dataset, Message, PromptRecord, load_dataset
-from rlsr.engines.estimate import Estimate, Workload, estimate
-from rlsr.engines.memory import (
-    MemoryPlan,
-    free_memory_gb,
-    plan_memory,
-)
+from rlsr.engines.estimate import TimeEstimate, Workload
+from rlsr.engines.memory import MemoryPlan
+from rlsr.engines.table import engine_of
 from rlsr.errors import ConfigError
+from rlsr.evaluation.metrics import require_metrics
 from rlsr.models import (
     Device,
     choose_device,
@@ -27,8 +24,8 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
-from rlsr.pipeline.sizes import policy_size, rollout_size
 from rlsr.processes import Processes, join_processes
+from rlsr.rewards import reward_kind
 
 
 @dataclass(frozen=True)
@@ -79,6 +76,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
+    require_metrics(config)
     device = choose_device(config.device)
     processes = join_processes(device)
     set_threads(config.threads)
@@ -101,17 +99,16 @@ def plan_run(config: RunConfig) -> RunPlan:
     context = _context_length(model_config)
     resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
-    _check_settings(resolved, device, processes)
+    engine = engine_of(resolved)
+    # Before anything is loaded or written.
+    engine.check(resolved, device=device, processes=processes)
+    reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, DpoMethod):
         rejected_source(resolved.method, dataset.train)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
-    memory = plan_memory(
-        resolved,
-        policy_size(model_config, resolved, device),
-        rollout_size(resolved, prompts.maximum, processes.count),
-        device=device,
-        free_gb=free_memory_gb(device) / processes.sharing_memory(device),
+    memory = engine.plan(
+        resolved, longest_prompt=prompts.maximum, device=device, processes=processes
     )
     return RunPlan(
         config=resolved,
@@ -126,7 +123,7 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
 
 
-def estimate_run(plan: RunPlan) -> Estimate:
+def estimate_run(plan: RunPlan) -> TimeEstimate:
     """Estimate how long a run will take.
 
     Args:
@@ -137,17 +134,17 @@ def estimate_run(plan: RunPlan) -> Estimate:
     """
     response_tokens = plan.config.method.max_response_tokens
     assert response_tokens is not None, "resolved by the plan"
-    samples = isinstance(plan.config.method, RlsrMethod)
     work = Workload(
-        policy=policy_size(load_model_config(plan.config.model), plan.config, plan.device),
         prompt_tokens=plan.prompt_lengths.median,
-        response_tokens=response_tokens if samples else plan.reference_lengths.median,
+        response_tokens=response_tokens
+        if plan.config.method.num_sampled
+        else plan.reference_lengths.median,
         answer_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,
         num_samples=_num_samples(plan),
     )
-    return estimate(plan.config, work, plan.device)
+    return engine_of(plan.config).estimate(plan.config, work, device=plan.device)
 
 
 def _num_samples(plan: RunPlan) -> int:
@@ -199,7 +196,7 @@ def _resolve(
     steps = training.steps
     if steps is None:
         steps = _steps_of(training.epochs, config, dataset)
-    if method.is_supervised and config.pipeline.sft_stop.epoch is not None:
+    if method.learns_from == "references" and config.pipeline.sft_stop.epoch is not None:
         steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, dataset))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
@@ -212,20 +209,10 @@ def _resolve(
 
 def _steps_of(epochs: float, config: RunConfig, dataset: Dataset) -> int:
     num_rows = len(dataset.train)
-    if config.method.is_supervised:
-        # It learns from every reference.
+    if config.method.learns_from == "references":
+        # A row for each of them.
         num_rows = sum(len(record.references) for record in dataset.train)
     return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
-
-
-def _check_settings(config: RunConfig, device: Device, processes: Processes) -> None:
-    """Let the engine refuse what it cannot do, before anything is loaded or written."""
-    from rlsr.engines.trl.settings import make_trainer_config, trainer_arguments
-
-    arguments = trainer_arguments(
-        config, output_dir="runs", device=device, num_steps=1, num_processes=processes.count
-    )
-    make_trainer_config(config, arguments)
 
 
 def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:

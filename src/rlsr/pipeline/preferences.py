@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from rlsr.config import RunConfig
 from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
+from rlsr.engines.prompt_order import prompts_of_steps
 from rlsr.errors import DataError
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
@@ -68,7 +70,7 @@ def make_pairs(
     config: RunConfig,
     records: Sequence[PromptRecord],
     *,
-    policy: Policy,
+    policy: Callable[[], Policy],
     reward: Reward,
     run: RunDirectory,
     processes: Processes = ALONE,
@@ -81,7 +83,7 @@ def make_pairs(
     Args:
         config: The resolved config, of a preference method.
         records: The training prompts.
-        policy: Samples answers where the data have none; the policy before training.
+        policy: Gives the policy before training, which samples answers where the data have none.
         reward: Tells which of them is the worst.
         run: Where they are kept.
         processes: Those that train together; the first one samples.
@@ -101,7 +103,7 @@ def make_pairs(
         kept = run.read_preferences()
         if kept is None:
             used = used_records(config, records)
-            rows = _sample(config, used, policy, reward, on_progress)
+            rows = _sample(config, used, policy(), reward, on_progress)
             run.write_preferences(rows)
         else:
             rows = kept
@@ -118,21 +120,17 @@ def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[Pro
     Returns:
         Those, in the order of the data.
     """
-    from rlsr.engines.trl.sampler import PromptSampler
-
     training = config.training
     assert training.steps is not None, "resolved by the plan"
     if training.steps * training.prompts_per_step >= len(records):
         return list(records)
-    order = PromptSampler(
+    steps = prompts_of_steps(
         len(records),
         prompts_per_step=training.prompts_per_step,
-        num_generations=1,
         num_steps=training.steps,
-        repeats=1,
         seed=config.seed,
     )
-    return [records[row] for row in sorted(order)]
+    return [records[row] for row in sorted(chain.from_iterable(steps))]
 
 
 def _sample(

@@ -1,9 +1,10 @@
 """Going on with a run: only as what it was begun as, and cut into the same passes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rlsr.config.differences import differing_keys
+from rlsr.engines.memory import StepCut
 from rlsr.errors import ConfigError, RunError
 from rlsr.pipeline.plan import RunPlan
 from rlsr.runs import RunDirectory
@@ -51,17 +52,7 @@ def _check_same_data(run: RunDirectory, plan: RunPlan) -> None:
         )
 
 
-@dataclass(frozen=True)
-class StepShape:
-    """How a step is cut to fit into memory."""
-
-    tokens_per_pass: int
-    """Tokens of one forward and backward pass."""
-    rows_at_a_time: int | None
-    """Responses written side by side in a rollout; None is all."""
-
-
-def step_shape(run: RunDirectory, plan: RunPlan) -> StepShape:
+def step_cut(run: RunDirectory, plan: RunPlan) -> StepCut:
     """Cut steps as the first session of the run did, where that still fits.
 
     Another cut of the update gives the same numbers but for rounding, and other draws where rollouts are cut; a resumed
@@ -74,10 +65,10 @@ def step_shape(run: RunDirectory, plan: RunPlan) -> StepShape:
     Returns:
         The cut to train with.
     """
-    now = StepShape(plan.memory.tokens_per_pass, plan.memory.rows_at_a_time)
+    now = plan.memory.cut
     sessions = run.read_sessions()
     if not sessions or "tokens_per_pass" not in sessions[0]:
         return now
-    first = StepShape(**{name: sessions[0][name] for name in asdict(now)})
+    first = StepCut(**{name: sessions[0][name] for name in asdict(now)})
     fits = not plan.memory.notices or first.tokens_per_pass <= now.tokens_per_pass
     return first if fits else now

@@ -3,26 +3,28 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
-from rlsr.config.preference import DpoMethod
 from rlsr.data import PromptRecord
-from rlsr.embeddings import ReferenceCache, load_embedder
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.job import TrainingJob
 from rlsr.engines.stopping import stop_reason
-from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
+from rlsr.engines.table import engine_of
+from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
+from rlsr.monitors import findings
 from rlsr.pipeline.heldout import make_evaluation
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
-from rlsr.pipeline.resume import open_for_resume, step_shape
-from rlsr.pipeline.summary import RunSummary, manifest, run_facts, run_warnings
+from rlsr.pipeline.resume import open_for_resume, step_cut
+from rlsr.pipeline.summary import RunSummary, manifest, run_facts
 from rlsr.pipeline.validation import mean_reward, set_aside
-from rlsr.rewards import Reward, load_translator, make_reward
-from rlsr.runs import RunDirectory, cache_directory, collect_provenance
+from rlsr.rewards import Reward, open_reward
+from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
 
@@ -38,7 +40,8 @@ def train_run(
 
     Args:
         plan: What ``plan_run`` returned.
-        path: The run directory: new, or begun before when resuming; the same in all processes that train together.
+        path: The run directory: new, or begun before when resuming; the same in all processes that train together, which all
+            read the trained model there.
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
 
@@ -55,39 +58,36 @@ def train_run(
         RunDirectory.check_free(path)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
-    policy = load_policy(config.model, plan.device)
-    embedder = load_embedder(config.embedding, plan.device)
-    references = ReferenceCache(embedder, cache_directory("embeddings"))
-    translator = load_translator(config.reward, plan.device)
-    reward = make_reward(config.reward, embedder, references, translator)
+    reward = open_reward(config, plan.device)
     evaluation = make_evaluation(plan, reward)
+    policy = cache(partial(load_policy, config.model, plan.device))
+    if run is None and evaluation is not None:
+        policy()
     run = _for_this_process(run, path, plan)
-    shape = processes.from_main(step_shape(run, plan))
-    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(shape)}))
+    cut = processes.from_main(step_cut(run, plan))
+    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut)}))
     seconds: dict[str, float] = {}
-    with log_to(run.log_file):
+    with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
-        # Late: TRL takes seconds to import, and nothing before this needs it.
-        from rlsr.engines.trl.train import TrainingJob, train
-
         data = _training_data(plan, policy, reward, run, observer, seconds)
+        # The engine loads its own: where it trains, nobody else holds a policy.
+        policy.cache_clear()
         observer.on_stage("training")
         started = time.perf_counter()
         job = TrainingJob(
             config=config,
-            policy=policy,
             records=data.records,
             reward=reward,
             run=run,
             device=plan.device,
             num_steps=plan.num_steps,
-            tokens_per_pass=shape.tokens_per_pass,
-            rows_at_a_time=shape.rows_at_a_time,
+            cut=cut,
             processes=processes,
             measure_heldout=data.measure_heldout,
         )
-        trained = train(job, resume=resume, observer=observer)
+        final = engine_of(config).train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
+        trained = partial(load_policy, config.model.saved_in(final), plan.device)
         after = _evaluate(plan, evaluation, trained, run, "after", observer, seconds, reuse=False)
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
@@ -97,11 +97,11 @@ def train_run(
         seconds,
         num_steps=len(metrics),
         stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
-        warnings=(*data.warnings, *run_warnings(metrics)),
+        warnings=(*data.warnings, *findings(metrics)),
     )
     if processes.is_main:
-        write_model_card(run.final, config, changes, summary.num_steps)
-        run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(run.final, path)))
+        write_model_card(final, config, changes, summary.num_steps)
+        run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(final, path)))
     processes.wait()
     return summary
 
@@ -125,13 +125,13 @@ class _TrainingData:
     """What training reads."""
 
     records: Sequence[PromptRecord]
-    measure_heldout: Callable[[Any], float] | None = None
+    measure_heldout: Callable[[Policy], float] | None = None
     warnings: tuple[str, ...] = ()
 
 
 def _training_data(
     plan: RunPlan,
-    policy: Policy,
+    policy: Callable[[], Policy],
     reward: Reward,
     run: RunDirectory,
     observer: TrainingObserver,
@@ -140,10 +140,10 @@ def _training_data(
     """Give the training prompts what the method wants: prompts set aside to stop by, or worse answers."""
     config, records = plan.config, plan.dataset.train
     rule = config.pipeline.sft_stop.heldout_reward
-    if rule is not None and config.method.is_supervised:
+    if rule is not None and config.method.learns_from == "references":
         kept, validation = set_aside(records, rule.num_prompts, seed=config.data.seed)
-        return _TrainingData(kept, mean_reward(policy, validation, reward, config))
-    if not isinstance(config.method, DpoMethod):
+        return _TrainingData(kept, mean_reward(validation, reward, config))
+    if config.method.learns_from != "pairs":
         return _TrainingData(records)
     observer.on_stage("pairing references with worse answers")
     started = time.perf_counter()
@@ -162,15 +162,15 @@ def _training_data(
 
 def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
     plan: RunPlan,
-    evaluation: HeldoutEvaluation | None,
-    policy: Policy,
+    evaluation: Evaluation | None,
+    policy: Callable[[], Policy],
     run: RunDirectory,
     when: str,
     observer: TrainingObserver,
     seconds: dict[str, float],
     *,
     reuse: bool,
-) -> HeldoutScores | None:
+) -> Answers | None:
     """Evaluate a policy and keep its answers; a resumed run takes the answers that are already there."""
     if evaluation is None:
         return None
@@ -179,7 +179,7 @@ def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches
         return evaluation.from_rows(kept)
     observer.on_stage(f"evaluating {when} training")
     started = time.perf_counter()
-    scored = evaluation.run(policy, observer.on_progress)
+    scored = evaluation.run(policy(), observer.on_progress)
     seconds[f"evaluation_{when}"] = time.perf_counter() - started
     run.write_evaluation(when, evaluation.rows(scored))
     return scored

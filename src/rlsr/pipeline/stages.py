@@ -4,7 +4,6 @@ A stage whose manifest exists is skipped, one that was begun is resumed. The ans
 stage before it; they are not generated again where they were measured in the same way.
 """
 
-import gc
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from rlsr.config import RunConfig, StagedConfig
 from rlsr.config.differences import differing_keys
 from rlsr.config.measurement import measured_alike
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.memory import free_memory
 from rlsr.errors import ConfigError, RlsrError, RunError
 from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
@@ -138,7 +138,7 @@ def _train_stage(
     # Planning the other stages has set theirs.
     set_threads(config.threads)
     if before is not None:
-        _free_memory()
+        free_memory()
         _require_same_architecture(config, before)
         observer.on_stage("reading what the stage before left")
         plan = _plan(run.path.name, _starting_from(before, config))
@@ -152,15 +152,6 @@ def _train_stage(
     train_run(plan, run.path, resume=has_begun, observer=observer)
 
 
-def _free_memory() -> None:
-    """Let go of the model and the trainer of the stage before, which hold one another, before memory is measured."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def _plan(name: str, config: RunConfig) -> RunPlan:
     try:
         return plan_run(config)
@@ -169,13 +160,8 @@ def _plan(name: str, config: RunConfig) -> RunPlan:
 
 
 def _starting_from(before: RunDirectory, config: RunConfig) -> RunConfig:
-    """Put the model of the stage before in; its template has the variables of the chat template by now."""
-    model: dict[str, object] = {
-        "name": str(before.final.resolve()),
-        "revision": None,
-        "chat_template_kwargs": {},
-    }
-    return config.model_copy(update={"model": config.model.model_copy(update=model)})
+    """Put the model of the stage before in."""
+    return config.model_copy(update={"model": config.model.saved_in(before.final)})
 
 
 def _open_for_resume(path: Path, staged: StagedConfig) -> PipelineDirectory:

@@ -1,6 +1,5 @@
 """What a run has done, for people and for ``manifest.json``."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from rlsr.data import DataReport
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
-from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
 
 
 @dataclass(frozen=True)
@@ -28,43 +27,6 @@ class RunSummary:
     """Why training ended before its last step, where a rule ended it."""
     warnings: tuple[str, ...]
     """What the numbers of the run say that a person should know."""
-
-
-def run_warnings(metrics: Sequence[Mapping[str, float]]) -> list[str]:
-    """Find in the numbers of a run what would otherwise pass unseen.
-
-    Args:
-        metrics: The rows of ``metrics.jsonl``.
-
-    Returns:
-        One sentence a finding.
-    """
-    found = []
-    cut = _mean(metrics, "reward/share_cut_by_encoder")
-    if cut:
-        found.append(
-            f"{cut:.1%} of the texts were longer than the encoder reads (embedding.max_tokens): "
-            "the reward did not see their ends"
-        )
-    unscored = sum(scored(metrics, "reward/num_unscored"))
-    if unscored:
-        found.append(f"{unscored:.0f} responses could not be scored and taught nothing")
-    untranslated = _mean(metrics, "reward/share_untranslated")
-    if untranslated:
-        found.append(
-            f"{untranslated:.1%} of the responses were left unscored since they or their references could not be translated"
-        )
-    without_signal = _mean(metrics, "advantage/share_without_signal")
-    if without_signal > 0.5:
-        found.append(
-            f"{without_signal:.0%} of the groups had no signal: their responses all got the same reward"
-        )
-    return found
-
-
-def _mean(metrics: Sequence[Mapping[str, float]], name: str) -> float:
-    values = scored(metrics, name)
-    return statistics.fmean(values) if values else 0.0
 
 
 def manifest(

@@ -1,8 +1,6 @@
 """The reward on prompts that are neither trained on nor part of the evaluation, for rules that stop training by it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -41,31 +39,30 @@ def set_aside(
 
 
 def mean_reward(
-    policy: Policy, records: Sequence[PromptRecord], reward: Reward, config: RunConfig
-) -> Callable[[Any], float]:
+    records: Sequence[PromptRecord], reward: Reward, config: RunConfig
+) -> Callable[[Policy], float]:
     """Make what measures the reward of greedy answers.
 
     Args:
-        policy: Whose tokenizer asks.
         records: The prompts.
         reward: Scores the answers.
         config: The resolved config.
 
     Returns:
-        From a model to the mean over the scored answers; NaN where none was scored.
+        From a policy to the mean over the scored answers; NaN where none was scored.
     """
     limit = config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
 
-    def measure(model: Any) -> float:
-        was_training = model.training
+    def measure(policy: Policy) -> float:
+        was_training = policy.model.training
         responses, cut = greedy_responses(
-            replace(policy, model=model),
+            policy,
             records,
             max_response_tokens=limit,
             batch_size=config.evaluation.batch_size,
         )
-        model.train(was_training)
+        policy.model.train(was_training)
         scores = reward.score(
             RewardBatch(records, responses, [not was_cut for was_cut in cut])
         ).scores

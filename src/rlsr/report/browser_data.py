@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from rlsr.comparison.policies import AnsweringPolicy
 from rlsr.comparison.result import Comparison
 from rlsr.config.reward import RepetitionConfig
-from rlsr.evaluation.labels import digits, label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
+from rlsr.evaluation.metrics.repetition import NAME as REPETITION
+from rlsr.evaluation.metrics.repetition import repetition_rule
 from rlsr.rewards.repetition import Span, repeated_spans
 from rlsr.runs.rows import HeldoutRow
 
@@ -21,8 +21,6 @@ from rlsr.runs.rows import HeldoutRow
 _TEXT_BYTES = 1_500_000
 _CHARACTERS = (8_000, 4_000, 2_000, 1_000, 500)
 _DIGITS = 4
-# Shown first if it was measured: what no training aimed at.
-_FIRST_METRICS = ("independent_similarity", "chrf", "reward")
 
 Key = tuple[str, str, str]
 
@@ -166,7 +164,7 @@ def _answer(
     """List the text's place in the pool, the scores by metric, and where a passage is repeated."""
     scores = [_rounded(row.scores.get(metric.name, math.nan)) for metric in metrics]
     spans: tuple[Span, ...] = ()
-    if row.scores.get("repetition") != 0:
+    if row.scores.get(REPETITION) != 0:
         spans = repeated_spans(
             rule, prompt=row.prompt, response=row.response, reference=row.reference
         )
@@ -186,22 +184,21 @@ def _rounded(value: float) -> float | None:
 def _repetition_rule(policy: AnsweringPolicy) -> RepetitionConfig:
     """Take the rule of the run that made the policy; the default one where it has none."""
     reward = policy.last_stage.config.get("reward") if policy.last_stage else None
-    table = reward.get("repetition") if isinstance(reward, dict) else None
-    try:
-        return RepetitionConfig.model_validate(table or {})
-    except ValidationError:  # of another version; the marks are an aid, not a result
-        return RepetitionConfig()
+    return repetition_rule(reward if isinstance(reward, dict) else {})
 
 
 def _metric(metric: SharedMetric) -> dict[str, Any]:
+    described = describe(metric.name)
     return {
-        "label": label(metric.name),
+        "label": described.label,
         "better": metric.better,
-        "digits": digits(metric.name),
+        "digits": described.digits,
         "inReward": metric.in_reward,
     }
 
 
 def _first_metric(metrics: Sequence[SharedMetric]) -> int:
-    names = [metric.name for metric in metrics]
-    return next((names.index(name) for name in _FIRST_METRICS if name in names), 0)
+    """Show first what stands first among the few that a narrow table has room for."""
+    ranks = [describe(metric.name).rank for metric in metrics]
+    ranked = [(rank, place) for place, rank in enumerate(ranks) if rank is not None]
+    return min(ranked)[1] if ranked else 0

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlsr.report.vega import Chart, chart
+from rlsr.runs.step_metrics import REWARD_QUANTILES
 
 STEPS = "steps"
 """Name of the table that the page gives to the charts."""
@@ -23,9 +24,6 @@ DASHES = (
 
 PLAIN_NUMBER = "format(datum.value, '~g')"
 """Writes what stands on an axis; Vega-Lite's own format of it would round 0.16 to 0.2 and write 10 as 1e+1."""
-
-QUANTILES = ("reward/p05", "reward/p25", "reward/p50", "reward/p75", "reward/p95")
-"""Of the rewards of a step."""
 
 _HEIGHT = 190
 
@@ -94,7 +92,7 @@ def band_chart(recipe: str, index: int, domain: tuple[float, float]) -> Chart:
     Returns:
         Vega-Lite.
     """
-    low, lower, median, upper, high = QUANTILES
+    low, lower, median, upper, high = REWARD_QUANTILES
     axis = {**value_axis(median), "scale": {"domain": list(domain)}}
     areas: list[Chart] = [
         {

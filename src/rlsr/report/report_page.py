@@ -18,6 +18,7 @@ from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
     optimisation_figures,
+    other_figures,
     part_figures,
     reward_figures,
 )
@@ -77,6 +78,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "parts": part_figures(series, names),
         "distribution": distribution_figures(series, names),
         "optimisation": optimisation_figures(series, names),
+        "others": other_figures(series, names),
         "time": [figure for figure in [time_figure(trained)] if figure],
     }
     browser = browser_data(data.policies, comparison) if comparison else None

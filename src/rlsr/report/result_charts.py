@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.words import Tone, tone
-from rlsr.evaluation.labels import label
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.report.report_data import ReportedRecipe
 from rlsr.report.run_charts import Figure
 from rlsr.report.vega import Chart, chart
 from rlsr.runs.record import Run
 from rlsr.runs.rows import StepRow
+from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS
 from rlsr.runs.step_totals import scored
 from rlsr.statistics.against_baseline import NO_DIFFERENCE
 
-PHASES = ("generate", "reward", "reference", "update", "heldout", "other")
+PHASES = (*STEP_PHASES, "heldout", "other")
 """Parts of a step's time; ``heldout`` measures for a stopping rule, ``other`` is what the others leave."""
 
 _DIRECTIONS = {
@@ -44,7 +44,7 @@ def difference_figures(comparison: Comparison) -> list[Figure]:
     for place, metric in enumerate(sorted(comparison.metrics, key=lambda metric: metric.in_reward)):
         rows = _difference_rows(metric, comparison)
         if rows:
-            title = label(metric.name)
+            title = describe(metric.name).label
             caption = _DIRECTIONS.get(metric.better or "", "")
             if metric.in_reward:
                 caption = f"{caption} In the reward.".strip()
@@ -161,9 +161,9 @@ def _seconds(run: Run, phase: str) -> float:
     steps = [row for stage in run.stages for row in stage.steps]
     if phase != "other":
         return sum(scored(steps, f"time/{phase}"))
-    return sum(max(sum(scored([step], "time/step")) - _explained(step), 0.0) for step in steps)
+    return sum(max(sum(scored([step], STEP_SECONDS)) - _explained(step), 0.0) for step in steps)
 
 
 def _explained(step: StepRow) -> float:
     """Add up the phases of a step; what is measured for a stopping rule comes after it."""
-    return sum(sum(scored([step], f"time/{phase}")) for phase in PHASES[:4])
+    return sum(sum(scored([step], f"time/{phase}")) for phase in STEP_PHASES)

@@ -3,36 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlsr.report.line_charts import QUANTILES, band_chart, line_chart, value_axis
+from rlsr.report.line_charts import band_chart, line_chart, value_axis
 from rlsr.report.run_series import Series
 from rlsr.report.vega import Chart
+from rlsr.runs.step_metrics import (
+    HEADS,
+    MEAN_REWARD,
+    REFERENCE_LENGTH,
+    RESPONSE_LENGTH,
+    REWARD_QUANTILES,
+    StepMetric,
+)
 
-_WORDS = {
-    "reward/similarity": ("Similarity", "Before the rules for repeated and empty answers."),
-    "reward/cosine": ("Cosine", "Of the embeddings of response and reference."),
-    "reward/overlap": ("Overlap", "In character n-grams."),
-    "reward/numbers": ("Numbers", "Agreement of the numbers in response and reference."),
-    "reward/logic": ("Logic", "Agreement of the formulas in meaning."),
-    "reward/group_std": ("Spread within a group", "Standard deviation of the rewards of a prompt's responses; without it there is nothing to learn."),
-    "reward/share_repeated": ("Share penalised for repetition", "Responses that break the repetition rule."),
-    "stop/heldout_reward": ("Reward of greedy answers", "To prompts that a stopping rule holds out of training."),
-    "preference/accuracy": ("Preference accuracy", "Share of the pairs whose better answer the policy prefers."),
-    "preference/margin": ("Preference margin", "Of the implicit rewards of the better and the worse answer."),
-    "tokens/share_cut": ("Share cut off", "Responses that reached the maximum length."),
-    "optim/kl": ("KL divergence", "From the policy before training."),
-    "optim/entropy": ("Entropy", "Of the policy's next token, in nats."),
-    "optim/nll": ("Negative log-likelihood", "Of the references' tokens, in nats, without weights."),
-    "optim/label_nll": ("Negative log-likelihood of labels", "Of the references' tokens, in nats, beside reinforcement learning."),
-    "optim/label_loss": ("Label loss", "Mean over the label tokens, without its weight."),
-    "optim/label_weight": ("Label weight", "Of the supervised term beside the loss of GRPO."),
-    "optim/prefix_nll": ("Negative log-likelihood of prefixes", "Of the references' tokens that responses began with, in nats."),
-    "optim/mean_weight": ("Mean weight of a token", "In the loss of methods that weigh tokens."),
-}  # fmt: skip
-_BY_METHOD = {
-    "optim/loss": ("Loss", "Losses of different methods are different quantities."),
-    "optim/grad_norm": ("Gradient norm", "Before clipping."),
-}
-_LENGTHS = ("length/response", "length/reference")
+_QUANTILES = tuple(REWARD_QUANTILES)
+_LENGTHS = (RESPONSE_LENGTH, REFERENCE_LENGTH)
+_REWARD = MEAN_REWARD.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -63,7 +48,7 @@ def reward_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
     Returns:
         Two figures; none where no reward was scored.
     """
-    name = "reward/mean"
+    name = MEAN_REWARD
     if not series.has(name):
         return []
     return [
@@ -88,10 +73,9 @@ def part_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
     Returns:
         A figure a part that was scored.
     """
-    parts = [name for name in series.columns if name.startswith("reward/") and _is_part(name)]
-    known = [name for name in _WORDS if name in parts]
-    others = [name for name in parts if name not in known]
-    return _figures(series, recipes, [*known, *others, "reward/share_repeated"])
+    return _figures(
+        series, recipes, [metric for metric in _drawn(series) if metric.head == _REWARD]
+    )
 
 
 def optimisation_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
@@ -105,9 +89,23 @@ def optimisation_figures(series: Series, recipes: Sequence[str]) -> list[Figure]
         A figure a number that there is; losses apart by method.
     """
     lengths = [_length_figure(series, recipes)] if all(map(series.has, _LENGTHS)) else []
-    names = [name for name in _WORDS if not name.startswith("reward/")]
-    by_method = [figure for name in _BY_METHOD for figure in _method_figures(name, series, recipes)]
-    return [*lengths, *_figures(series, recipes, names), *by_method]
+    wanted = [metric for metric in _drawn(series) if metric.head in HEADS - {_REWARD}]
+    return [*lengths, *_figures(series, recipes, wanted)]
+
+
+def other_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
+    """Draw what a trainer or a plug-in logged and this program knows nothing about.
+
+    Args:
+        series: What happened.
+        recipes: Names in the order of their colours.
+
+    Returns:
+        A figure a number that there is.
+    """
+    return _figures(
+        series, recipes, [metric for metric in _drawn(series) if metric.head not in HEADS]
+    )
 
 
 def distribution_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
@@ -120,52 +118,68 @@ def distribution_figures(series: Series, recipes: Sequence[str]) -> list[Figure]
     Returns:
         A figure a recipe that has quantiles, all with the same axis.
     """
-    if not all(map(series.has, QUANTILES)):
+    if not all(map(series.has, _QUANTILES)):
         return []
-    domain = (min(series.numbers(QUANTILES[0])), max(series.numbers(QUANTILES[-1])))
+    domain = (min(series.numbers(_QUANTILES[0])), max(series.numbers(_QUANTILES[-1])))
     return [
         Figure(
             f"quantiles-{index}",
             recipe,
             "",
             band_chart(recipe, index, domain),
-            QUANTILES,
+            _QUANTILES,
             follows_choice=True,
         )
         for index, recipe in enumerate(recipes)
-        if series.numbers(QUANTILES[2], recipe=recipe)
+        if series.numbers(_QUANTILES[2], recipe=recipe)
     ]
 
 
-def _is_part(name: str) -> bool:
-    return name not in {"reward/mean", *QUANTILES} and not name.startswith(
-        ("reward/share_", "reward/num_")
+def _drawn(series: Series) -> list[StepMetric]:
+    """List what has a chart of its own."""
+    return [
+        metric
+        for metric in series.metrics
+        if (metric.drawn == "always" and series.has(metric.name))
+        or (metric.drawn == "if_above_zero" and any(series.numbers(metric.name)))
+    ]
+
+
+def _figures(series: Series, recipes: Sequence[str], metrics: Sequence[StepMetric]) -> list[Figure]:
+    found = []
+    for metric in metrics:
+        methods = series.methods_with(metric.name) if metric.apart else []
+        if len(methods) < 2:
+            found.append(_figure(series, recipes, metric))
+        else:
+            found += [_figure_of_method(series, recipes, metric, method) for method in methods]
+    return found
+
+
+def _figure(series: Series, recipes: Sequence[str], metric: StepMetric) -> Figure:
+    name = metric.name
+    drawn = line_chart(name, recipes, with_seeds=series.has_seeds(name))
+    return Figure(_id(name), metric.words, metric.caption, drawn, (name,), follows_choice=True)
+
+
+def _figure_of_method(
+    series: Series, recipes: Sequence[str], metric: StepMetric, method: str
+) -> Figure:
+    name = metric.name
+    drawn = line_chart(
+        name,
+        recipes,
+        transform=[{"filter": {"field": "method", "equal": method}}],
+        with_seeds=series.has_seeds(name, method=method),
     )
-
-
-def _figures(series: Series, recipes: Sequence[str], names: Sequence[str]) -> list[Figure]:
-    found = []
-    for name in names:
-        if series.has(name):
-            title, caption = _WORDS.get(name, (name.partition("/")[2].replace("_", " "), ""))
-            drawn = line_chart(name, recipes, with_seeds=series.has_seeds(name))
-            found.append(Figure(_id(name), title, caption, drawn, (name,), follows_choice=True))
-    return found
-
-
-def _method_figures(name: str, series: Series, recipes: Sequence[str]) -> list[Figure]:
-    title, caption = _BY_METHOD[name]
-    methods = series.methods_with(name)
-    found = []
-    for place, method in enumerate(methods):
-        only = [{"filter": {"field": "method", "equal": method}}]
-        with_seeds = series.has_seeds(name, method=method)
-        drawn = line_chart(name, recipes, transform=only, with_seeds=with_seeds)
-        words = f"{title} of {method}" if len(methods) > 1 else title
-        note = "" if name == "optim/loss" and len(methods) == 1 else caption
-        figure_id = f"{_id(name)}-{place}"
-        found.append(Figure(figure_id, words, note, drawn, (name,), follows_choice=True))
-    return found
+    return Figure(
+        _id(f"{name}-of-{method}"),
+        f"{metric.words} of {method}",
+        f"{metric.caption} {metric.apart}".strip(),
+        drawn,
+        (name,),
+        follows_choice=True,
+    )
 
 
 def _length_figure(series: Series, recipes: Sequence[str]) -> Figure:
@@ -197,4 +211,8 @@ def _length_figure(series: Series, recipes: Sequence[str]) -> Figure:
 
 
 def _id(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name)
+    """Make a name that is unique on the page, whatever the number is called."""
+    kept = {"/": "-", "_": "_"}
+    return "".join(
+        letter if letter.isalnum() else kept.get(letter, f".{ord(letter):x}.") for letter in name
+    )

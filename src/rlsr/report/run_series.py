@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from rlsr.report.report_data import ReportedRecipe
+from rlsr.rewards import reward_kind
 from rlsr.runs.record import Run
+from rlsr.runs.step_metrics import StepMetric, step_metrics
 from rlsr.runs.step_totals import step_seconds
 
 MEAN = "mean"
@@ -18,6 +20,9 @@ MEAN = "mean"
 # More points than this a line has no pixels for.
 _MAX_POINTS = 250
 _DIGITS = 5
+
+# Vega-Lite takes these for code where they stand in the name of a column.
+_HARMLESS = str.maketrans({".": "·", "[": "(", "]": ")", "'": "`", '"': "”", "\\": "/"})
 
 Values = Mapping[str, float]
 
@@ -33,6 +38,8 @@ class Series:
     the line that stands for the recipe: the mean, or the only seed."""
     steps_per_point: int
     """Steps that a point is the mean of; 1 unless a run is long."""
+    metrics: tuple[StepMetric, ...] = ()
+    """What the metrics are, in the order in which they are shown."""
 
     def numbers(
         self, name: str, *, recipe: str | None = None, method: str | None = None, main: int = 1
@@ -117,7 +124,23 @@ def step_series(recipes: Sequence[ReportedRecipe]) -> Series:
                 for point in _mean_line(list(lines.values()))
             ]
     columns = ("recipe", "seed", "main", "method", "step", "seconds", *names)
-    return Series(columns, tuple(rows), width)
+    return Series(columns, tuple(rows), width, tuple(step_metrics(names, _reward_parts(recipes))))
+
+
+def _reward_parts(recipes: Sequence[ReportedRecipe]) -> dict[str, StepMetric]:
+    """Describe what the rewards are made of, as they say it themselves; of a config that cannot be read it is not known."""
+    stages = [stage for recipe in recipes for run in recipe.runs.values() for stage in run.stages]
+    return {
+        part.column: StepMetric(
+            part.column,
+            part.title,
+            part.caption,
+            drawn="if_above_zero" if part.is_share else "always",
+        )
+        for stage in stages
+        if (config := stage.known_config) is not None
+        for part in reward_kind(config).parts(config)
+    }
 
 
 def _lines(recipe: ReportedRecipe) -> dict[int, list[_Point]]:
@@ -133,8 +156,9 @@ def _points(run: Run) -> list[_Point]:
     for stage in run.stages:
         for row in stage.steps:
             seconds += step_seconds(row)
+            values = {name.translate(_HARMLESS): value for name, value in row.items()}
             points.append(
-                _Point(stage.method, steps + int(row["step"]), {**row, "seconds": seconds})
+                _Point(stage.method, steps + int(row["step"]), {**values, "seconds": seconds})
             )
         steps = points[-1].step if points else 0
     return points

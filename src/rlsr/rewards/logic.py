@@ -1,15 +1,18 @@
 """The reward for formulas, written or translated: closeness in meaning, blended with closeness in tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.config.logic import FormulaLimits
 from rlsr.config.reward import LogicReward
-from rlsr.embeddings import Embedder
+from rlsr.config.run import RunConfig
+from rlsr.config.translator import EndpointTranslator, ModelTranslator, TranslatorConfig
+from rlsr.embeddings import Embedder, load_embedder
 from rlsr.errors import FormulaError
 from rlsr.logic import (
     Formula,
@@ -21,10 +24,33 @@ from rlsr.logic import (
     parse_formula,
 )
 from rlsr.logic.parser import load_grammar
-from rlsr.rewards.protocol import RewardBatch, RewardResult, Scores
-from rlsr.rewards.translation import Translator
+from rlsr.models import Device
+from rlsr.rewards.endpoint_translator import EndpointTranslatorClient
+from rlsr.rewards.kind import RewardKind
+from rlsr.rewards.model_translator import LanguageModelTranslator, translator_gb
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
+from rlsr.rewards.translation import TranslationCache, Translator
+from rlsr.runs import cache_directory
 
 Pairs = Sequence[tuple[Formula | None, Formula | None]]
+
+_PARTS = (
+    Part("similarity", "Similarity", "Before the rules for repeated and empty answers."),
+    Part("logic", "Logic", "Agreement of the formulas in meaning."),
+    Part("bleu", "BLEU", "Of the formulas' tokens."),
+    Part("empty", "Share empty", "Responses without any visible character.", is_share=True),
+    Part("unparsable", "Share without a formula", "Responses that are no formula, or one beyond the limits.", is_share=True),
+    Part("unparsable_reference", "Share of unusable references", "Responses whose reference is no formula, or one beyond the limits.", is_share=True),
+)  # fmt: skip
+_UNTRANSLATED = Part(
+    "untranslated",
+    "Share untranslated",
+    "Responses that could not be translated, or whose reference could not.",
+    is_share=True,
+)
+
+_WAYS_OF_ASKING = {"batch_size", "api_key_env", "timeout_s", "retries", "concurrency"}
+"""Settings of a translator that decide how fast it answers, and not what."""
 
 # The references of a rollout come back with each response to their prompt.
 _KEPT_FORMULAS = 4096
@@ -62,6 +88,10 @@ class FormulaResult(RewardResult):
     pairs: Pairs = field(default=())
     """Formula and reference of each response; None is what is no formula, beyond the limits or untranslated."""
 
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses with what they were compared to."""
+        return replace(super().take(rows), pairs=[self.pairs[row] for row in rows])
+
 
 @dataclass(frozen=True)
 class _Reading:
@@ -73,7 +103,7 @@ class _Reading:
     texts: Mapping[str, Sequence[str | None]]
 
 
-class FormulaSimilarity:
+class FormulaSimilarity(Reward):
     """Scores a rollout of formulas, or of texts that a translator turns into formulas.
 
     Args:
@@ -93,6 +123,16 @@ class FormulaSimilarity:
         self._embedder = embedder
         self._translator = translator
         load_grammar()  # what is missing shows before a rollout
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Closeness in meaning and in tokens, and what could not be read."""
+        return _parts_of(self._config)
+
+    def close(self) -> None:
+        """Let go of the translator."""
+        if self._translator is not None:
+            self._translator.close()
 
     def score(self, batch: RewardBatch) -> FormulaResult:
         """Score a whole rollout in one call.
@@ -129,7 +169,18 @@ class FormulaSimilarity:
         }
         if self._translator is not None:
             components["untranslated"] = reading.untranslated.astype(np.float64)
-        return FormulaResult(scores, components, reading.texts, pairs=reading.pairs)
+        # A translation that is no formula may be of a response that means anything.
+        says_nothing = reading.empty | (unparsable & (self._translator is None))
+        return FormulaResult(
+            scores,
+            components,
+            heldout={
+                name: np.where(says_nothing & np.isnan(values), 0.0, values)
+                for name, values in {"reward": scores, "logic": logic}.items()
+            },
+            texts=reading.texts,
+            pairs=reading.pairs,
+        )
 
     def _read(self, batch: RewardBatch) -> _Reading:
         responses: Sequence[str | None] = batch.responses
@@ -142,7 +193,7 @@ class FormulaSimilarity:
             texts = {"formula": responses, "reference_formula": references}
         limits = self._config.limits
         pairs = [
-            (_read(response, limits), _read(reference, limits))
+            (_formula(response, limits), _formula(reference, limits))
             for response, reference in zip(responses, references, strict=True)
         ]
         lost = [None in pair for pair in zip(responses, references, strict=True)]
@@ -176,7 +227,7 @@ class FormulaSimilarity:
 
 
 @lru_cache(maxsize=_KEPT_FORMULAS)
-def _read(text: str | None, limits: FormulaLimits) -> Formula | None:
+def _formula(text: str | None, limits: FormulaLimits) -> Formula | None:
     if text is None:
         return None
     try:
@@ -188,3 +239,63 @@ def _read(text: str | None, limits: FormulaLimits) -> Formula | None:
 @lru_cache(maxsize=_KEPT_FORMULAS)
 def _line(formula: Formula) -> str:
     return " ".join(formula_tokens(canonical_variables(formula)))
+
+
+class LogicKind(RewardKind[LogicReward]):
+    """The reward ``logic``."""
+
+    config = LogicReward
+
+    def parts(self, config: RunConfig) -> tuple[Part, ...]:
+        """List closeness in meaning and in tokens, and what could not be read."""
+        return _parts_of(self.settings(config))
+
+    def describe(self, config: RunConfig) -> str:
+        """Name the variant, the share of BLEU, and where the formulas come from."""
+        settings = self.settings(config)
+        return f"logic ({settings.variant}) with a BLEU share of {settings.bleu_share:g}, {settings.sources}"
+
+    def seen_metrics(self, config: RunConfig) -> frozenset[str]:
+        """Add the BLEU of responses that are formulas; that of translations is another than the metric's."""
+        settings = self.settings(config)
+        has_bleu = settings.bleu_share > 0 and settings.translator is None
+        return super().seen_metrics(config) | ({"bleu"} if has_bleu else set())
+
+    def heldout_metrics(self, config: RunConfig) -> Mapping[str, Any]:
+        """Give closeness in meaning, and what an evaluation finds out about the formulas that were compared."""
+        settings = self.settings(config)
+        translator = None
+        if settings.translator is not None:
+            translator = settings.translator.model_dump(mode="json", exclude=_WAYS_OF_ASKING)
+        whole = settings.model_dump(mode="json") | {
+            "unparsable": settings.resolved_unparsable,
+            "translator": translator,
+        }
+        read = [settings.limits.model_dump(mode="json"), translator]
+        return {"reward": whole, "logic": whole, "parsed": read, "equivalent": read}
+
+    def memory_gb(self, config: RunConfig, device: Device) -> float:
+        """Size up a translator that is a model beside the policy."""
+        translator = self.settings(config).translator
+        return translator_gb(translator, device) if isinstance(translator, ModelTranslator) else 0.0
+
+    def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> FormulaSimilarity:
+        """Load the encoder of names, and the translator; translations are kept, since no other asking is sure to give them."""
+        settings = self.settings(config)
+        translator = None
+        if settings.translator is not None:
+            translator = _open_translator(settings.translator, device)
+        return FormulaSimilarity(settings, load_embedder(config.embedding, device), translator)
+
+
+def _parts_of(config: LogicReward) -> tuple[Part, ...]:
+    return _PARTS if config.translator is None else (*_PARTS, _UNTRANSLATED)
+
+
+def _open_translator(config: TranslatorConfig, device: Device) -> Translator:
+    translator = (
+        EndpointTranslatorClient(config)
+        if isinstance(config, EndpointTranslator)
+        else LanguageModelTranslator(config, device)
+    )
+    return TranslationCache(translator, cache_directory("translations"))

@@ -8,14 +8,22 @@ from pathlib import Path
 from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message
 from rlsr.errors import ModelError
-from rlsr.models import Device, load_policy, prompt_ids
+from rlsr.models import (
+    Device,
+    choose_dtype,
+    count_parameters,
+    load_model_config,
+    load_policy,
+    prompt_ids,
+)
 from rlsr.models.adapters import find_adapters
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.generate import generate_responses
+from rlsr.rewards.translation import Translator
 from rlsr.runs.cache import directory_fingerprint
 
 
-class LanguageModelTranslator:
+class LanguageModelTranslator(Translator):
     """A causal language model that answers greedily, which draws no random number.
 
     Args:
@@ -36,7 +44,7 @@ class LanguageModelTranslator:
                 self._policy = load_policy(config.language_model, device)
             self._adapters = find_adapters(config.language_model)
         except ModelError as error:
-            raise translator_error(error) from error
+            raise _translator_error(error) from error
         self._policy.model.requires_grad_(False)
         limit = self._policy.model.config.get_text_config().max_position_embeddings
         self._room = (limit if isinstance(limit, int) else sys.maxsize) - config.max_tokens
@@ -59,6 +67,10 @@ class LanguageModelTranslator:
             "max_tokens": self._config.max_tokens,
         }
         return "model " + json.dumps(settings, sort_keys=True)
+
+    def close(self) -> None:
+        """Let go of the model, so that its memory is free once nobody else holds it."""
+        del self._policy
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Translate texts, those of like length together.
@@ -88,13 +100,28 @@ class LanguageModelTranslator:
         return found
 
 
-def translator_error(error: ModelError) -> ModelError:
-    """Say of a model that it is the translator and not the policy, of which the same would be said.
+def translator_gb(config: ModelTranslator, device: Device) -> float:
+    """Size up the translator's weights; its adapters are small beside them.
 
     Args:
-        error: What loading said, with the place in the config at its beginning.
+        config: Which model.
+        device: Where it will run.
 
     Returns:
-        The same with the translator's place.
+        Gigabytes (10^9 bytes).
+
+    Raises:
+        ModelError: The model cannot be found.
     """
+    model = config.language_model
+    try:
+        model_config = load_model_config(model)
+    except ModelError as error:
+        raise _translator_error(error) from error
+    bytes_per_weight: int = choose_dtype(model, device).itemsize
+    return count_parameters(model_config, model) * bytes_per_weight / 1e9
+
+
+def _translator_error(error: ModelError) -> ModelError:
+    """Say of a model that it is the translator and not the policy, of which the same would be said."""
     return ModelError(f"reward.translator.{str(error).removeprefix('model.')}")

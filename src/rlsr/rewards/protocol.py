@@ -1,8 +1,9 @@
 """A reward scores a whole rollout at once; NaN means unscored and is never turned into 0."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ class RewardBatch:
     """What the policy wrote."""
     ended: Sequence[bool | None] = ()
     """Whether each response ended by itself and was not cut at the longest; None where that is not known. Empty is None for all."""
+    tokens: Sequence[Sequence[int]] | None = None
+    """The tokens of each response, end of sequence included; None where they are not known, as in an evaluation."""
 
     def __post_init__(self) -> None:
         if not self.ended:
@@ -40,6 +43,23 @@ class RewardBatch:
     def references(self) -> list[str]:
         """The human-written answer to each prompt; the first one where there are several."""
         return [record.reference for record in self.records]
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses.
+
+        Args:
+            rows: Their places, in any order; a place may come several times.
+
+        Returns:
+            Those, in that order.
+        """
+        return replace(
+            self,
+            records=[self.records[row] for row in rows],
+            responses=[self.responses[row] for row in rows],
+            ended=[self.ended[row] for row in rows],
+            tokens=None if self.tokens is None else [self.tokens[row] for row in rows],
+        )
 
     @classmethod
     def of_texts(
@@ -63,16 +83,59 @@ class RewardBatch:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the numbers that a reward gives beside its score, and how it is shown."""
+
+    name: str
+    """Its key in ``RewardResult.components``."""
+    title: str
+    """What it is, as the title of a chart."""
+    caption: str = ""
+    """What to know about it, as a sentence; may be empty."""
+    is_share: bool = False
+    """Whether it is 0 or 1 for each response, so that its mean is a share; unscored responses count as they are."""
+    column: str = ""
+    """What its mean over a step is called in ``metrics.jsonl``; ``reward/NAME`` where none is given, and ``reward/share_NAME`` of
+    a share."""
+
+    def __post_init__(self) -> None:
+        if not self.column:
+            head = "reward/share_" if self.is_share else "reward/"
+            object.__setattr__(self, "column", head + self.name)
+
+
+@dataclass(frozen=True)
 class RewardResult:
     """Scores of a rollout and what they are made of."""
 
     scores: Scores
     """One a response; NaN where it could not be scored."""
-    components: Mapping[str, Scores]
-    """Parts of the score by name, one a response. Every reward has ``similarity``, its score before the rules for repeated
-    and empty responses, and ``empty`` as 0 and 1; each reward says what else it has."""
+    components: Mapping[str, Scores] = field(default_factory=dict)
+    """Parts of the score by name, one a response; NaN where there is none. ``Reward.parts`` says how they are shown."""
+    heldout: Mapping[str, Scores] = field(default_factory=dict)
+    """Held-out metrics that the reward gives itself, by name, one number a response. ``reward`` is one of them where an
+    evaluation takes something else than the scores: closeness before rules that give fixed scores, with 0 for a response
+    that says nothing."""
     texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     """What was compared in place of the texts, by name, one a response, for people to read; empty where the texts were."""
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Take some of the responses.
+
+        Args:
+            rows: Their places, in any order.
+
+        Returns:
+            What is said of those, in that order.
+        """
+        places = np.array(rows, dtype=np.intp)
+        return replace(
+            self,
+            scores=self.scores[places],
+            components={name: values[places] for name, values in self.components.items()},
+            heldout={name: values[places] for name, values in self.heldout.items()},
+            texts={name: [texts[row] for row in rows] for name, texts in self.texts.items()},
+        )
 
     @property
     def num_unscored(self) -> int:
@@ -80,9 +143,15 @@ class RewardResult:
         return int(np.isnan(self.scores).sum())
 
 
-class Reward(Protocol):
-    """Scores responses."""
+class Reward(ABC):
+    """Scores responses, and holds what it takes for that until it is closed."""
 
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What the components of its results are, in the order in which they are shown; others are not summarised."""
+        return ()
+
+    @abstractmethod
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
 
@@ -92,4 +161,6 @@ class Reward(Protocol):
         Returns:
             Scores in the order of the batch.
         """
-        ...
+
+    def close(self) -> None:  # noqa: B027 - most rewards hold nothing
+        """Let go of models, connections and files; the reward is not used afterwards."""

@@ -1,16 +1,44 @@
 """The reward: closeness to the reference in meaning, wording and numbers, guarded against repetition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.config.reward import SimilarityConfig, SimilarityReward
-from rlsr.embeddings import Embedder, ReferenceCache
+from rlsr.config.run import RunConfig
+from rlsr.embeddings import Embedder, ReferenceCache, load_embedder
 from rlsr.embeddings.protocol import Vectors
+from rlsr.models import Device
+from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.lexical import character_overlap, number_agreement
-from rlsr.rewards.protocol import RewardBatch, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.repetition import breaks_repetition_rule
+from rlsr.runs import cache_directory
+
+_SIMILARITY = Part("similarity", "Similarity", "Before the rules for repeated and empty answers.")
+_OF_A_BLEND = (
+    Part("cosine", "Cosine", "Of the embeddings of response and reference."),
+    Part("overlap", "Overlap", "In character n-grams."),
+    Part("numbers", "Numbers", "Agreement of the numbers in response and reference."),
+)
+_SHARES = (
+    Part(
+        "repeated",
+        "Share penalised for repetition",
+        "Responses that break the repetition rule.",
+        is_share=True,
+    ),
+    Part("empty", "Share empty", "Responses without any visible character.", is_share=True),
+    Part(
+        "truncated",
+        "Share cut by the encoder",
+        "Responses or references of which the encoder read only the beginning.",
+        is_share=True,
+        column="reward/share_cut_by_encoder",
+    ),
+)
 
 
 def cosine_rewards(responses: Vectors, references: Vectors) -> Scores:
@@ -89,7 +117,7 @@ def similarity_parts(
     }
 
 
-class ReferenceSimilarity:
+class ReferenceSimilarity(Reward):
     """Scores a rollout: closeness to the reference; fixed scores for repetition and for empty responses.
 
     Args:
@@ -105,6 +133,11 @@ class ReferenceSimilarity:
         self._embedder = embedder
         self._references = references
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Closeness, what it is made of, and which rules applied."""
+        return _parts_of(self._config)
+
     def score(self, batch: RewardBatch) -> RewardResult:
         """Score a whole rollout in one call.
 
@@ -117,7 +150,7 @@ class ReferenceSimilarity:
             ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
         """
         empty = np.array([not response.strip() for response in batch.responses], dtype=np.bool_)
-        parts, truncated = self._parts(batch, np.flatnonzero(~empty))
+        parts, truncated = self._compare(batch, np.flatnonzero(~empty))
         repeated = self._repeated(batch)
         scores = np.where(repeated, self._config.repetition.penalty, parts["similarity"])
         scores = np.where(empty, self._config.empty_score, scores)
@@ -129,9 +162,13 @@ class ReferenceSimilarity:
                 "empty": empty.astype(np.float64),
                 "truncated": truncated.astype(np.float64),
             },
+            heldout={
+                "reward": _zero_where(empty, parts["similarity"]),
+                "similarity": _zero_where(empty, parts.get("cosine", parts["similarity"])),
+            },
         )
 
-    def _parts(
+    def _compare(
         self, batch: RewardBatch, rows: NDArray[np.intp]
     ) -> tuple[dict[str, Scores], NDArray[np.bool_]]:
         """Compare the responses of some rows to their references; the others stay NaN."""
@@ -169,7 +206,9 @@ class ReferenceSimilarity:
         return [f"{batch.prompts[row]}\n\n{answers[row]}" for row in rows]
 
     def _repeated(self, batch: RewardBatch) -> NDArray[np.bool_]:
-        rows = zip(batch.prompts, batch.responses, batch.references, strict=True)
+        # Whichever reference is compared: a passage may be as long as the longest of them allows.
+        longest = [max(record.references, key=len) for record in batch.records]
+        rows = zip(batch.prompts, batch.responses, longest, strict=True)
         return np.array(
             [
                 breaks_repetition_rule(
@@ -179,3 +218,60 @@ class ReferenceSimilarity:
             ],
             dtype=np.bool_,
         )
+
+
+class SimilarityKind(RewardKind[SimilarityReward]):
+    """The reward ``similarity``."""
+
+    config = SimilarityReward
+
+    def parts(self, config: RunConfig) -> tuple[Part, ...]:
+        """List closeness, what it is made of, and which rules applied."""
+        return _parts_of(self.settings(config))
+
+    def describe(self, config: RunConfig) -> str:
+        """Name the variant, the encoder and the guard against repetition."""
+        settings = self.settings(config)
+        rule = settings.repetition
+        guard = (
+            f"{rule.penalty:g} for a repeated passage of more than {rule.min_characters} characters"
+            if rule.enabled
+            else "no rule against repetition"
+        )
+        return (
+            f"similarity ({settings.similarity.variant}, {config.embedding.model}) of the "
+            f"{settings.text.replace('_', ' ')} to the reference, {guard}"
+        )
+
+    def seen_metrics(self, config: RunConfig) -> frozenset[str]:
+        """Add what is nearly the overlap of a blend, and the rule against repetition."""
+        settings = self.settings(config)
+        nearly = {
+            "chrf": settings.similarity.variant == "blend",
+            "repetition": settings.repetition.enabled,
+        }
+        return super().seen_metrics(config) | {name for name, seen in nearly.items() if seen}
+
+    def heldout_metrics(self, config: RunConfig) -> Mapping[str, Any]:
+        """Give closeness, and the cosine of its encoder."""
+        settings = self.settings(config)
+        # Both are taken before the rules for repeated and empty responses.
+        read = [settings.text, settings.references, config.embedding.model_dump(mode="json")]
+        closeness = settings.similarity.model_dump(mode="json")
+        return {"reward": [closeness, *read], "similarity": read}
+
+    def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> ReferenceSimilarity:
+        """Load the encoder."""
+        embedder = load_embedder(config.embedding, device)
+        cache = ReferenceCache(embedder, cache_directory("embeddings") if keep else None)
+        return ReferenceSimilarity(self.settings(config), embedder, cache)
+
+
+def _parts_of(config: SimilarityReward) -> tuple[Part, ...]:
+    made_of = _OF_A_BLEND if config.similarity.variant == "blend" else ()
+    return (_SIMILARITY, *made_of, *_SHARES)
+
+
+def _zero_where(says_nothing: NDArray[np.bool_], values: Scores) -> Scores:
+    """Count what is left out because the response says nothing as no closeness at all."""
+    return np.where(says_nothing & np.isnan(values), 0.0, values)

@@ -1,8 +1,8 @@
 """What a translator is to a reward, and the cache that spares it from translating a text twice."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from rlsr.runs.keyed_file import KeyedFile
 
@@ -10,14 +10,15 @@ _KEPT_TRANSLATIONS = 65_536
 """In memory; of a long run's responses hardly any comes back."""
 
 
-class Translator(Protocol):
+class Translator(ABC):
     """Turns texts into formulas, or into what it takes for formulas."""
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """Model, revision, prompt and every setting that changes a translation."""
-        ...
 
+    @abstractmethod
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Translate texts.
 
@@ -27,10 +28,12 @@ class Translator(Protocol):
         Returns:
             What the translator wrote, in the order of the texts; None where it could not be asked.
         """
-        ...
+
+    def close(self) -> None:  # noqa: B027 - a rule of a few lines holds nothing
+        """Let go of models and connections."""
 
 
-class TranslationCache:
+class TranslationCache(Translator):
     """A translator that is asked about each text once.
 
     The file holds responses as well as references: greedy answers to held-out prompts come back in every run from the same
@@ -52,6 +55,10 @@ class TranslationCache:
     def identity(self) -> str:
         """That of the translator behind it."""
         return self._translator.identity
+
+    def close(self) -> None:
+        """Let go of what the translator behind it holds."""
+        self._translator.close()
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Look texts up; translate and keep those that are new.

@@ -168,12 +168,16 @@ class RunDirectory:
         write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
 
     def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
-        """Write held-out answers with their scores, ``before`` or ``after`` training, one row a prompt."""
-        write_json_lines(self.evaluation / f"{when}.jsonl", (row.table() for row in rows))
+        """Write answers with their scores, ``before`` or ``after`` training or by the suite of that name, one row a prompt."""
+        write_json_lines(self.evaluation_file(when), (row.table() for row in rows))
+
+    def evaluation_file(self, when: str) -> Path:
+        """Name the file of the answers ``before`` or ``after`` training, or by the suite of that name."""
+        return self.evaluation / f"{when}.jsonl"
 
     def read_evaluation(self, when: str) -> list[HeldoutRow] | None:
-        """Read the held-out answers of ``before`` or ``after``; None if that evaluation was not finished."""
-        file = self.evaluation / f"{when}.jsonl"
+        """Read the answers of ``before`` or ``after`` or of a suite; None if that evaluation was not finished."""
+        file = self.evaluation_file(when)
         return read_heldout_rows(file) if file.is_file() else None
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rlsr.errors import RunError
+from rlsr.config import RunConfig, config_from_table
+from rlsr.errors import ConfigError, RunError
 from rlsr.runs.directory import RunDirectory
 from rlsr.runs.json_file import RESTORE, Row, read_json
 from rlsr.runs.pipeline_directory import FILE, PipelineDirectory
@@ -43,6 +44,14 @@ class Stage:
             return UNTRAINED
         method = self.config.get("method")
         return str(method.get("type", "rlsr")) if isinstance(method, Mapping) else "unknown method"
+
+    @cached_property
+    def known_config(self) -> RunConfig | None:
+        """The config as this version reads it; None where it cannot."""
+        try:
+            return config_from_table(self.config)
+        except ConfigError:
+            return None
 
 
 @dataclass(frozen=True)

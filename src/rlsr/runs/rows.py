@@ -54,9 +54,15 @@ class HeldoutRow:
         """List the row as its file has it, but with NaN where that has null."""
         several = {"references": list(self.references)} if self.references else {}
         return {
-            "id": self.id, "category": self.category, "prompt": self.prompt, "reference": self.reference, **several,
-            "response": self.response, **self.further, "scores": self.scores,
-        }  # fmt: skip
+            "id": self.id,
+            "category": self.category,
+            "prompt": self.prompt,
+            "reference": self.reference,
+            **several,
+            "response": self.response,
+            **self.further,
+            "scores": self.scores,
+        }
 
 
 _FIELDS = {found.name for found in dataclasses.fields(HeldoutRow)}

@@ -15,7 +15,7 @@ from rlsr.cli.comparison_table import (
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 
 
 @pytest.fixture(scope="module")

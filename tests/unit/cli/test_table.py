@@ -8,7 +8,7 @@ from rich.console import Console
 
 from rlsr.cli.table import change_table
 from rlsr.evaluation import MetricChange
-from rlsr.evaluation.labels import LABELS
+from rlsr.evaluation.metrics import BUILT_IN, describe
 from rlsr.statistics import Estimate
 
 NAN = float("nan")
@@ -44,12 +44,13 @@ def test_a_line_a_metric_with_its_paired_difference() -> None:
     assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in text
 
 
-def test_every_metric_of_the_evaluation_has_words_and_another_keeps_its_name() -> None:
+def test_every_metric_of_the_evaluation_has_words_and_another_speaks_by_its_name() -> None:
     nothing = Estimate(0.0, 0.0, 0.0, 1)
-    names = [*LABELS, "my_metric"]
+    names = [*BUILT_IN, "my_metric"]
     text = "\n".join(lines_of([change(name, 0.0, 0.0, nothing) for name in names]))
-    for label in (*LABELS.values(), "my_metric"):
+    for label in (*(metric.label for metric in BUILT_IN.values()), "my metric"):
         assert f"{label} 0.0" in text
+    assert describe("my_metric").label == "my metric"
 
 
 def test_a_metric_that_the_reward_has_says_so() -> None:

@@ -156,7 +156,6 @@ def test_the_baseline_is_the_untrained_recipe_or_the_first(
         ({"seeds": [1, 1]}, ["seeds", "differ"]),
         ({"seeds": [-1]}, ["seeds", "at least 0"]),
         ({"baseline": "sft"}, ["baseline", "base, rlsr", "'sft'"]),
-        ({"tie_margins": {"reward": 0.1}}, ["tie_margins", "'reward'"]),
         ({"tie_margins": {"chrf": -1}}, ["tie_margins", "chrf", "at least 0"]),
         ({"confidence": 1.0}, ["confidence"]),
         ({"recipies": {}}, ["recipies", "did you mean recipes?"]),
@@ -171,15 +170,6 @@ def test_a_wrong_experiment_is_refused_with_the_way_out(
         experiment_from_table({key: value for key, value in table.items() if value is not None})
     for part in parts:
         assert part in str(caught.value)
-
-
-def test_margins_that_are_not_named_keep_their_default() -> None:
-    assert experiment(tie_margins={"chrf": 2.0}).tie_margins == {
-        "independent_similarity": 0.01,
-        "chrf": 2.0,
-        "bleu": 1.0,
-    }
-    assert set(experiment().tie_margins) == {"independent_similarity", "chrf", "bleu"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from rlsr.comparison.result import (
     write_comparison,
 )
 from rlsr.errors import RunError
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.statistics import Estimate
 from rlsr.statistics.against_baseline import MetricComparison
 from rlsr.statistics.wins import WinShares

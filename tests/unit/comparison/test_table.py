@@ -7,7 +7,7 @@ from comparisons import compared, found_in, make_comparison, recipe_of
 from report_sample import write_sample_comparison
 from rlsr.comparison.result import ComparedRun, Comparison, read_comparison
 from rlsr.comparison.table import TableCell, TableRow, table_of
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.statistics import Estimate
 from rlsr.statistics.against_baseline import MetricComparison
 from rlsr.statistics.wins import WinShares

@@ -11,7 +11,7 @@ from rlsr.comparison.words import (
     tone,
     training_in_words,
 )
-from rlsr.evaluation.shared_metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric
 from rlsr.statistics.against_baseline import Verdict
 
 CHRF = SharedMetric("chrf", False, "higher")

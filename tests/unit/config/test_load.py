@@ -48,6 +48,7 @@ def message_of(files: list[Path], overrides: list[str]) -> str:
         ("data=mine.jsonl", "data.path=mine.jsonl"),
         ("embedding=org/encoder", "embedding.model=org/encoder"),
         ("method=rlsr", "method.type=rlsr"),
+        ("engine=trl", "engine.type=trl"),
     ],
 )
 def test_a_table_written_as_one_string_means_its_main_key(
@@ -268,6 +269,12 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "method=reinforce",
             "method.type: must be 'rlsr', 'sgrpo', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'reinforce'",
         ),
+        ("engine=slime", "engine.type: must be 'trl', got 'slime'"),
+        (
+            "engine.passes=packed",
+            "engine.passes: must be 'auto', 'grouped' or 'plain', got 'packed'",
+        ),
+        ("engine.pases=plain", "engine.pases: unknown setting; did you mean engine.passes?"),
         (
             "data.heldout=many",
             "data.heldout: must be a valid number, unable to parse string as a number, got 'many'",
@@ -495,7 +502,10 @@ def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
             ["reward=logic", "reward.le.max_and=1"],
             "reward.le.max_and: unknown setting; did you mean reward.le.max_ands?",
         ),
-        (["reward=judge"], "reward.type: must be 'similarity', 'logic', got 'judge'"),
+        (
+            ["reward=judge"],
+            "reward.type: must be 'similarity', 'logic', 'python', got 'judge'",
+        ),
         (
             ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],
             "reward.model_sampling: densities must each lie between 0 and 1",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rlsr.config import StagedConfig, config_from_table, load_config, load_stages, split_stages
+from rlsr.config.layers import expand
 from rlsr.config.method import RlsrMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.supervised import SftMethod
@@ -128,7 +129,7 @@ def test_a_stage_may_change_the_type_of_another_table() -> None:
 def test_split_stages_gives_full_tables_and_leaves_its_argument_alone() -> None:
     table = {"seed": 1, "method": ["sft", {"clip": 0.1}], "data": "mine.jsonl"}
     kept = json.loads(json.dumps(table))
-    first, second = split_stages(table)
+    first, second = split_stages(expand(table))
     assert first == {"seed": 1, "data": {"path": "mine.jsonl"}, "method": {"type": "sft"}}
     assert second == {"seed": 1, "data": {"path": "mine.jsonl"}, "method": {"clip": 0.1}}
     assert table == kept

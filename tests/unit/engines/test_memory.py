@@ -45,8 +45,8 @@ def test_the_bytes_of_a_token_are_near_what_was_measured() -> None:
 
 def test_with_room_a_pass_keeps_the_device_busy_and_a_rollout_is_written_whole() -> None:
     found = plan(64)
-    assert found.tokens_per_pass == 149 + 768
-    assert found.rows_at_a_time is None
+    assert found.cut.tokens_per_pass == 149 + 768
+    assert found.cut.rows_at_a_time is None
     assert found.notices == ()
     assert 3 < found.peak_gb < 8
 
@@ -60,12 +60,12 @@ def test_a_device_is_kept_busy() -> None:
 
 def test_tokens_that_fit_are_those_of_the_config() -> None:
     found = plan(64, "training.tokens_per_pass=300")
-    assert (found.tokens_per_pass, found.notices) == (300, ())
+    assert (found.cut.tokens_per_pass, found.notices) == (300, ())
 
 
 def test_fewer_tokens_than_a_response_has_are_kept_and_the_peak_counts_the_response() -> None:
     few, fitting = (plan(64, f"training.tokens_per_pass={tokens}") for tokens in (10, 229))
-    assert few.tokens_per_pass == 10
+    assert few.cut.tokens_per_pass == 10
     assert few.notices == ()
     assert few.peak_gb == fitting.peak_gb
 
@@ -75,7 +75,7 @@ def test_tokens_that_do_not_fit_are_lowered_with_a_notice() -> None:
     # Room for 400 tokens.
     free = (held_gb(config, SMOLLM2) + 400.5 * token_bytes(config, SMOLLM2) / 1e9) / 0.85
     found = plan(free, "training.tokens_per_pass=5000")
-    assert found.tokens_per_pass == 400
+    assert found.cut.tokens_per_pass == 400
     (notice,) = found.notices
     assert "5,000 tokens" in notice
     assert "training.tokens_per_pass is lowered to 400" in notice
@@ -91,19 +91,19 @@ def test_a_single_response_that_does_not_fit_is_a_warning_with_the_ways_out() ->
     (shorter,) = plan(0.5, "training.gradient_checkpointing=true", "model.lora={}").notices
     assert "gradient_checkpointing" not in shorter
     assert "model.lora" not in shorter
-    assert plan(0.5).tokens_per_pass == DEMO.row_tokens
-    assert plan(0.5, "training.tokens_per_pass=10").tokens_per_pass == 10
+    assert plan(0.5).cut.tokens_per_pass == DEMO.row_tokens
+    assert plan(0.5, "training.tokens_per_pass=10").cut.tokens_per_pass == 10
 
 
 def test_a_rollout_that_does_not_fit_is_written_in_whole_groups() -> None:
     long = replace(DEMO, response_tokens=2000, num_prompts=64)
     found = plan(10, rollout=long)
-    rows = found.rows_at_a_time
+    rows = found.cut.rows_at_a_time
     assert rows is not None
     assert 0 < rows < 64 * 8
     assert rows % 8 == 0
     assert rollout_gb(SMOLLM2, long, rows) < rollout_gb(SMOLLM2, long, None)
-    assert plan(0.5, rollout=long).rows_at_a_time == 8
+    assert plan(0.5, rollout=long).cut.rows_at_a_time == 8
 
 
 @given(st.floats(0.1, 64), st.floats(0.1, 64), st.integers(16, 4096), st.booleans())
@@ -113,9 +113,9 @@ def test_more_memory_never_means_less(
     rollout = replace(DEMO, response_tokens=response_tokens)
     overrides = ["training.tokens_per_pass=3000"] if explicit else []
     less, more = (plan(free, *overrides, rollout=rollout) for free in sorted((one, other)))
-    assert less.tokens_per_pass <= more.tokens_per_pass
+    assert less.cut.tokens_per_pass <= more.cut.tokens_per_pass
     everything = rollout.num_prompts * rollout.num_generations
-    assert (less.rows_at_a_time or everything) <= (more.rows_at_a_time or everything)
+    assert (less.cut.rows_at_a_time or everything) <= (more.cut.rows_at_a_time or everything)
     assert len(less.notices) >= len(more.notices)
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rlsr.config.training import TrlEngine
+from rlsr.config.engine import TrlEngine
 
 passes = pytest.importorskip("rlsr.engines.trl.passes", reason="the train extra is not installed")
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from rlsr.engines.trl.references import as_reference_dataset
 from transformers import AutoTokenizer
 
 from rlsr.data import Message, PromptRecord
-from rlsr.engines.trl.references import as_reference_dataset
 
 
 def test_every_reference_is_a_row_behind_its_prompt(tiny_model: Path) -> None:

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from rlsr.config import RunConfig
 from rlsr.config.method import AdvantageConfig
 from rlsr.data.record import Message, PromptRecord
-from rlsr.engines.trl.rollout import RewardFunction, Rollout, rollout_metrics, sample_rows
+from rlsr.engines.rollout import Rollout, rollout_metrics, sample_rows
+from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.methods import group_advantages
-from rlsr.rewards import RewardBatch, RewardResult
+from rlsr.rewards import Part, Reward, RewardBatch, RewardResult, reward_kind
 
 NAN = float("nan")
 
@@ -19,12 +21,19 @@ RECORDS = (
 )
 
 
-class FixedReward:
+PARTS = reward_kind(RunConfig()).parts(RunConfig())
+
+
+class FixedReward(Reward):
     """Gives scores that were written down; remembers what it was asked."""
 
     def __init__(self, scores: list[float]) -> None:
         self._scores = scores
         self.batches: list[RewardBatch] = []
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return PARTS
 
     def score(self, batch: RewardBatch) -> RewardResult:
         self.batches.append(batch)
@@ -98,7 +107,7 @@ def test_the_last_rollout_is_remembered_and_its_metrics_are_logged() -> None:
     assert function.last.records == (RECORDS[1], RECORDS[1], RECORDS[0], RECORDS[0])
     assert function.last.responses == ("one", "two", "", "four")
     assert function.last.num_tokens == (2, 1, 0, 3)
-    assert logged == rollout_metrics(function.last)
+    assert logged == rollout_metrics(function.last, PARTS)
     assert function.__name__ == "reward"
 
 
@@ -110,7 +119,8 @@ def test_metrics_are_means_that_leave_out_what_was_not_scored() -> None:
             repeated=[0.0, 0.0, 1.0, 0.0],
             empty=[0.0, 1.0, 0.0, 1.0],
             truncated=[1.0, 1.0, 1.0, 0.0],
-        )
+        ),
+        PARTS,
     )
     assert found == pytest.approx(
         {
@@ -132,19 +142,19 @@ def test_metrics_are_means_that_leave_out_what_was_not_scored() -> None:
 
 
 def test_the_parts_of_a_blend_are_logged_where_there_are_some() -> None:
-    found = rollout_metrics(
-        rollout(
+    found = rollout_metrics(rollout(
             [0.5, NAN], similarity=[0.5, NAN], cosine=[0.75, NAN], overlap=[0.25, 1.0], numbers=[NAN, NAN]
-        )
+        ),
+        PARTS,
     )  # fmt: skip
     assert (found["reward/cosine"], found["reward/overlap"]) == (0.75, 0.625)
     assert np.isnan(found["reward/numbers"])
     names = {"reward/cosine", "reward/overlap", "reward/numbers"}
-    assert names.isdisjoint(rollout_metrics(rollout([0.5, NAN])))
+    assert names.isdisjoint(rollout_metrics(rollout([0.5, NAN]), PARTS))
 
 
 def test_the_mean_of_nothing_is_nan_without_a_warning() -> None:
-    found = rollout_metrics(rollout([NAN, NAN]))
+    found = rollout_metrics(rollout([NAN, NAN]), PARTS)
     assert np.isnan(found["reward/similarity"])
     assert np.isnan(found["reward/p50"])
     assert found["reward/num_unscored"] == 2

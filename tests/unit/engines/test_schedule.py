@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.engines.trl.schedule import rate_factor
+from rlsr.engines.schedule import rate_factor
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 
 from rlsr.config import RunConfig, load_config
-from rlsr.engines.trl.settings import (
-    grpo_arguments,
-    make_trainer_config,
-    prompts_per_process,
-    sft_arguments,
-    trainer_arguments,
-)
+from rlsr.engines.prompt_order import prompts_per_process
+from rlsr.engines.trl.trainers import trainer_of
 from rlsr.errors import ConfigError
 
 pytest.importorskip("trl", reason="the train extra is not installed")
@@ -21,8 +16,10 @@ def config(*overrides: str) -> RunConfig:
     return load_config(overrides=["method.max_response_tokens=64", *overrides])
 
 
-def arguments(*overrides: str, num_steps: int = 10) -> dict[str, Any]:
-    return grpo_arguments(config(*overrides), output_dir="out", device="cpu", num_steps=num_steps)
+def made(one: RunConfig, *, num_steps: int = 10, num_processes: int = 1) -> Any:
+    return trainer_of(one).trl_config(
+        one, output_dir="out", device="cpu", num_steps=num_steps, num_processes=num_processes
+    )
 
 
 # --- fields -------------------------------------------------------------------------------------
@@ -53,44 +50,41 @@ def arguments(*overrides: str, num_steps: int = 10) -> dict[str, Any]:
     ],
 )
 def test_a_setting_arrives_in_its_field(override: str, field: str, value: Any) -> None:
-    assert arguments(override)[field] == value
+    assert getattr(made(config(override)), field) == value
 
 
 def test_every_update_is_on_policy_and_advantages_are_ours() -> None:
-    found = arguments(num_steps=12)
-    assert found["max_steps"] == 12
-    assert found["num_iterations"] == 1
-    assert found["scale_rewards"] == "none"
-    assert found["bf16"] is False, "bfloat16 weights need no autocast"
-    assert (found["use_cpu"], found["output_dir"], found["report_to"]) == (True, "out", [])
+    found = made(config(), num_steps=12)
+    assert found.max_steps == 12
+    assert found.num_iterations == 1
+    assert found.scale_rewards == "none"
+    assert found.bf16 is False, "bfloat16 weights need no autocast"
+    assert (found.use_cpu, found.output_dir, found.report_to) == (True, "out", [])
 
 
 def test_the_trainer_gets_a_rollout_whole() -> None:
-    made = make_trainer_config(
-        config(), arguments("training.prompts_per_step=3", "method.num_generations=5")
-    )
-    assert made.per_device_train_batch_size == made.generation_batch_size == 15
-    assert made.steps_per_generation == made.gradient_accumulation_steps == 1
+    found = made(config("training.prompts_per_step=3", "method.num_generations=5"))
+    assert found.per_device_train_batch_size == found.generation_batch_size == 15
+    assert found.steps_per_generation == found.gradient_accumulation_steps == 1
 
 
 def test_trl_accepts_all_of_it() -> None:
-    made = make_trainer_config(config(), arguments("training.gradient_checkpointing=true"))
-    assert (made.max_steps, made.learning_rate) == (10, 1e-4)
+    found = made(config("training.gradient_checkpointing=true"))
+    assert (found.max_steps, found.learning_rate) == (10, 1e-4)
 
 
 # --- the open table -----------------------------------------------------------------------------
 
 
 def test_further_options_reach_trl() -> None:
-    found = arguments("engine.options.mask_truncated_completions=true")
-    assert found["mask_truncated_completions"] is True
-    assert make_trainer_config(config(), found).mask_truncated_completions is True
+    found = made(config("engine.options.mask_truncated_completions=true"))
+    assert found.mask_truncated_completions is True
 
 
 @pytest.mark.parametrize("option", ["learning_rate", "beta", "bf16", "output_dir", "seed"])
 def test_an_option_that_rlsr_sets_itself_is_refused(option: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        arguments(f"engine.options.{option}=1")
+        made(config(f"engine.options.{option}=1"))
     assert str(caught.value) == (
         f"engine.options.{option}: rlsr sets this field itself; "
         "see the settings of method, training and model in docs/config.md"
@@ -99,18 +93,18 @@ def test_an_option_that_rlsr_sets_itself_is_refused(option: str) -> None:
 
 def test_an_unknown_option_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
-        arguments("engine.options.mask_truncated_completion=true")
+        made(config("engine.options.mask_truncated_completion=true"))
     assert str(caught.value) == (
         "engine.options.mask_truncated_completion: trl.GRPOConfig has no such field; "
         "did you mean mask_truncated_completions?"
     )
     with pytest.raises(ConfigError, match=r"engine\.options\.q7: .* has no such field$"):
-        arguments("engine.options.q7=1")
+        made(config("engine.options.q7=1"))
 
 
 def test_a_value_that_trl_refuses_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"engine\.options: TRL refuses them: "):
-        make_trainer_config(config(), arguments("engine.options.log_completions_hub_repo=x"))
+        made(config("engine.options.log_completions_hub_repo=x"))
 
 
 # --- processes ----------------------------------------------------------------------------------
@@ -120,10 +114,7 @@ def test_a_value_that_trl_refuses_is_a_config_error() -> None:
 def test_each_process_takes_its_part_of_a_step(processes: int) -> None:
     one = config("training.prompts_per_step=4", "method.num_generations=8")
     assert prompts_per_process(one, processes) == 4 // processes
-    found = grpo_arguments(
-        one, output_dir="runs", device="cpu", num_steps=1, num_processes=processes
-    )
-    assert found["per_device_train_batch_size"] == 32 // processes
+    assert made(one, num_processes=processes).per_device_train_batch_size == 32 // processes
 
 
 @pytest.mark.parametrize(("processes", "way_out"), [(3, 3), (8, 8)])
@@ -140,16 +131,14 @@ def test_supervised_methods_share_what_is_not_of_rollouts() -> None:
     supervised = load_config(
         overrides=["method=dft", "method.max_response_tokens=64", "training.prompts_per_step=3"]
     )
-    found = trainer_arguments(supervised, output_dir="out", device="cpu", num_steps=10)
-    assert found == sft_arguments(supervised, output_dir="out", device="cpu", num_steps=10)
-    made = make_trainer_config(supervised, found)
-    assert type(made).__name__ == "SFTConfig"
-    assert (made.per_device_train_batch_size, made.max_steps) == (3, 10)
-    assert made.learning_rate == 2e-4
-    assert "num_generations" not in found
+    found = made(supervised)
+    assert type(found).__name__ == "SFTConfig"
+    assert (found.per_device_train_batch_size, found.max_steps) == (3, 10)
+    assert found.learning_rate == 2e-4
+    assert not hasattr(found, "num_generations")
 
 
 def test_options_of_another_trainer_are_refused() -> None:
     supervised = load_config(overrides=["method=sft", "engine.options.num_iterations=2"])
     with pytest.raises(ConfigError, match=r"trl\.SFTConfig has no such field"):
-        trainer_arguments(supervised, output_dir="out", device="cpu", num_steps=10)
+        made(supervised)

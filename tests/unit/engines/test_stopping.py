@@ -6,11 +6,13 @@ import pytest
 
 from rlsr.config import load_config
 from rlsr.engines.stopping import (
-    HELDOUT_REWARD,
     measures_heldout,
+    require_scores,
     share_of_budget,
     stop_reason,
 )
+from rlsr.errors import RewardError
+from rlsr.runs.step_metrics import HELDOUT_REWARD
 from rlsr.runs.step_totals import seconds_spent
 
 
@@ -77,3 +79,30 @@ def test_the_heldout_reward_is_due_every_so_many_steps() -> None:
     assert [bool(measures_heldout(step, config)) for step in range(1, 7)] == [
         False, False, True, False, False, True,
     ]  # fmt: skip
+
+
+def unscored(*counts: float) -> list[dict[str, Any]]:
+    return rows(*[{"reward/num_unscored": count} for count in counts])
+
+
+def test_a_run_goes_on_without_some_of_its_scores() -> None:
+    config = load_config(overrides=["training.prompts_per_step=2", "method.num_generations=4"])
+    require_scores(unscored(*[8.0] * 9), config)
+    require_scores(unscored(*[8.0] * 9, 7.0), config)
+    require_scores(rows({}), load_config(overrides=["method=sft"]))
+
+
+def test_a_run_ends_where_too_much_is_unscored() -> None:
+    settings = ["training.prompts_per_step=2", "method.num_generations=4"]
+    config = load_config(overrides=[*settings, "training.max_unscored_share=0.5"])
+    require_scores(unscored(8.0, 4.0), config)
+    with pytest.raises(RewardError) as caught:
+        require_scores(unscored(0.0, 5.0), config)
+    assert str(caught.value) == (
+        "step 2: 5 of 8 responses were left unscored, and training.max_unscored_share is 0.5. The reward is similarity (blend, "
+        "builtin:wordllama) of the response to the reference, -1 for a repeated passage of more than 100 characters: samples/ of "
+        "the run has responses with what is known of them, and log.txt what went wrong; mend the reward or the data, or raise the "
+        "share, and go on with --resume"
+    )
+    with pytest.raises(RewardError, match="step 12: no response of the last 10 steps was scored"):
+        require_scores(unscored(0.0, 0.0, *[8.0] * 10), load_config(overrides=settings))

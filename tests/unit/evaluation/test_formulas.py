@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rlsr.evaluation.formulas import proved_equivalence, share_parsed
+from rlsr.evaluation.metrics.formulas import proved_equivalence, share_parsed
 from rlsr.logic import Formula, parse_formula
 
 REFERENCE = "∀x (Cat(x) → Animal(x))"
@@ -37,7 +37,7 @@ def test_equivalence_is_proved(
 
 
 def test_what_is_not_decided_is_unscored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlsr.evaluation.formulas.equivalent", lambda *_: None)
+    monkeypatch.setattr("rlsr.evaluation.metrics.formulas.equivalent", lambda *_: None)
     pairs = [(read("P(a)"), read("P(b)")), (read("P(a)"), read("P(a)")), (None, read("P(a)"))]
     # What is the same formula needs no prover, and what is none is no proof's business.
     assert proved_equivalence(pairs) == pytest.approx([math.nan, 1, 0], nan_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,18 @@ from rlsr.config.run import RunConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.config.translator import ModelTranslator
 from rlsr.data.record import Message, PromptRecord
-from rlsr.embeddings import Encoding, ReferenceCache
-from rlsr.evaluation import HeldoutEvaluation, HeldoutScores
-from rlsr.rewards import ReferenceSimilarity, RewardBatch, make_reward
+from rlsr.embeddings import Embedder, Encoding, ReferenceCache
+from rlsr.evaluation import Answers, Evaluation
+from rlsr.evaluation.suites import HeldoutSuite
+from rlsr.rewards import FormulaSimilarity, ReferenceSimilarity, Reward, RewardBatch
 from rlsr.rewards.similarity import similarity_parts
+from rlsr.rewards.translation import Translator
 from rlsr.runs import RunDirectory
 from rlsr.statistics import Estimate, bootstrap_mean
 
 NAN = float("nan")
 EVERY_METRIC = [
-    "reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition"
+    "reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition", "cut"
 ]  # fmt: skip
 BLEND = SimilarityReward(repetition=RepetitionConfig(min_characters=2), empty_score=-0.5)
 COSINE = BLEND.model_copy(update={"similarity": SimilarityConfig(variant="cosine")})
@@ -50,24 +53,36 @@ RECORDS = (
 )
 
 
-def evaluation(*, independent: bool = True, config: SimilarityReward = BLEND) -> HeldoutEvaluation:
-    embedder = LetterEmbedder("abc")
-    return HeldoutEvaluation(
-        RECORDS,
-        reward=ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None)),
-        independent=LetterEmbedder("ab") if independent else None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
-        max_response_tokens=8,
+def evaluation_of(
+    records: Sequence[PromptRecord],
+    reward: Reward,
+    config: SimilarityReward | LogicReward,
+    independent: Embedder | None = None,
+) -> Evaluation:
+    run = RunConfig(
+        reward=config,
+        evaluation=EvaluationConfig(
+            confidence=0.9,
+            num_resamples=300,
+            independent_embedding=None if independent is None else "org/other",
+        ),
     )
+    suite = HeldoutSuite(records, reward=reward, independent=independent, config=run)
+    return Evaluation(suite, run)
 
 
-def scored(responses: Sequence[str]) -> HeldoutScores:
-    return HeldoutScores(tuple(responses), evaluation().score(responses))
+def evaluation(*, independent: bool = True, config: SimilarityReward = BLEND) -> Evaluation:
+    embedder = LetterEmbedder("abc")
+    reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
+    return evaluation_of(RECORDS, reward, config, LetterEmbedder("ab") if independent else None)
+
+
+def scored(responses: Sequence[str]) -> Answers:
+    return evaluation().score(responses, [True] * len(responses))
 
 
 def test_every_metric_scores_every_prompt() -> None:
-    scores = evaluation().score(["aab", "abab", "ccc"])
+    scores = scored(["aab", "abab", "ccc"]).scores
     assert list(scores) == EVERY_METRIC
     assert scores["similarity"] == pytest.approx([1.0, (2 / 3) ** 0.5, NAN], nan_ok=True)
     assert scores["independent_similarity"] == pytest.approx([1.0, 1.0, NAN], nan_ok=True)
@@ -76,7 +91,10 @@ def test_every_metric_scores_every_prompt() -> None:
     assert scores["bleu"][2] == 0
     assert scores["length_ratio"] == pytest.approx([1, 4 / 6, 1])
     assert scores["repetition"].tolist() == [0, 0, 0]
-    assert evaluation().score(["aaaa", "abcabc", "x"])["repetition"].tolist() == [1, 1, 0]
+    assert scored(["aaaa", "abcabc", "x"]).scores["repetition"].tolist() == [1, 1, 0]
+    ended = evaluation().score(["aab", "abab", "ccc"], [True, False, None])
+    assert ended.scores["cut"] == pytest.approx([0, 1, NAN], nan_ok=True)
+    assert np.isnan(evaluation().score(["aab", "abab", "ccc"]).scores["cut"]).all()
 
 
 RESPONSES = ["aab", "abab", "ccc"]
@@ -84,7 +102,7 @@ RESPONSES = ["aab", "abab", "ccc"]
 
 @pytest.mark.parametrize("config", [BLEND, COSINE], ids=["blend", "cosine"])
 def test_the_reward_is_measured_as_it_is_trained_on(config: SimilarityReward) -> None:
-    scores = evaluation(config=config).score(RESPONSES)
+    scores = evaluation(config=config).score(RESPONSES).scores
     cosines = scores["similarity"]
     references = [record.reference for record in RECORDS]
     expected = similarity_parts(config.similarity, cosines, RESPONSES, references)["similarity"]
@@ -99,7 +117,7 @@ def test_the_rules_of_the_reward_are_left_out_of_it(config: SimilarityReward) ->
     reward = ReferenceSimilarity(config, embedder, ReferenceCache(embedder, None))
     batch = RewardBatch.of_texts([""] * 3, responses, [record.reference for record in RECORDS])
     assert reward.score(batch).scores[:2].tolist() == [-1.0, -0.5]
-    scores = evaluation(config=config).score(responses)
+    scores = evaluation(config=config).score(responses).scores
     assert scores["reward"][0] > 0.5
     assert scores["reward"][1] == scores["similarity"][1] == 0.0
     assert np.isnan(scores["reward"][2])
@@ -121,13 +139,13 @@ def test_a_change_says_whether_the_reward_has_its_metric(
     config: SimilarityReward, seen: set[str]
 ) -> None:
     judge = evaluation(config=config)
-    scores = HeldoutScores(tuple(RESPONSES), judge.score(RESPONSES))
+    scores = judge.score(RESPONSES)
     changes = judge.compare(scores, scores)
     assert {change.name for change in changes if change.in_reward} == seen
 
 
 def test_without_an_independent_encoder_its_metric_is_left_out() -> None:
-    scores = evaluation(independent=False).score(["a", "b", "c"])
+    scores = evaluation(independent=False).score(["a", "b", "c"]).scores
     assert list(scores) == [name for name in EVERY_METRIC if name != "independent_similarity"]
 
 
@@ -141,7 +159,7 @@ def test_rows_hold_what_people_read() -> None:
     json.dumps([row.table() for row in rows])
 
 
-def assert_equal(found: HeldoutScores, expected: HeldoutScores) -> None:
+def assert_equal(found: Answers, expected: Answers) -> None:
     assert found.responses == expected.responses
     assert list(found.scores) == list(expected.scores)
     for name, values in expected.scores.items():
@@ -199,28 +217,22 @@ def test_the_logic_reward_counts_what_is_no_formula() -> None:
     config = LogicReward(unparsable="unscored")
     embedder = LetterEmbedder("abc")
     records = [PromptRecord("1", (Message("user", "Q"),), "P(a)", "f:1")] * 4
-    heldout = HeldoutEvaluation(
-        records,
-        reward=make_reward(config, embedder, ReferenceCache(embedder, None)),
-        independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
-        max_response_tokens=8,
-    )
-    scores = heldout.score(["P(a)", "¬P(a)", "no formula", ""])
+    heldout = evaluation_of(records, FormulaSimilarity(config, embedder), config)
+    answers = heldout.score(["P(a)", "¬P(a)", "no formula", ""])
+    scores = answers.scores
     assert "similarity" not in scores
     assert scores["reward"][[0, 2, 3]].tolist() == [1, 0, 0]
     assert scores["logic"][1] < -0.4
     assert scores["logic"][[0, 2, 3]].tolist() == [1, 0, 0]
     assert scores["parsed"].tolist() == [1, 1, 0, 0]
     assert scores["equivalent"].tolist() == [1, 0, 0, 0]
-    changes = heldout.compare(HeldoutScores(("",), scores), HeldoutScores(("",), scores))
+    changes = heldout.compare(answers, answers)
     assert {change.name for change in changes if change.in_reward} == {
         "reward", "logic", "parsed", "equivalent", "bleu"
     }  # fmt: skip
 
 
-class Quoting:
+class Quoting(Translator):
     """Takes what stands in quotes for the formula, and cannot be asked about a text with an ellipsis."""
 
     identity = "quoting"
@@ -229,43 +241,49 @@ class Quoting:
         return [None if "..." in text else text.strip("'") for text in texts]
 
 
-def of_texts(references: Sequence[str]) -> HeldoutEvaluation:
+def of_texts(references: Sequence[str]) -> Evaluation:
     config = LogicReward(translator=ModelTranslator(name="any"))
     embedder = LetterEmbedder("abc")
-    return HeldoutEvaluation(
-        [
-            PromptRecord(str(row), (Message("user", "Q"),), reference, f"f:{row}")
-            for row, reference in enumerate(references)
-        ],
-        reward=make_reward(config, embedder, ReferenceCache(embedder, None), Quoting()),
-        independent=None,
-        config=EvaluationConfig(confidence=0.9, num_resamples=300),
-        reward_config=config,
-        max_response_tokens=8,
-    )
+    records = [
+        PromptRecord(str(row), (Message("user", "Q"),), reference, f"f:{row}")
+        for row, reference in enumerate(references)
+    ]
+    return evaluation_of(records, FormulaSimilarity(config, embedder, Quoting()), config)
 
 
 def test_a_translation_that_is_no_formula_says_nothing_of_its_answer() -> None:
     heldout = of_texts(["'P(a)'"] * 5 + ["..."])
-    scores = heldout.score(["'P(a)'", "'¬P(a)'", "no formula", "", "...", "'P(a)'"])
+    answers = heldout.score(["'P(a)'", "'¬P(a)'", "no formula", "", "...", "'P(a)'"])
+    scores = answers.scores
     nothing = [NAN, NAN]
     assert scores["reward"][[0, 2, 3]] == pytest.approx([1, NAN, -0.5], nan_ok=True)
     assert scores["reward"][4:] == pytest.approx(nothing, nan_ok=True)
     assert scores["logic"][[0, 2, 3]] == pytest.approx([1, NAN, 0], nan_ok=True)
     assert scores["parsed"] == pytest.approx([1, 1, 0, 0, NAN, 1], nan_ok=True)
     assert scores["equivalent"] == pytest.approx([1, 0, NAN, 0, *nothing], nan_ok=True)
-    same = HeldoutScores(("",), scores)
-    seen = {change.name for change in heldout.compare(same, same) if change.in_reward}
+    seen = {change.name for change in heldout.compare(answers, answers) if change.in_reward}
     assert seen == {"reward", "logic", "parsed", "equivalent"}
 
 
 def test_rows_show_the_formulas_that_were_compared() -> None:
     heldout = of_texts(["'P(a)'", "'Q(a)'"])
     responses = ["'P(b)'", "..."]
-    scores, texts = heldout._score(responses, ())
-    rows = heldout.rows(HeldoutScores(tuple(responses), scores, texts))
+    answers = heldout.score(responses)
+    rows = heldout.rows(answers)
     assert [(row.further["formula"], row.further["reference_formula"]) for row in rows] == [
         ("P(b)", "P(a)"), (None, "Q(a)")
     ]  # fmt: skip
-    assert heldout.from_rows(rows).texts == texts
+    assert heldout.from_rows(rows).texts == answers.texts
     assert evaluation().rows(scored(["a", "b", "c"]))[0].further == {}
+
+
+def test_rows_show_all_references_and_answers_are_read_back_without_them() -> None:
+    embedder = LetterEmbedder("abc")
+    reward = ReferenceSimilarity(BLEND, embedder, ReferenceCache(embedder, None))
+    records = [replace(RECORDS[0], other_references=("abc", "c")), RECORDS[1]]
+    several = evaluation_of(records, reward, BLEND)
+    answers = several.score(["abc", "abcabc"])
+    assert answers.scores["chrf"].tolist() == pytest.approx([100, 100])
+    rows = several.rows(answers)
+    assert [row.further for row in rows] == [{"other_references": ["abc", "c"]}, {}]
+    assert several.from_rows(rows).texts == {}

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from rlsr.config import RunConfig, config_from_table
-from rlsr.evaluation.labels import BETTER, LABELS
-from rlsr.evaluation.shared_metrics import in_reward, metric_scorers, shared_metrics
+from rlsr.evaluation.metrics import BUILT_IN, in_reward, metric_scorers, shared_metrics
 
 NO_ENCODER = {"evaluation": {"independent_embedding": None}}
 
@@ -26,7 +25,7 @@ OF_FORMULAS = {"logic", "parsed", "equivalent"}
 def test_equal_configs_share_all_metrics_in_the_order_of_an_evaluation() -> None:
     assert names(config(), config(method="sft")) == ALL
     assert names(config(**NO_ENCODER)) == [name for name in ALL if name != "independent_similarity"]
-    assert set(ALL) | OF_FORMULAS == set(LABELS)
+    assert set(ALL) | OF_FORMULAS == set(BUILT_IN)
     formulas = names(config(reward="logic"))
     assert formulas[:4] == ["reward", "logic", "parsed", "equivalent"]
     assert set(formulas) == set(ALL) - {"similarity"} | OF_FORMULAS
@@ -113,7 +112,7 @@ def test_without_an_evaluation_nothing_is_shared() -> None:
 )
 def test_what_a_reward_has(reward: dict[str, Any], seen: set[str]) -> None:
     own = config(reward=reward)
-    found = {name for name in LABELS if in_reward(name, own.reward)}
+    found = {name for name in BUILT_IN if in_reward(name, own)}
     # A reward's own names are its own, whether it gives both or not.
     own_names = {"similarity", *OF_FORMULAS}
     assert found - own_names == seen - own_names
@@ -126,4 +125,4 @@ def test_one_reward_that_has_a_metric_is_enough() -> None:
     assert not found["bleu"].in_reward
     alone = {metric.name: metric for metric in shared_metrics([cosine, cosine])}
     assert not alone["chrf"].in_reward
-    assert all(metric.better == BETTER[name] for name, metric in alone.items())
+    assert all(metric.better == BUILT_IN[name].better for name, metric in alone.items())

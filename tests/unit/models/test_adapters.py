@@ -11,11 +11,11 @@ from peft import LoraConfig, get_peft_model
 
 from rlsr.config.model import ModelConfig
 from rlsr.data import Message
-from rlsr.engines.trl.train import save_policy
 from rlsr.errors import ModelError
 from rlsr.forward.support import check_support
 from rlsr.models import Policy, load_model_config, load_policy, load_tokenizer
 from rlsr.models.generate import generate_responses
+from rlsr.models.save import save_policy
 from tiny import WORDS
 
 CONVERSATIONS = [(Message(role="user", content=" ".join(WORDS[:number])),) for number in (9, 1, 4)]

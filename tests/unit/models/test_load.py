@@ -8,10 +8,10 @@ from transformers import AutoTokenizer
 
 from rlsr.config.model import ModelConfig
 from rlsr.data import Message
-from rlsr.engines.trl.train import save_policy
 from rlsr.errors import ModelError
 from rlsr.models import load_policy, load_tokenizer, prompt_ids
 from rlsr.models.chat import PLAIN_TEMPLATE
+from rlsr.models.save import save_policy
 
 QUESTION = (Message("user", "the cat"),)
 

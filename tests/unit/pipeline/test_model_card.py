@@ -87,7 +87,7 @@ def test_the_card_says_how_the_model_was_trained() -> None:
         [],
         120,
     )  # fmt: skip
-    assert "# org/base after RLSR\n" in card
+    assert "# org/base after RLSR (arXiv 2510.14200)\n" in card
     for fact in (
         f"rlsr {rlsr.__version__}",
         "on mine.jsonl",
@@ -114,9 +114,24 @@ def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
     assert [line for line in card.splitlines() if line.startswith("|")] == [
         "| metric | before | after | difference |",
         "|---|---|---|---|",
-        "| similarity | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
-        "| cut | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
+        "| similarity by the reward's encoder | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
+        "| share cut at the maximum length | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
     ]
+
+
+def test_the_card_marks_what_the_reward_has_and_writes_each_metric_with_its_digits() -> None:
+    overlap = [
+        MetricChange(
+            "chrf",
+            Estimate(20.25, 19.5, 21.04, 64),
+            Estimate(20.25, 19.5, 21.04, 64),
+            Estimate(0.26, -1.0, 1.5, 64),
+            in_reward=True,
+        )
+    ]
+    assert "| chrF (in the reward) | 20.2 [19.5, 21.0] | 20.2 [19.5, 21.0] | +0.3 [-1.0, +1.5] |" in model_card(
+        "out", config(), overlap, 10
+    )  # fmt: skip
 
 
 def test_without_an_evaluation_the_card_says_so() -> None:
@@ -174,7 +189,7 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),
         ("pear", "PEAR (arXiv 2602.01058)", "sft", "weighted as in PEAR"),
-        ("dpo", "DPO", "dpo", "DPO (beta 0.1)"),
+        ("dpo", "DPO (arXiv 2305.18290)", "dpo", "DPO (beta 0.1)"),
     ],
 )
 def test_every_method_has_its_words(method: str, title: str, tag: str, words: str) -> None:

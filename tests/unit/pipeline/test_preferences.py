@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from rlsr.config import RunConfig, load_config
 from rlsr.config.preference import DpoMethod
 from rlsr.data import Message, PromptRecord
+from rlsr.engines.prompt_order import prompts_of_steps
+from rlsr.engines.sizes import rollout_size
 from rlsr.errors import DataError
 from rlsr.pipeline.preferences import (
     EMPTY,
@@ -25,7 +27,6 @@ from rlsr.pipeline.preferences import (
     rejected_source,
     used_records,
 )
-from rlsr.pipeline.sizes import rollout_size
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json_lines
 
@@ -124,13 +125,10 @@ def config_of(*overrides: str) -> RunConfig:
 
 
 def test_only_prompts_that_steps_come_to_are_used() -> None:
-    pytest.importorskip("torch", reason="the train extra is not installed")
-    from rlsr.engines.trl.sampler import PromptSampler
-
     records = [record(number) for number in range(10)]
     found = used_records(config_of("training.steps=3", "seed=5"), records)
-    order = PromptSampler(10, prompts_per_step=2, num_generations=1, num_steps=3, repeats=1, seed=5)
-    assert found == [records[row] for row in sorted(set(order))]
+    steps = prompts_of_steps(10, prompts_per_step=2, num_steps=3, seed=5)
+    assert found == [records[row] for row in sorted({row for step in steps for row in step})]
     assert len(found) == 6
     assert used_records(config_of("training.steps=5"), records) == records
     assert used_records(config_of("training.steps=1000000000"), records) == records

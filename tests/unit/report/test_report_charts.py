@@ -16,6 +16,7 @@ from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
     optimisation_figures,
+    other_figures,
     part_figures,
     reward_figures,
 )
@@ -35,7 +36,9 @@ def trained(data: ReportData) -> list[ReportedRecipe]:
 def figures_of(data: ReportData) -> tuple[Series, list[Figure]]:
     recipes = trained(data)
     series, names = step_series(recipes), [recipe.name for recipe in recipes]
-    makers = (reward_figures, part_figures, distribution_figures, optimisation_figures)
+    makers = (
+        reward_figures, part_figures, distribution_figures, optimisation_figures, other_figures
+    )  # fmt: skip
     return series, [figure for make in makers for figure in make(series, names)]
 
 
@@ -86,6 +89,21 @@ def test_an_unknown_part_of_the_reward_is_drawn_under_its_own_name(tmp_path: Pat
     assert "politeness score" in titles
     assert "Preference margin" in titles
     assert "Loss" in titles, "with one method its name says nothing"
+
+
+def test_a_number_that_nobody_knows_is_drawn_whatever_its_name(tmp_path: Path) -> None:
+    names = ("trl/clip_ratio/low_mean", "trl/a.b[0]", 'trl/it\'s \\ "odd"', "trl/a_b_0_")
+    steps = [{**row, **dict.fromkeys(names, 0.5 * row["step"])} for row in step_rows(3)]
+    report = read_report_data([write_run(tmp_path / "run", steps=steps)])
+    series, figures = figures_of(report)
+    others = other_figures(series, ["run"])
+    assert [figure.title for figure in others] == [
+        "a b 0 ", "a·b(0)", "clip ratio/low mean", "it`s / ”odd”",
+    ]  # fmt: skip
+    assert len({figure.id for figure in figures}) == len(figures)
+    for figure in others:
+        path = drawn(figure, series).split("mark-line")[1].split(' d="')[1].split('"')[0]
+        assert path.count("L") == 2, f"{figure.title} has no line through its three points"
 
 
 def test_a_supervised_run_has_no_charts_of_rewards(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chat_server import PROMPT, ChatServer, Reply, chat_server, formula_by_rule
 from rlsr.config.translator import EndpointTranslator
-from rlsr.errors import ConfigError, RlsrError, TranslationError
+from rlsr.errors import ConfigError, RemoteError, RlsrError
 from rlsr.rewards.endpoint_translator import EndpointTranslatorClient
 
 
@@ -88,14 +88,14 @@ def test_a_model_that_says_nothing_has_answered() -> None:
 
 def test_where_nothing_succeeds_the_cause_is_told() -> None:
     with chat_server(lambda *_: Reply(status=500, body="out of\nmemory")) as server:
-        with pytest.raises(TranslationError) as caught:
+        with pytest.raises(RemoteError) as caught:
             client(server, retries=1).translate(["a", "b"])
         assert str(caught.value) == (
             f"reward.translator.url: none of 2 texts could be translated at {server.url} (status 500, out of memory); see that "
             "the server runs and can keep up, then go on with --resume: what was translated before is kept"
         )
         assert server.times == {"a": 2, "b": 2, "All cats are animals.": 2}
-    with pytest.raises(TranslationError, match=r"none of 1 .*Connection"):
+    with pytest.raises(RemoteError, match=r"none of 1 .*Connection"):
         client(server).translate(["a"])
 
 
@@ -121,7 +121,7 @@ def test_a_refusal_ends_it_at_once(status: int, setting: str, way_out: str) -> N
     texts = [f"t{number}" for number in range(50)]
     with (
         chat_server(lambda *_: Reply(status=status, delay_s=0.02)) as server,
-        pytest.raises(TranslationError) as caught,
+        pytest.raises(RemoteError) as caught,
     ):
         client(server, retries=3, concurrency=2).translate(texts)
     assert str(caught.value).startswith(f"reward.translator.{setting}: ")
@@ -147,7 +147,7 @@ def test_a_wrong_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY_OF_TEST", "secret")
     with (
         chat_server(lambda *_: Reply(status=401)) as server,
-        pytest.raises(TranslationError, match="check the key in KEY_OF_TEST") as caught,
+        pytest.raises(RemoteError, match="check the key in KEY_OF_TEST") as caught,
     ):
         client(server, api_key_env="KEY_OF_TEST").translate(["a"])
     assert "secret" not in str(caught.value)

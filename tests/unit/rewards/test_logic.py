@@ -7,17 +7,14 @@ import numpy as np
 import pytest
 
 from formulas import SynonymEmbedder
-from rlsr.config.reward import LogicReward, RewardConfig, SimilarityReward
+from rlsr.config.reward import LogicReward
 from rlsr.config.translator import ModelTranslator
-from rlsr.embeddings import ReferenceCache
 from rlsr.rewards import (
     FormulaSimilarity,
-    ReferenceSimilarity,
     RewardBatch,
     RewardResult,
-    load_translator,
-    make_reward,
 )
+from rlsr.rewards.translation import Translator
 
 REFERENCE = "∀x (Cat(x) → Animal(x))"
 
@@ -100,19 +97,10 @@ def test_an_empty_batch() -> None:
     assert score([]).scores.shape == (0,)
 
 
-@pytest.mark.parametrize(
-    ("config", "kind"),
-    [(SimilarityReward(), ReferenceSimilarity), (LogicReward(), FormulaSimilarity)],
-)
-def test_the_config_decides_which_reward_is_made(config: RewardConfig, kind: type) -> None:
-    embedder = SynonymEmbedder()
-    assert isinstance(make_reward(config, embedder, ReferenceCache(embedder, None)), kind)
-
-
 # --- free text through a translator --------------------------------------------------------------
 
 
-class Phrasebook:
+class Phrasebook(Translator):
     """Translates what it knows; the rest is no formula, and about the unreachable it cannot be asked."""
 
     identity = "phrasebook"
@@ -124,10 +112,14 @@ class Phrasebook:
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
+        self.is_closed = False
 
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         self.calls.append(list(texts))
         return [None if "unreachable" in text else self.KNOWN.get(text, "Sorry!") for text in texts]
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 TRANSLATED = LogicReward(translator=ModelTranslator(name="any"))
@@ -208,8 +200,3 @@ def test_a_reward_without_the_translator_of_its_config_is_a_broken_invariant() -
         FormulaSimilarity(TRANSLATED, SynonymEmbedder())
     with pytest.raises(AssertionError, match="translator"):
         FormulaSimilarity(LogicReward(), SynonymEmbedder(), Phrasebook())
-
-
-def test_rewards_that_name_no_translator_load_none() -> None:
-    assert load_translator(SimilarityReward(), "cpu") is None
-    assert load_translator(LogicReward(), "cpu") is None

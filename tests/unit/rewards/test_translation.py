@@ -5,20 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from rlsr.rewards.translation import TranslationCache
+from rlsr.rewards.translation import TranslationCache, Translator
 
 
-class Shouting:
+class Shouting(Translator):
     """Translates into capitals, except what it is never able to; remembers what it was asked."""
 
     def __init__(self, identity: str = "one", lost: Sequence[str] = ()) -> None:
-        self.identity = identity
+        self._identity = identity
         self.lost = set(lost)
         self.calls: list[list[str]] = []
 
+    @property
+    def identity(self) -> str:
+        return self._identity
+
     def translate(self, texts: Sequence[str]) -> list[str | None]:
         self.calls.append(list(texts))
-        return [None if text in self.lost else f"{text.upper()} {self.identity}" for text in texts]
+        return [None if text in self.lost else f"{text.upper()} {self._identity}" for text in texts]
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -1,4 +1,6 @@
-"""What every trainer of ours does otherwise than transformers' and TRL's, whichever of them it extends.
+"""What all our trainers do otherwise than transformers' and TRL's.
+
+``HostOverrides`` comes before a trainer of TRL in the bases of ours, so that its methods are found first.
 
 Each override has a contract test in tests/invariant/test_trl_contracts.py:
 
@@ -18,32 +20,48 @@ import torch
 from transformers import Trainer
 
 from rlsr.config.run import RunConfig
+from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.gradients import average_gradients
-from rlsr.engines.trl.passes import takes_groups
+from rlsr.engines.trl.padded import Responses
+from rlsr.engines.trl.passes import micro_batches, score_groups, score_padded, takes_groups
+from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
-from rlsr.engines.trl.schedule import rate_factor
 from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.fused_adapters import fused_adapters
+from rlsr.forward.token_scores import TokenScores
 
 Result = TypeVar("Result")
 
 
 class HostOverrides(Trainer):
-    """Stands before one of TRL's trainers in the bases of ours.
+    """The methods that all our trainers share.
 
     Args:
         config: The resolved config.
-        max_tokens: Tokens of one forward and backward pass.
+        tokens_per_pass: Tokens of one forward and backward pass.
+        reference: The reference policy where it is a model of its own that TRL does not make. Where adapters are trained it is
+            the same model with the copy of its adapters, or without any.
         **kwargs: As for the trainer of TRL.
     """
 
-    def __init__(self, *, config: RunConfig, max_tokens: int, **kwargs: Any) -> None:
+    ref_model: Any = None
+
+    def __init__(
+        self,
+        *,
+        config: RunConfig,
+        tokens_per_pass: int,
+        reference: Any | None = None,
+        **kwargs: Any,
+    ) -> None:
         self._training = config.training
-        self._max_tokens = max_tokens
+        self._tokens_per_pass = tokens_per_pass
         self.phase_seconds: dict[str, float] = {}
         self.num_trained_tokens = 0
         super().__init__(**kwargs)
         self.by_groups = takes_groups(config.engine, self.model)
+        if reference is not None:
+            self.ref_model = reference
 
     @property
     def rows_per_prompt(self) -> int:
@@ -61,14 +79,7 @@ class HostOverrides(Trainer):
         return int(self.over_processes(self.num_trained_tokens))
 
     def sample_rows(self, num_groups: int) -> list[dict[str, Any]]:
-        """List responses of the last step for a file that people read.
-
-        Args:
-            num_groups: How many prompts to list.
-
-        Returns:
-            One JSON-ready row a response; none where the method samples nothing.
-        """
+        """List the responses of the last step to so many prompts, for a file that people read; none without rollouts."""
         return []
 
     def _get_train_sampler(self, dataset: Any = None) -> PromptSampler:
@@ -89,15 +100,7 @@ class HostOverrides(Trainer):
             weight.data = weight.data.to(types[name])
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Make the schedule of ``rlsr.engines.trl.schedule``.
-
-        Args:
-            num_training_steps: Steps of the run.
-            optimizer: Whose learning rate it sets; None is the trainer's own.
-
-        Returns:
-            The scheduler.
-        """
+        """Make the schedule of ``rlsr.engines.schedule``, for the trainer's own optimiser where none is given."""
         factor = partial(
             rate_factor,
             warmup_steps=self._training.warmup_steps,
@@ -111,6 +114,58 @@ class HostOverrides(Trainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no card with every checkpoint; the run's own is written with the final model."""
+
+    def score_pass(
+        self, model: Any, rows: Responses, *, temperature: float = 1.0, with_entropy: bool = False
+    ) -> TokenScores:
+        """Score the tokens of responses by a model in one pass; none of the responses is empty."""
+        score = score_groups if self.by_groups else score_padded
+        return score(model, rows, temperature=temperature, with_entropy=with_entropy)
+
+    def score_in_passes(
+        self,
+        rows: Responses,
+        score: Callable[[Responses], TokenScores],
+        *,
+        tokens_per_pass: int | None = None,
+    ) -> torch.Tensor:
+        """Score the tokens of responses in as many passes as their number asks for.
+
+        Args:
+            rows: What to score; empty responses take part in no pass.
+            score: Scores the responses of one pass.
+            tokens_per_pass: None is that of the run.
+
+        Returns:
+            (response, token): log-probabilities with gradient, 0 where there is no token.
+        """
+        device = self.accelerator.device
+        table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
+        limit = self._tokens_per_pass if tokens_per_pass is None else tokens_per_pass
+        for part in micro_batches(rows, tokens_per_pass=limit, by_groups=self.by_groups):
+            values = score(rows.take(part)).log_probs
+            padding = table.shape[1] - values.shape[1]
+            place = torch.tensor(part, device=device)
+            table = table.index_copy(0, place, torch.nn.functional.pad(values, (0, padding)))
+        return table
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def log_probs_before(
+        self, rows: Responses, score: Callable[[Any, Responses], TokenScores] | None = None
+    ) -> torch.Tensor:
+        """Ask the policy before training, in passes like those of the policy, so that both are rounded alike.
+
+        Args:
+            rows: What to score.
+            score: Scores one pass of a model; None is ``score_pass`` at a temperature of 1.
+
+        Returns:
+            (response, token): log-probabilities, 0 where there is no token.
+        """
+        policy = self.accelerator.unwrap_model(self.model)
+        with reference_policy(policy, self.ref_model) as reference:
+            ask = partial(score or self.score_pass, reference)
+            return self.timed("reference", lambda: self.score_in_passes(rows, ask))
 
     def backward_by_parts(
         self,
@@ -144,8 +199,6 @@ class HostOverrides(Trainer):
         by_plan = attention_by_plan(model) if self.by_groups else nullcontext()
         with by_plan, fused_adapters(model):
             for part in parts:
-                # TRL adapts an adaptive entropy bonus where gradients are complete.
-                self.accelerator.sync_gradients = part is parts[-1]
                 loss = loss_of(part)
                 self.accelerator.backward(loss)
                 total += loss.detach()
@@ -154,41 +207,24 @@ class HostOverrides(Trainer):
         return total.requires_grad_()
 
     def bare(self, model: Any) -> Any:
-        """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step.
-
-        Args:
-            model: As the trainer hands it on.
-
-        Returns:
-            The policy, with its adapters where it has some.
-        """
+        """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step."""
         return self.accelerator.unwrap_model(model)
 
     def own_rows(self, count: int) -> slice:
-        """Find this process's rows among those of all.
-
-        Args:
-            count: Rows of this process; every process has as many.
-
-        Returns:
-            Their places.
-        """
+        """Find the places of this process's rows among those of all; every process has as many."""
         start = self.accelerator.process_index * count
         return slice(start, start + count)
 
     def over_processes(self, number: float) -> float:
-        """Add up a number over the processes that train together; all of them ask at the same time.
-
-        Args:
-            number: Of this process.
-
-        Returns:
-            The sum.
-        """
+        """Add up a number over the processes that train together; all of them ask at the same time."""
         if self.accelerator.num_processes == 1:
             return number
         own = torch.tensor(number, dtype=torch.float64, device=self.accelerator.device)
         return float(self.accelerator.reduce(own, reduction="sum"))
+
+    def mean_over_processes(self, number: float) -> float:
+        """Average a number over the processes that train together; all of them ask at the same time."""
+        return self.over_processes(number) / self.accelerator.num_processes
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
         """Take the time of a phase of the step; phases in several pieces add up.
@@ -208,15 +244,7 @@ class HostOverrides(Trainer):
 
 
 def take_phase_seconds(trainer: HostOverrides, names: Sequence[str]) -> dict[str, float]:
-    """Read and clear the times of the last step.
-
-    Args:
-        trainer: The trainer.
-        names: Phases to read.
-
-    Returns:
-        Seconds by phase; 0 where a phase did not happen.
-    """
+    """Read and clear the seconds of phases of the last step; 0 where a phase did not happen."""
     seconds = {name: trainer.phase_seconds.get(name, 0.0) for name in names}
     trainer.phase_seconds = {}
     return seconds

@@ -34,42 +34,17 @@ class Responses:
 
     @classmethod
     def of(cls, prompts: Sequence[tuple[int, ...]], responses: Sequence[list[int]]) -> Self:
-        """Number the prompts of responses.
-
-        Args:
-            prompts: Token ids of the prompt of each response.
-            responses: Token ids of each response.
-
-        Returns:
-            Both, equal prompts sharing a number.
-        """
+        """Number the prompts of responses, equal ones sharing a number."""
         numbers: dict[tuple[int, ...], int] = {}
         groups = [numbers.setdefault(prompt, len(numbers)) for prompt in prompts]
         return cls(list(prompts), list(responses), groups)
 
     def followed_by(self, others: Self) -> Self:
-        """Put others behind these.
-
-        Args:
-            others: Responses to the same or to other prompts.
-
-        Returns:
-            All of them; a prompt that both have has one number.
-        """
-        return self.of(
-            [*self.prompts, *others.prompts],
-            [*self.responses, *others.responses],
-        )
+        """Put others behind these; a prompt that both have gets one number."""
+        return self.of([*self.prompts, *others.prompts], [*self.responses, *others.responses])
 
     def take(self, rows: list[int]) -> "Responses":
-        """Take some of them.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            Those, with the numbers of their prompts unchanged.
-        """
+        """Take some of them, with the numbers of their prompts unchanged."""
         return Responses(
             [self.prompts[row] for row in rows],
             [self.responses[row] for row in rows],
@@ -107,14 +82,7 @@ def read_responses(input_ids: torch.Tensor, mask: torch.Tensor, num_tokens: int)
 
 
 def rollout_responses(batch: dict[str, Any]) -> Responses:
-    """Take the padding off TRL's batch.
-
-    Args:
-        batch: As ``_generate_and_score_completions`` returns it, or tables of the same names.
-
-    Returns:
-        Its responses; empty ones where all of a response is masked.
-    """
+    """Take the padding off the tables of TRL's batch; a response is empty where all of it is masked."""
     return read_responses(
         torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
         torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
@@ -123,15 +91,7 @@ def rollout_responses(batch: dict[str, Any]) -> Responses:
 
 
 def token_mask(lengths: Sequence[int], table: torch.Tensor) -> torch.Tensor:
-    """Say where a table has tokens.
-
-    Args:
-        lengths: Tokens of each row.
-        table: (row, token), padded on the right.
-
-    Returns:
-        The same shape; false is padding.
-    """
+    """Say where a table, (row, token), has tokens, given their number in each row; the rest is padding."""
     places = torch.arange(table.shape[1], device=table.device)
     return places[None] < torch.tensor(lengths, device=table.device)[:, None]
 

@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 
 from rlsr.data.record import PromptRecord
-from rlsr.engines.trl.references import PromptResponseCollator, response_ids
+from rlsr.engines.trl.supervised_rows import PromptResponseCollator, response_ids
 from rlsr.models import prompt_ids
 
 

@@ -9,6 +9,7 @@ What all trainers share is in ``rlsr.engines.trl.host``.
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,10 +18,9 @@ from trl import DPOTrainer
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.engines.trl.padded import Responses, rollout_responses
-from rlsr.engines.trl.passes import score_responses
-from rlsr.engines.trl.reference import reference_policy
+from rlsr.engines.trl.reference_policy import reference_policy
+from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
 from rlsr.methods.dpo import PairLogRatios, dpo_losses, pair_metrics
 
 
@@ -63,7 +63,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         self.num_trained_tokens = sum(rows.response_lengths)
         num_pairs = len(rows.responses) // 2
         device = inputs["completion_ids"].device
-        parts = pair_passes(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        parts = pair_passes(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
         before = self.timed("reference", lambda: self._log_probs_before(rows, parts, device))
         now = torch.zeros_like(before)
 
@@ -79,8 +79,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         ratios = PairLogRatios(*(now - before).chunk(2))
         for name, value in pair_metrics(ratios, beta=self._method.beta).items():
             # Every process has as many pairs.
-            mean = self.over_processes(value) / self.accelerator.num_processes
-            self._metrics["train"][name].append(mean)
+            self._metrics["train"][name].append(self.mean_over_processes(value))
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
@@ -98,26 +97,18 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
 
     def _log_probs(self, model: Any, rows: Responses) -> torch.Tensor:
         """(answer,): the sum over its tokens, all answers in one pass."""
-        scores = score_responses(
-            model,
-            rows,
-            by_groups=self.by_groups,
-            max_tokens=sys.maxsize,
-            num_columns=max(rows.response_lengths),
-            temperature=1.0,
-            with_entropy=False,
-        )
-        return scores.log_probs.sum(dim=1)
+        score = partial(self.score_pass, model)
+        return self.score_in_passes(rows, score, tokens_per_pass=sys.maxsize).sum(dim=1)
 
 
-def pair_passes(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[list[int]]:
+def pair_passes(rows: Responses, *, tokens_per_pass: int, by_groups: bool) -> list[list[int]]:
     """Split pairs into passes, the two answers of a pair always in the same one.
 
     The gradient of a pair's loss by one answer depends on the probability of the other.
 
     Args:
         rows: The better answers of all pairs, then the worse ones in the same order.
-        max_tokens: Tokens of a pass; a single pair may have more.
+        tokens_per_pass: Tokens of a pass; a single pair may have more.
         by_groups: Whether a prompt stands once for both answers.
 
     Returns:
@@ -130,10 +121,13 @@ def pair_passes(rows: Responses, *, max_tokens: int, by_groups: bool) -> list[li
     )
     if by_groups:
         return grouped_micro_batches(
-            range(num_pairs), prompts, [sum(pair) for pair in lengths], max_tokens=max_tokens
+            range(num_pairs),
+            prompts,
+            [sum(pair) for pair in lengths],
+            tokens_per_pass=tokens_per_pass,
         )
     longest = [max(pair) for pair in lengths]
-    return padded_micro_batches(prompts, longest, max_tokens=max_tokens // 2)
+    return padded_micro_batches(prompts, longest, tokens_per_pass=tokens_per_pass // 2)
 
 
 def _answers_of(pairs: list[int], num_pairs: int) -> list[int]:

@@ -1,17 +1,17 @@
-"""In which order the prompts are trained on: a function of seed and step, so that a resumed run goes on exactly."""
+"""The order of prompts as transformers asks for it."""
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
+
+from rlsr.engines.prompt_order import prompts_of_steps
 
 
 class PromptSampler(torch.utils.data.Sampler[int]):
     """Yields the prompts of every step, each repeated for its group.
 
     TRL's own sampler draws each epoch from a generator whose state a checkpoint does not hold, and drops the prompts
-    that do not fill a last batch. This one is one stream of permutations: a step may take the last prompts of one
-    epoch and the first of the next, so that no prompt is left out and every step is full.
+    that do not fill a last batch.
 
     Args:
         num_prompts: Training prompts.
@@ -32,7 +32,6 @@ class PromptSampler(torch.utils.data.Sampler[int]):
         repeats: int,
         seed: int,
     ) -> None:
-        assert num_prompts > 0, "a set without training prompts is refused when it is read"
         self._num_prompts = num_prompts
         self._prompts_per_step = prompts_per_step
         self._num_generations = num_generations
@@ -44,14 +43,11 @@ class PromptSampler(torch.utils.data.Sampler[int]):
         return self._num_steps * self._repeats * self._prompts_per_step * self._num_generations
 
     def __iter__(self) -> Iterator[int]:
-        stream = self._permutations()
-        for _ in range(self._num_steps):
-            step = [next(stream) for _ in range(self._prompts_per_step)]
-            for _ in range(self._repeats):
-                for prompt in step:
-                    yield from [prompt] * self._num_generations
-
-    def _permutations(self) -> Iterator[int]:
-        rng = np.random.default_rng(self._seed)
-        while True:
-            yield from rng.permutation(self._num_prompts).tolist()
+        for step in prompts_of_steps(
+            self._num_prompts,
+            prompts_per_step=self._prompts_per_step,
+            num_steps=self._num_steps,
+            seed=self._seed,
+        ):
+            for prompt in step * self._repeats:
+                yield from [prompt] * self._num_generations

@@ -2,12 +2,13 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
+from rlsr.engines.prompt_order import prompts_per_process
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 
@@ -16,9 +17,6 @@ _MANAGED = (
     "fp16", "fp16_full_eval", "bf16_full_eval", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio", "generation_batch_size", "steps_per_generation", "num_train_epochs", "optim", "multi_objective_aggregation",
     "reward_weights", "activation_checkpointing", "do_eval", "eval_strategy", "model_init_kwargs", "resume_from_checkpoint",
 )  # fmt: skip
-
-CONFIGS = {"rlsr": "GRPOConfig", "sgrpo": "GRPOConfig", "dpo": "DPOConfig"}
-"""TRL's config class of a method, where it is not supervised."""
 
 
 def shared_arguments(
@@ -45,7 +43,7 @@ def shared_arguments(
         "bf16": False,
         "seed": config.seed,
         "max_steps": num_steps,
-        # A process gets its part of a step whole; how it is split into passes is ours (rlsr.engines.trl.micro_batches).
+        # A process gets its part of a step whole; how it is split into passes is ours (rlsr.forward.micro_batches).
         "per_device_train_batch_size": prompts_per_process(config, num_processes),
         "gradient_accumulation_steps": 1,
         "learning_rate": config.learning_rate,
@@ -66,29 +64,27 @@ def shared_arguments(
     }
 
 
-def grpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
-    """Write a config of the methods rlsr and sgrpo in TRL's terms.
+def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what is a matter of rollouts in the terms of ``trl.GRPOConfig``.
 
     Args:
-        config: The resolved config.
-        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
+        config: The resolved config, of the method rlsr or one that extends it.
+        shared: What ``shared_arguments`` returned.
 
     Returns:
-        Keyword arguments of ``trl.GRPOConfig``, the user's ``engine.options`` among them.
+        Keyword arguments beside the shared ones, or in their place.
 
     Raises:
-        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+        ConfigError: An option asks for what the method cannot have.
     """
-    from trl import GRPOConfig
-
     method = config.method
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
     if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
         _refuse_other_samplers(config)
-    ours = shared_arguments(config, **place)
-    ours |= {
+    ours = {
         # One rollout, one update: every step is on-policy and needs no old log-probabilities.
-        "per_device_train_batch_size": ours["per_device_train_batch_size"] * method.num_generations,
+        "per_device_train_batch_size": shared["per_device_train_batch_size"]
+        * method.num_generations,
         "num_iterations": 1,
         "num_generations": method.num_generations,
         "max_completion_length": method.max_response_tokens,
@@ -106,7 +102,7 @@ def grpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
     if config.model.revision is not None:
         # The reference policy is loaded by TRL and must be of the same revision.
         ours["model_init_kwargs"] = {"revision": config.model.revision}
-    return with_options(ours, config.engine.options, GRPOConfig)
+    return ours
 
 
 def _refuse_other_samplers(config: RunConfig) -> None:
@@ -117,23 +113,17 @@ def _refuse_other_samplers(config: RunConfig) -> None:
         )
 
 
-def sft_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
-    """Write a config of a supervised method in TRL's terms.
+def sft_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what is a matter of references in the terms of ``trl.SFTConfig``.
 
     Args:
-        config: The resolved config.
-        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
+        config: The resolved config, of a supervised method.
+        shared: What ``shared_arguments`` returned.
 
     Returns:
-        Keyword arguments of ``trl.SFTConfig``, the user's ``engine.options`` among them.
-
-    Raises:
-        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+        Keyword arguments beside the shared ones.
     """
-    from trl import SFTConfig
-
-    ours = shared_arguments(config, **place)
-    ours |= {
+    return {
         # Prompts and references are encoded by us, in the form in which rollouts and evaluation ask the policy.
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "completion_only_loss": True,
@@ -143,28 +133,21 @@ def sft_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
         "packing": False,
         "padding_free": False,
     }
-    return with_options(ours, config.engine.options, SFTConfig)
 
 
-def dpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
-    """Write a config of the method dpo in TRL's terms.
+def dpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what is a matter of pairs in the terms of ``trl.DPOConfig``.
 
     Args:
-        config: The resolved config.
-        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
+        config: The resolved config, of the method dpo.
+        shared: What ``shared_arguments`` returned.
 
     Returns:
-        Keyword arguments of ``trl.DPOConfig``, the user's ``engine.options`` among them.
-
-    Raises:
-        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
+        Keyword arguments beside the shared ones.
     """
-    from trl import DPOConfig
-
     method = config.method
     assert isinstance(method, DpoMethod), "other methods have other trainers"
-    ours = shared_arguments(config, **place)
-    ours |= {
+    return {
         # The loss is ours (rlsr.methods.dpo): what would change TRL's would have no effect.
         "beta": method.beta,
         "loss_type": ["sigmoid"],
@@ -184,76 +167,6 @@ def dpo_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
         "disable_dropout": False,
         "padding_free": False,
     }
-    return with_options(ours, config.engine.options, DPOConfig)
-
-
-ARGUMENTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "rlsr": grpo_arguments,
-    "sgrpo": grpo_arguments,
-    "dpo": dpo_arguments,
-}
-"""How the config of a method is written in TRL's terms, where it is not supervised."""
-
-
-def trainer_arguments(config: RunConfig, **place: Any) -> dict[str, Any]:
-    """Write a config of any method in TRL's terms.
-
-    Args:
-        config: The resolved config.
-        **place: Output directory, device, steps and processes, as for ``shared_arguments``.
-
-    Returns:
-        Keyword arguments of the config of the method's trainer.
-
-    Raises:
-        ConfigError: An option is unknown to TRL or belongs to another setting of ours.
-    """
-    arguments: Callable[..., dict[str, Any]] = ARGUMENTS.get(config.method.type, sft_arguments)
-    return arguments(config, **place)
-
-
-def make_trainer_config(config: RunConfig, arguments: dict[str, Any]) -> Any:
-    """Build TRL's config of the trainer of a method.
-
-    Args:
-        config: The resolved config.
-        arguments: What ``trainer_arguments`` returned.
-
-    Returns:
-        A ``trl.GRPOConfig``, ``trl.SFTConfig`` or ``trl.DPOConfig``.
-
-    Raises:
-        ConfigError: TRL refuses a value.
-    """
-    import trl
-
-    kind: Any = getattr(trl, CONFIGS.get(config.method.type, "SFTConfig"))
-    try:
-        return kind(**arguments)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"engine.options: TRL refuses them: {error}") from error
-
-
-def prompts_per_process(config: RunConfig, num_processes: int) -> int:
-    """Divide the prompts of a step among the processes that train together.
-
-    Args:
-        config: The resolved config.
-        num_processes: How many there are.
-
-    Returns:
-        Prompts of each; a group stays in one process.
-
-    Raises:
-        ConfigError: They cannot be divided.
-    """
-    number = config.training.prompts_per_step
-    if number % num_processes:
-        raise ConfigError(
-            f"training.prompts_per_step: must be a multiple of the {num_processes} processes that train together, got {number}; "
-            f"take {max(number // num_processes, 1) * num_processes}"
-        )
-    return number // num_processes
 
 
 def with_options(ours: dict[str, Any], options: dict[str, Any], kind: Any) -> dict[str, Any]:

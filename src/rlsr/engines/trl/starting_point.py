@@ -121,7 +121,7 @@ def frozen_reference(config: RunConfig, model: Any) -> Any | None:
         A copy where all weights are trained and the method needs it. None where adapters are trained: the reference
         policy is then the same model with the copy of its adapters, or without any.
     """
-    if not config.method.needs_reference:
+    if not config.method.needs_reference_policy:
         return None
     if not has_adapters(model):
         return copy.deepcopy(model).eval().requires_grad_(False)

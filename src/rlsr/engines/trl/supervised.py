@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from trl import SFTTrainer
 
-from rlsr.config.method import SupervisedMethod
 from rlsr.config.run import RunConfig
+from rlsr.config.supervised import ReferenceMethod
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import rollout_responses, token_mask
-from rlsr.engines.trl.passes import micro_batches, score_responses
-from rlsr.engines.trl.reference import reference_policy
+from rlsr.engines.trl.passes import micro_batches
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
 
 
@@ -26,16 +25,14 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
 
     Args:
         config: The resolved config, of a supervised method.
-        reference: The policy before training, where the method needs it and it is a model of its own.
         **kwargs: As for ``HostOverrides`` and ``trl.SFTTrainer``.
     """
 
-    def __init__(self, *, config: RunConfig, reference: Any | None, **kwargs: Any) -> None:
-        assert isinstance(config.method, SupervisedMethod), (
+    def __init__(self, *, config: RunConfig, **kwargs: Any) -> None:
+        assert isinstance(config.method, ReferenceMethod), (
             "this trainer is of the supervised methods"
         )
         self._method = config.method
-        self._reference = reference
         super().__init__(config=config, **kwargs)
 
     def compute_loss(
@@ -58,45 +55,30 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         """
         model = self.bare(model)
         rows = rollout_responses(inputs)
-        lengths = rows.response_lengths
-        self.num_trained_tokens = sum(lengths)
+        self.num_trained_tokens = sum(rows.response_lengths)
         num_tokens = self.over_processes(self.num_trained_tokens)
         # What the processes return is averaged.
         share = self.accelerator.num_processes / num_tokens
         metrics: dict[str, float] = {"optim/nll": 0.0, "optim/mean_weight": 0.0}
 
         def loss_of(part: list[int]) -> torch.Tensor:
-            options: dict[str, Any] = {
-                "by_groups": self.by_groups,
-                "max_tokens": self._max_tokens,
-                "num_columns": max(lengths[row] for row in part),
-                "temperature": 1.0,
-                "with_entropy": False,
-            }
-            before = None
-            if self._method.needs_reference:
-                before = self.timed(
-                    "reference", lambda: self._log_probs_before(rows.take(part), options)
-                )
-            log_probs = score_responses(model, rows.take(part), **options).log_probs
+            references = rows.take(part)
+            before = (
+                self.log_probs_before(references) if self._method.needs_reference_policy else None
+            )
+            log_probs = self.score_pass(model, references).log_probs
             tokens = ReferenceTokens(
                 log_probs=log_probs.detach(),
                 before=before,
-                is_token=token_mask([lengths[row] for row in part], log_probs),
+                is_token=token_mask(references.response_lengths, log_probs),
             )
             weights = token_weights(self._method, tokens) * tokens.is_token
             metrics["optim/nll"] -= float((tokens.log_probs * tokens.is_token).sum()) / num_tokens
             metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
             return -(weights * log_probs).sum() * share
 
-        parts = micro_batches(rows, max_tokens=self._max_tokens, by_groups=self.by_groups)
+        parts = micro_batches(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
         total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)
         for name, value in metrics.items():
             self._metrics["train"][name].append(self.over_processes(value))
         return total
-
-    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
-    def _log_probs_before(self, rows: Any, options: dict[str, Any]) -> torch.Tensor:
-        policy = self.accelerator.unwrap_model(self.model)
-        with reference_policy(policy, self._reference) as reference:
-            return score_responses(reference, rows, **options).log_probs

@@ -1,0 +1,81 @@
+"""Which server is asked, and how."""
+
+import os
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from rlsr.config.base import ConfigTable
+from rlsr.errors import ConfigError
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class ChatEndpoint(ConfigTable):
+    """A model behind a server that speaks OpenAI's chat completions."""
+
+    url: str
+    """Address of the server, up to what comes before ``/chat/completions``, as in ``http://localhost:8000/v1``."""
+    model: str
+    """The model's name on the server."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself belongs into no config. Null sends none."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds to wait for a connection, and then for an answer."""
+    retries: int = Field(default=3, ge=0, le=20)
+    """How often a request is sent again, after growing pauses, where the server is not reached, busy or in trouble."""
+    concurrency: int = Field(default=8, ge=1, le=256)
+    """Requests under way at once."""
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.username is not None or parts.password is not None:
+            # Not shown: what is refused here is a secret.
+            raise ValueError(
+                "must hold no user name and no password, since every run keeps its config; name the environment variable "
+                "of a key in api_key_env"
+            )
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(
+                f"must be an address of http or https, as in http://localhost:8000/v1, got {url!r}"
+            )
+        if url.rstrip("/").endswith("/chat/completions"):
+            raise ValueError(f"must end before /chat/completions, which is added, got {url!r}")
+        return url.rstrip("/")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _a_name_and_no_key(cls, name: str | None) -> str | None:
+        if name is not None and not _VARIABLE.fullmatch(name):
+            # Not shown: it may be the key.
+            raise ValueError(
+                "must be the name of an environment variable, as in OPENAI_API_KEY, and not the key itself"
+            )
+        return name
+
+    def read_key(self, place: str, environment: Mapping[str, str] = os.environ) -> str | None:
+        """Read the key.
+
+        Args:
+            place: Where the config names the server, for messages.
+            environment: Where variables are looked up.
+
+        Returns:
+            The key; None where none is sent.
+
+        Raises:
+            ConfigError: The variable is not set, or empty.
+        """
+        if self.api_key_env is None:
+            return None
+        key = environment.get(self.api_key_env, "").strip()
+        if not key:
+            raise ConfigError(
+                f"{place}.api_key_env: the environment variable {self.api_key_env} must hold the key, but is not "
+                f"set; export it, or use {place}.api_key_env=null for a server that asks for none"
+            )
+        return key

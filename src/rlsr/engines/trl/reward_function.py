@@ -1,0 +1,101 @@
+"""The reward as TRL calls it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlsr.data.record import PromptRecord
+from rlsr.engines.rollout import Rollout, merge_rollouts, rollout_metrics
+from rlsr.processes import ALONE, Processes
+from rlsr.rewards import Reward, RewardBatch
+from rlsr.rewards.protocol import Scores
+
+RECORD_COLUMN = "record"
+"""Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
+``completion`` before a reward sees them; this one it hands on."""
+
+
+class RewardFunction:
+    """Scores TRL's rollouts with a reward of ours and remembers the last one.
+
+    Args:
+        reward: Scores responses.
+        records: The training records that the dataset's rows point to.
+        stop_ids: Tokens that end a response; none where that is not known.
+        processes: Those that train together.
+    """
+
+    __name__ = "reward"
+
+    def __init__(
+        self,
+        reward: Reward,
+        records: Sequence[PromptRecord],
+        stop_ids: Sequence[int] = (),
+        processes: Processes = ALONE,
+    ) -> None:
+        self._reward = reward
+        self._records = records
+        self._stop_ids = frozenset(stop_ids)
+        self._processes = processes
+        self._last: Rollout | None = None
+
+    @property
+    def last(self) -> Rollout:
+        """The rollout that was scored last, of all processes."""
+        assert self._last is not None, "no rollout was scored yet"
+        return self._last
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Sequence[dict[str, str | None]]],
+        completion_ids: Sequence[Sequence[int]],
+        record: Sequence[int],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float | None]:
+        """Score a rollout.
+
+        Args:
+            completions: Conversational responses, one assistant message each.
+            completion_ids: Their tokens.
+            record: For each the place of its training record.
+            log_metric: TRL's way to log a number.
+
+        Returns:
+            One score a response; None where it could not be scored.
+        """
+        records = tuple(self._records[row] for row in record)
+        # A tokenizer that parses responses may find one without content, as after a thought that never ended.
+        responses = tuple(completion[-1]["content"] or "" for completion in completions)
+        result = self._reward.score(
+            RewardBatch(
+                records,
+                responses,
+                [self._ended(tokens) for tokens in completion_ids],
+                completion_ids,
+            )
+        )
+        own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
+        self._last = merge_rollouts(self._processes.gather(own))
+        for name, value in rollout_metrics(self._last, self._reward.parts).items():
+            log_metric(name, value)
+        return [None if np.isnan(score) else float(score) for score in result.scores]
+
+    def _ended(self, tokens: Sequence[int]) -> bool | None:
+        return not self._stop_ids.isdisjoint(tokens) if self._stop_ids else None
+
+    def reference_rewards(self, rows: Sequence[int]) -> Scores:
+        """Score references as if the policy had written them.
+
+        Args:
+            rows: Places of training records, of this process.
+
+        Returns:
+            One score a row, those of all processes in their order; NaN where it could not be scored.
+        """
+        records = [self._records[row] for row in rows]
+        batch = RewardBatch(records, [record.reference for record in records])
+        return np.concatenate(self._processes.gather(self._reward.score(batch).scores))

@@ -1,0 +1,216 @@
+"""Which trainer of TRL's carries out a method, and how it is put together: a line a method in ``TRAINERS``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rlsr.config.method import RlsrMethod, methods_that_learn_from
+from rlsr.config.run import RunConfig
+from rlsr.config.supervised import ReferenceMethod
+from rlsr.engines.job import TrainingJob
+from rlsr.engines.trl.settings import (
+    dpo_arguments,
+    grpo_arguments,
+    sft_arguments,
+    shared_arguments,
+    with_options,
+)
+from rlsr.errors import ConfigError
+from rlsr.models import Policy, as_chat
+from rlsr.plugins import plugin_part
+
+if TYPE_CHECKING:
+    from rlsr.engines.trl.reward_function import RewardFunction
+    from rlsr.engines.trl.step import Addition
+
+Parts = dict[str, Any]
+"""What every trainer of ours is made of: keyword arguments of ``HostOverrides`` and ``transformers.Trainer``."""
+
+
+@dataclass(frozen=True)
+class MethodTrainer:
+    """How TRL trains by a method."""
+
+    config_class: str
+    """TRL's class of the trainer's settings."""
+    arguments: Callable[[RunConfig, Mapping[str, Any]], dict[str, Any]]
+    """Writes our settings in terms of that class, beside or in the place of those that all trainers share."""
+    make: Callable[[TrainingJob, Policy, Parts], Any]
+    """Makes the trainer, a ``HostOverrides``, from the job, the policy as loaded and the parts."""
+
+    def trl_config(self, config: RunConfig, **place: Any) -> Any:
+        """Build the trainer's settings.
+
+        Args:
+            config: The resolved config.
+            **place: Output directory, device, steps and processes, as for ``shared_arguments``.
+
+        Returns:
+            An object of ``config_class``, the user's ``engine.options`` in it.
+
+        Raises:
+            ConfigError: An option is unknown to TRL or belongs to another setting of ours, or TRL refuses a value.
+        """
+        import trl
+
+        kind: Any = getattr(trl, self.config_class)
+        shared = shared_arguments(config, **place)
+        ours = {**shared, **self.arguments(config, shared)}
+        arguments = with_options(ours, config.engine.options, kind)
+        try:
+            return kind(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"engine.options: TRL refuses them: {error}") from error
+
+
+def trainer_of(config: RunConfig) -> MethodTrainer:
+    """Find how TRL trains by the method of a run.
+
+    Args:
+        config: The resolved config.
+
+    Returns:
+        The method's own entry, or that of the supervised methods, which differ in their weights alone.
+
+    Raises:
+        ConfigError: An installed package adds the method without what carries it out.
+    """
+    method = config.method
+    if isinstance(method, ReferenceMethod):
+        from rlsr.methods.token_weights import weights_of
+
+        weights_of(method)
+        return SUPERVISED
+    if method.type in TRAINERS:
+        return TRAINERS[method.type]
+    wanted = "a rlsr.engines.trl.trainers.MethodTrainer"
+    trainer: MethodTrainer = plugin_part(
+        "rlsr.methods", method.type, "trainer", wanted, lambda part: isinstance(part, MethodTrainer)
+    )
+    return trainer
+
+
+Additions = Callable[[Any, "RewardFunction"], Sequence["Addition"]]
+"""From the method, with its settings, and the reward function to what the method adds to the step of rlsr."""
+
+
+def rollout_trainer(additions: Additions = lambda *_: ()) -> MethodTrainer:
+    """Describe how TRL trains by a method with rollouts.
+
+    Args:
+        additions: What the method adds to the step of rlsr; called when training starts.
+
+    Returns:
+        The method's entry. Where the method learns from the tokens of the references, the rows of a step have them.
+    """
+
+    def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+        from rlsr.engines.trl.reward_function import RewardFunction
+        from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
+        from rlsr.engines.trl.trainer import RolloutTrainer
+        from rlsr.models.generate import stop_ids
+
+        method = job.config.method
+        assert isinstance(method, RlsrMethod), "other methods have other trainers"
+        reward_function = RewardFunction(job.reward, job.records, stop_ids(policy), job.processes)
+        trainer = RolloutTrainer(
+            # With a KL term TRL makes the reference policy.
+            reference=None
+            if method.kl_coefficient
+            else frozen_reference(job.config, parts["model"]),
+            reward_function=reward_function,
+            rows_at_a_time=job.cut.rows_at_a_time,
+            additions=additions(method, reward_function),
+            train_dataset=_rollout_rows(job, policy),
+            **parts,
+        )
+        settle_copy_of_adapters(trainer.model)
+        return trainer
+
+    return MethodTrainer("GRPOConfig", grpo_arguments, make)
+
+
+def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
+    """Write records as the rows that TRL reads, with the tokens of the references where they are learnt from."""
+    from datasets import Dataset
+
+    from rlsr.engines.trl.reward_function import RECORD_COLUMN
+    from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN, response_ids
+
+    dataset = Dataset.from_list(
+        [
+            {"prompt": as_chat(record.messages), RECORD_COLUMN: row}
+            for row, record in enumerate(job.records)
+        ]
+    )
+    if not job.config.method.learns_references:
+        return dataset
+    tokenizer, limit = policy.tokenizer, _longest_response(job)
+    references = [
+        response_ids(tokenizer, record.reference, max_response_tokens=limit)
+        for record in job.records
+    ]
+    return dataset.add_column(REFERENCE_COLUMN, references)
+
+
+def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.sgrpo import sgrpo_additions
+
+    return sgrpo_additions(method, reward_function)
+
+
+def _supervised_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+    from rlsr.engines.trl.starting_point import frozen_reference
+    from rlsr.engines.trl.supervised import SupervisedTrainer
+    from rlsr.engines.trl.supervised_rows import PromptResponseCollator, as_reference_dataset
+
+    tokenizer, limit = policy.tokenizer, _longest_response(job)
+    return SupervisedTrainer(
+        reference=frozen_reference(job.config, parts["model"]),
+        train_dataset=as_reference_dataset(job.records, tokenizer, max_response_tokens=limit),
+        data_collator=PromptResponseCollator(tokenizer.pad_token_id),
+        **parts,
+    )
+
+
+def _preference_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+    from rlsr.engines.trl.pairs import PairCollator, as_pair_dataset
+    from rlsr.engines.trl.preference import PreferenceTrainer
+    from rlsr.engines.trl.starting_point import (
+        frozen_reference,
+        has_adapters,
+        settle_copy_of_adapters,
+    )
+
+    tokenizer, limit = policy.tokenizer, _longest_response(job)
+    model = parts["model"]
+    trainer = PreferenceTrainer(
+        # Where adapters are trained, TRL makes the copy of those that were trained before.
+        ref_model=None if has_adapters(model) else frozen_reference(job.config, model),
+        train_dataset=as_pair_dataset(job.records, tokenizer, max_response_tokens=limit),
+        data_collator=PairCollator(tokenizer.pad_token_id),
+        **parts,
+    )
+    settle_copy_of_adapters(trainer.model)
+    return trainer
+
+
+def _longest_response(job: TrainingJob) -> int:
+    limit = job.config.method.max_response_tokens
+    assert limit is not None, "resolved by the plan"
+    return limit
+
+
+SUPERVISED = MethodTrainer("SFTConfig", sft_arguments, _supervised_trainer)
+"""For every method that learns from the references alone."""
+
+TRAINERS: Mapping[str, MethodTrainer] = {
+    "rlsr": rollout_trainer(),
+    "sgrpo": rollout_trainer(_sgrpo_additions),
+    "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
+}
+"""For the other methods, by their type."""
+
+assert set(TRAINERS) == methods_that_learn_from("rollouts") | methods_that_learn_from("pairs"), (
+    "every method that does not learn from references alone has its trainer, and the other way round"
+)

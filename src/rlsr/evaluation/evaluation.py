@@ -1,0 +1,217 @@
+"""One way to ask policies the prompts of a suite: answered greedily, scored, kept, read back and compared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlsr.config import RunConfig
+from rlsr.data.record import PromptRecord
+from rlsr.evaluation.generate import greedy_responses
+from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
+from rlsr.models import Policy
+from rlsr.processes import ALONE, Processes
+from rlsr.runs.rows import HeldoutRow
+from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a policy answered to the prompts of a suite, and how good that was."""
+
+    responses: tuple[str, ...]
+    """Greedy answers, in the order of the prompts."""
+    scores: Mapping[str, Floats]
+    """One number a prompt by metric, in the order in which they are shown; NaN is unscored."""
+    texts: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    """Further texts by name, one a prompt, as the formulas that a reward compared."""
+
+
+@dataclass(frozen=True)
+class MetricMean:
+    """One metric of a policy."""
+
+    name: str
+    """The metric."""
+    after: Estimate
+    """Its mean over the prompts; the name is that of trained policies, whose last measurement it is."""
+    in_reward: bool
+    """Whether the reward has it."""
+
+
+@dataclass(frozen=True)
+class MetricChange:
+    """One metric before and after training."""
+
+    name: str
+    """The metric."""
+    before: Estimate
+    """Its mean before training."""
+    after: Estimate
+    """Its mean after training."""
+    difference: Estimate
+    """The mean of the paired differences, after minus before."""
+    in_reward: bool = False
+    """Whether the reward has it, so that a policy trained on the reward was trained on it."""
+
+
+class Evaluation:
+    """Asks policies the same prompts and scores them by the same scorers.
+
+    Args:
+        suite: The prompts, and what scores the answers.
+        config: The resolved config of the run: longest answer, batch size, intervals.
+        processes: Those that answer together, each its share of the prompts.
+        name: Of the suite, for messages.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        config: RunConfig,
+        processes: Processes = ALONE,
+        name: str = HELDOUT,
+    ) -> None:
+        self._name = name
+        self._suite = suite
+        self._records: Sequence[PromptRecord] = tuple(suite.records)
+        self._config = config
+        self._processes = processes
+
+    def run(self, policy: Policy, on_progress: Callable[[int, int], None] | None = None) -> Answers:
+        """Let a policy answer every prompt greedily and score the answers.
+
+        Args:
+            policy: The policy.
+            on_progress: Told how many prompts are answered, of how many; with several processes those of this one.
+
+        Returns:
+            Answers and scores, the same in every process.
+        """
+        limit = self._config.method.max_response_tokens
+        assert limit is not None, "resolved by the plan"
+        own, cut = greedy_responses(
+            policy,
+            self._processes.share(self._records),
+            max_response_tokens=limit,
+            batch_size=self._config.evaluation.batch_size,
+            on_progress=on_progress,
+        )
+        answers = self._processes.merge(list(zip(own, cut, strict=True)))
+        responses = [text for text, _ in answers]
+        # One scores them, and the others wait.
+        return self._processes.from_main(
+            self.score(responses, [not was_cut for _, was_cut in answers])
+            if self._processes.is_main
+            else Answers((), {})
+        )
+
+    def score(
+        self, responses: Sequence[str], ended: Sequence[bool | None] | None = None
+    ) -> Answers:
+        """Score answers that are already there.
+
+        Args:
+            responses: One a prompt.
+            ended: Whether each ended by itself; not given is not known.
+
+        Returns:
+            The answers with their scores.
+
+        Raises:
+            EvaluationError: A metric or a suite of another package does not return what it must.
+        """
+        ended = ended or [None] * len(responses)
+        return Answers(tuple(responses), *score_answers(self._name, self._suite, responses, ended))
+
+    def rows(self, answers: Answers) -> list[HeldoutRow]:
+        """List answers with their scores, for a file that people and reports read.
+
+        Args:
+            answers: A policy's.
+
+        Returns:
+            One row a prompt.
+        """
+        return [
+            HeldoutRow(
+                id=record.id,
+                category=record.category,
+                prompt=record.prompt,
+                reference=record.reference,
+                response=answers.responses[row],
+                scores={name: float(values[row]) for name, values in answers.scores.items()},
+                references=record.references if record.other_references else (),
+                further={name: texts[row] for name, texts in answers.texts.items()},
+            )
+            for row, record in enumerate(self._records)
+        ]
+
+    def from_rows(self, rows: Sequence[HeldoutRow]) -> Answers:
+        """Read back what ``rows`` listed.
+
+        Args:
+            rows: One a prompt, in the order of the prompts.
+
+        Returns:
+            Answers and scores.
+        """
+        assert [row.id for row in rows] == [record.id for record in self._records], (
+            "the kept answers are of other prompts than these"
+        )
+        return Answers(
+            responses=tuple(row.response for row in rows),
+            scores={
+                name: np.array([row.scores[name] for row in rows], dtype=np.float64)
+                for name in rows[0].scores
+            },
+            texts={name: tuple(row.further[name] for row in rows) for name in rows[0].further},
+        )
+
+    def means(self, answers: Answers) -> list[MetricMean]:
+        """Average the scores of one policy.
+
+        Args:
+            answers: The policy's.
+
+        Returns:
+            One mean a metric, with intervals over prompts.
+        """
+        return [
+            MetricMean(
+                name, bootstrap_mean(values, **self._options), self._suite.is_trained_on(name)
+            )
+            for name, values in answers.scores.items()
+        ]
+
+    def compare(self, before: Answers, after: Answers) -> list[MetricChange]:
+        """Put two policies side by side.
+
+        Args:
+            before: Those of the policy before training.
+            after: Those of the policy after training.
+
+        Returns:
+            One change a metric, with paired intervals over prompts.
+        """
+        return [
+            MetricChange(
+                name=name,
+                before=bootstrap_mean(before.scores[name], **self._options),
+                after=bootstrap_mean(after.scores[name], **self._options),
+                difference=paired_difference(
+                    before.scores[name], after.scores[name], **self._options
+                ),
+                in_reward=self._suite.is_trained_on(name),
+            )
+            for name in before.scores
+        ]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        settings = self._config.evaluation
+        return {"confidence": settings.confidence, "num_resamples": settings.num_resamples}

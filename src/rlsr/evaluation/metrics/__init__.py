@@ -1,0 +1,35 @@
+"""Held-out metrics: one table of what each is called, how it is shown and what scores it."""
+
+from rlsr.evaluation.metrics.metric import Given, HeldoutBatch, Metric
+from rlsr.evaluation.metrics.shared import (
+    SharedMetric,
+    in_reward,
+    metric_scorers,
+    shared_metrics,
+)
+from rlsr.evaluation.metrics.table import (
+    BUILT_IN,
+    describe,
+    installed_metrics,
+    labelled,
+    metrics_of,
+    require_metrics,
+    tie_margins,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "Given",
+    "HeldoutBatch",
+    "Metric",
+    "SharedMetric",
+    "describe",
+    "in_reward",
+    "installed_metrics",
+    "labelled",
+    "metric_scorers",
+    "metrics_of",
+    "require_metrics",
+    "shared_metrics",
+    "tie_margins",
+]

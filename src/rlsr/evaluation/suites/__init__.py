@@ -1,0 +1,22 @@
+"""Suites: prompts that a policy is asked, and what scores its answers."""
+
+from rlsr.evaluation.suites.checked import score_answers
+from rlsr.evaluation.suites.heldout import (
+    HeldoutSuite,
+    load_independent,
+    require_heldout,
+)
+from rlsr.evaluation.suites.suite import Scored, Suite
+from rlsr.evaluation.suites.table import HELDOUT, load_suites, open_suite
+
+__all__ = [
+    "HELDOUT",
+    "HeldoutSuite",
+    "Scored",
+    "Suite",
+    "load_independent",
+    "load_suites",
+    "open_suite",
+    "require_heldout",
+    "score_answers",
+]

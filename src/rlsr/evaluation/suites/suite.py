@@ -1,0 +1,53 @@
+"""What a suite is: prompts, and what scores a policy's answers to them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rlsr.data.record import PromptRecord
+from rlsr.evaluation.metrics import Given
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a suite says of answers."""
+
+    scores: Mapping[str, Given]
+    """By metric one number a prompt, in the order of the prompts."""
+    texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    """Further texts by name, one a prompt, for people who read the answers."""
+
+
+class Suite(ABC):
+    """Prompts that policies are asked, and what scores the answers. It stands in ``suites.table`` or is added by a package."""
+
+    @property
+    @abstractmethod
+    def records(self) -> Sequence[PromptRecord]:
+        """The prompts, at least one, each with an id of its own."""
+
+    @abstractmethod
+    def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
+        """Score the answers of a policy.
+
+        Args:
+            responses: One a prompt, in the order of the prompts.
+            ended: Whether each ended by itself and was not cut at the longest; None where that is not known.
+
+        Returns:
+            One number a prompt by metric.
+        """
+
+    def is_trained_on(self, name: str) -> bool:
+        """Say whether training aims at a metric, which then cannot show that a policy became better.
+
+        Args:
+            name: The metric.
+
+        Returns:
+            False, unless a suite knows better.
+        """
+        return False
+
+    def close(self) -> None:  # noqa: B027 - most suites hold nothing
+        """Let go of models and files; the suite is not used afterwards."""

@@ -1,0 +1,20 @@
+"""Saving a policy so that others load it."""
+
+from pathlib import Path
+
+from rlsr.models.load import Policy
+
+
+def save_policy(policy: Policy, directory: Path) -> None:
+    """Save a model or an adapter so that ``transformers`` or ``peft`` load it as it is.
+
+    Args:
+        policy: The policy, with or without adapters.
+        directory: Where to.
+    """
+    neutral = policy.model.generation_config
+    if policy.published_generation is not None:
+        policy.model.generation_config = policy.published_generation
+    policy.model.save_pretrained(directory)
+    policy.tokenizer.save_pretrained(directory)
+    policy.model.generation_config = neutral

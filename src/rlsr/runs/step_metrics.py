@@ -1,0 +1,183 @@
+"""The numbers of a step, which are the columns of ``metrics.jsonl``, and how each is shown. No torch.
+
+The parts of a reward are described by the reward. Any other number that is not in the table is kept and shown all the same,
+under a title that its name gives.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+MEAN_REWARD = "reward/mean"
+GROUP_SPREAD = "reward/group_std"
+CUT_BY_ENCODER = "reward/share_cut_by_encoder"
+UNSCORED = "reward/num_unscored"
+UNTRANSLATED = "reward/share_untranslated"
+WITHOUT_SIGNAL = "advantage/share_without_signal"
+RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
+LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
+HELDOUT_REWARD = "stop/heldout_reward"
+"""The reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
+TRAINED_TOKENS = "tokens/trained"
+STEP_SECONDS, HELDOUT_SECONDS = "time/step", "time/heldout"
+PEAK_MEMORY = "memory/peak_gb"
+BUDGET_SHARE = "budget/share"
+"""How much of the budget of seconds or tokens is used, where there is one; told to observers, and not kept."""
+
+REWARD_QUANTILES = {
+    "reward/p05": 0.05,
+    "reward/p25": 0.25,
+    "reward/p50": 0.5,
+    "reward/p75": 0.75,
+    "reward/p95": 0.95,
+}
+"""Quantiles of the rewards of a step."""
+
+STEP_PHASES = ("generate", "reward", "reference", "update")
+"""Parts of a step; each has a column ``time/NAME``."""
+
+
+class Brief(NamedTuple):
+    """How a number stands in the line of a step, and in the table of a live view."""
+
+    form: str
+    """Its digits, as ``format`` takes them."""
+    words: str
+    """What stands around it in a line."""
+    title: str
+    """How its column in a table is named."""
+
+
+@dataclass(frozen=True)
+class StepMetric:
+    """A number of a step."""
+
+    name: str
+    """Its column in ``metrics.jsonl``."""
+    title: str = ""
+    """Of its chart; empty is what its name says."""
+    caption: str = ""
+    """What a reader of the chart should know."""
+    drawn: Literal["always", "if_above_zero", "with_others", "never"] = "always"
+    """Whether a report has a chart of it: what tells of a failure may never have happened, and some stand together in one."""
+    apart: str = ""
+    """Why methods have a chart each; empty where one chart compares them."""
+    brief: Brief | None = None
+    """How it is shown while training goes on; None where it is not."""
+
+    @property
+    def head(self) -> str:
+        """What kind of number it is."""
+        return self.name.partition("/")[0]
+
+    @property
+    def words(self) -> str:
+        """Its title, or its name in words."""
+        return self.title or (self.name.partition("/")[2] or self.name).replace("_", " ")
+
+
+STEP_METRICS: Mapping[str, StepMetric] = {
+    metric.name: metric
+    for metric in (
+        StepMetric(MEAN_REWARD, drawn="with_others", brief=Brief(".3f", "  reward {}", "reward")),
+        StepMetric(
+            GROUP_SPREAD, "Spread within a group",
+            "Standard deviation of the rewards of a prompt's responses; without it there is nothing to learn.",
+            brief=Brief(".3f", " (spread {})", "spread"),
+        ),
+        StepMetric("reward/unguided", "Reward without a prefix", "Of the responses that the policy began itself."),
+        StepMetric("reward/label", "Reward of the references", "Of those that stand in their groups as responses."),
+        StepMetric("reward/share_repeated", brief=Brief(".0%", "  repeated {}", "repeated")),
+        StepMetric(UNSCORED, "Responses without a score", "They teach nothing.", drawn="if_above_zero"),
+        StepMetric(
+            WITHOUT_SIGNAL, "Share of groups without signal", "Their responses all got the same reward.",
+            drawn="if_above_zero",
+        ),
+        StepMetric("advantage/mean_size", drawn="never"),
+        StepMetric("advantage/label", drawn="never"),
+        *(StepMetric(name, drawn="with_others") for name in REWARD_QUANTILES),
+        StepMetric(
+            NLL, "Negative log-likelihood", "Of the references' tokens, in nats, without weights.",
+            brief=Brief(".3f", "  nll {}", "nll"),
+        ),
+        StepMetric(
+            "optim/label_nll", "Negative log-likelihood of labels",
+            "Of the references' tokens, in nats, beside reinforcement learning.",
+            brief=Brief(".3f", "  label nll {}", "label nll"),
+        ),
+        StepMetric("optim/label_loss", "Label loss", "Mean over the label tokens, without its weight."),
+        StepMetric("optim/label_weight", "Label weight", "Of the supervised term beside the loss of GRPO."),
+        StepMetric(
+            "optim/prefix_nll", "Negative log-likelihood of prefixes",
+            "Of the references' tokens that responses began with, in nats.",
+        ),
+        StepMetric("optim/prefix_token_weight", drawn="never"),
+        StepMetric("optim/mean_weight", "Mean weight of a token", "In the loss of methods that weigh tokens."),
+        StepMetric(
+            "preference/accuracy", "Preference accuracy", "Share of the pairs whose better answer the policy prefers.",
+            brief=Brief(".0%", "  prefers references {}", "prefers"),
+        ),
+        StepMetric(
+            "preference/margin", "Preference margin", "Of the implicit rewards of the better and the worse answer.",
+            brief=Brief(".3f", " (margin {})", "margin"),
+        ),
+        StepMetric("preference/chosen", drawn="never"),
+        StepMetric("preference/rejected", drawn="never"),
+        StepMetric(
+            "optim/kl", "KL divergence", "From the policy before training.", brief=Brief(".4f", "  kl {}", "kl"),
+        ),
+        StepMetric(
+            "optim/entropy", "Entropy", "Of the policy's next token, in nats.",
+            brief=Brief(".2f", "  entropy {}", "entropy"),
+        ),
+        StepMetric(RESPONSE_LENGTH, drawn="with_others", brief=Brief(".0f", "  characters {}", "chars")),
+        StepMetric(REFERENCE_LENGTH, drawn="with_others", brief=Brief(".0f", " (reference {})", "ref")),
+        StepMetric(
+            "tokens/share_cut", "Share cut off", "Responses that reached the maximum length.",
+            brief=Brief(".0%", "  cut {}", "cut"),
+        ),
+        StepMetric(HELDOUT_REWARD, "Reward of greedy answers", "To prompts that a stopping rule holds out of training."),
+        StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
+        StepMetric(
+            GRADIENT_NORM, "Gradient norm", "Before clipping.", apart="Gradients of different losses do not compare."
+        ),
+        *(
+            StepMetric(name, drawn="never")
+            for name in (
+                "optim/learning_rate", "tokens/response", "tokens/total", TRAINED_TOKENS, "tokens/per_second",
+                PEAK_MEMORY, "memory/peak_gpu_gb",
+            )
+        ),
+        *(StepMetric(f"time/{phase}", drawn="with_others") for phase in STEP_PHASES),
+        StepMetric(HELDOUT_SECONDS, drawn="with_others"),
+        StepMetric(STEP_SECONDS, drawn="with_others", brief=Brief(".1f", "  {} s", "s")),
+    )
+}  # fmt: skip
+"""By name, in the order in which they are shown."""
+
+BRIEFS = {name: metric.brief for name, metric in STEP_METRICS.items() if metric.brief is not None}
+"""What is shown of a step while training goes on, as far as the method has it."""
+
+HEADS = frozenset(metric.head for metric in STEP_METRICS.values())
+"""What the names of our numbers begin with."""
+
+
+def step_metrics(
+    names: Iterable[str], further: Mapping[str, StepMetric] = MappingProxyType({})
+) -> list[StepMetric]:
+    """Describe numbers of a step.
+
+    Args:
+        names: Columns of ``metrics.jsonl``.
+        further: What is known of columns beside the table, by name; it wins over the table.
+
+    Returns:
+        One a name: the further ones first, then those of the table, each in their order, then the others.
+    """
+    asked = dict.fromkeys(names)
+    known = {**further, **STEP_METRICS, **further}
+    return [
+        *(metric for name, metric in known.items() if name in asked),
+        *(StepMetric(name) for name in asked if name not in known),
+    ]

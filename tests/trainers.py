@@ -1,0 +1,37 @@
+"""Trainers of the trl engine, put together as a run does it, on the policy of a config."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rlsr.config import RunConfig
+from rlsr.data import PromptRecord, load_dataset
+from rlsr.engines import SilentObserver
+from rlsr.engines.job import TrainingJob
+from rlsr.engines.memory import StepCut
+from rlsr.engines.step_log import StepLog
+from rlsr.engines.trl.train import make_trainer
+from rlsr.models import load_policy
+from rlsr.rewards import Reward, open_reward
+from rlsr.runs import RunDirectory
+
+
+def trainer_of_config(
+    config: RunConfig,
+    path: Path,
+    *,
+    tokens_per_pass: int,
+    records: Sequence[PromptRecord] | None = None,
+    reward: Reward | None = None,
+) -> Any:
+    """Make the trainer of a run of three steps; by default with the config's own data and reward."""
+    job = TrainingJob(
+        config=config,
+        records=load_dataset(config.data).train if records is None else records,
+        reward=open_reward(config, "cpu", keep=False) if reward is None else reward,
+        run=RunDirectory.create(path, config),
+        device="cpu",
+        num_steps=3,
+        cut=StepCut(tokens_per_pass),
+    )
+    return make_trainer(job, load_policy(config.model, "cpu"), StepLog(job, SilentObserver()))

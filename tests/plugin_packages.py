@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rlsr.config import unions
+from rlsr.evaluation.metrics.table import installed_metrics
 from rlsr.plugins import find_plugins
 from rlsr.rewards import table
 
@@ -13,6 +14,7 @@ def write_package(directory: Path, name: str, code: str, **entry_points: Mapping
 
     ``entry_points`` are those of each group, with ``_`` for the dot: ``rlsr_rewards={"length": "module:name"}``.
     """
+    directory.mkdir(exist_ok=True)
     module = name.replace("-", "_")
     (directory / f"{module}.py").write_text(code, encoding="utf-8")
     info = directory / f"{module}-1.0.dist-info"
@@ -32,5 +34,5 @@ def write_package(directory: Path, name: str, code: str, **entry_points: Mapping
 
 def forget() -> None:
     """Let everything be found anew."""
-    for cached in (find_plugins, unions._added_table, table._added_kind):
+    for cached in (find_plugins, unions._added_table, table._added_kind, installed_metrics):
         cached.cache_clear()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import install
+from plugin_packages import write_package
 from rlsr.runs import RunDirectory
 from tiny import Cli
 
@@ -39,11 +39,12 @@ def open_colours(config, dataset, device):
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The module of an installed package."""
-    site = install(
+    site = write_package(
         tmp_path / "site",
         "my-colours",
         SOURCE,
-        {"rlsr.metrics": {"shouts": "SHOUTS"}, "rlsr.suites": {"colours": "open_colours"}},
+        rlsr_metrics={"shouts": "my_colours:SHOUTS"},
+        rlsr_suites={"colours": "my_colours:open_colours"},
     )
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -77,7 +77,7 @@ class StepLog:
         self._observer.on_step(step, job.num_steps, {**row, BUDGET_SHARE: share})
         return job.processes.from_main(stop_reason(self._rows, job.config))
 
-    def _measure(self, step: int, policy: Callable[[], Policy]) -> dict[str, float]:
+    def _measure(self, step: int, policy: Callable[[], Policy]) -> dict[str, float | None]:
         """Measure the held-out reward where it is due."""
         job = self._job
         if job.measure_heldout is None or not measures_heldout(step, job.config):
@@ -85,4 +85,8 @@ class StepLog:
         started = time.perf_counter()
         # The other processes wait for the reason to stop.
         reward = job.measure_heldout(policy()) if job.processes.is_main else math.nan
-        return {HELDOUT_REWARD: reward, HELDOUT_SECONDS: time.perf_counter() - started}
+        return {
+            # To the observer None is what was not scored.
+            HELDOUT_REWARD: None if math.isnan(reward) else reward,
+            HELDOUT_SECONDS: time.perf_counter() - started,
+        }

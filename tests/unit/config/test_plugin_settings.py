@@ -66,7 +66,7 @@ def test_a_reward_of_a_package_is_named_like_our_own(packages: Path) -> None:
     for config in (load_config(overrides=["reward.type=length", "reward.target=20"]), short):
         assert isinstance(config, RunConfig)
         assert config.reward.model_dump() == {
-            "type": "length", "target": 20, "judge": {"rubric": "short"}, "references": "best",
+            "type": "length", "target": 20, "judge": {"rubric": "short"}, "references": "mean",
         }  # fmt: skip
         assert reward_kind(config).describe(config) == "closeness to 20 characters"
         assert isinstance(reward_kind(config), RewardKind)

@@ -1,13 +1,12 @@
 """Metrics and suites of installed packages: found, used, and refused with the name and the way out."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from installed import install
+from plugin_packages import forget, write_package
 from rlsr.config import RunConfig, config_from_table
 from rlsr.config.data import DataConfig
 from rlsr.data import Dataset, PromptRecord, load_dataset
@@ -23,7 +22,6 @@ from rlsr.evaluation.metrics import (
     tie_margins,
 )
 from rlsr.evaluation.metrics.checked import metric_scores
-from rlsr.evaluation.metrics.table import installed_metrics
 from rlsr.evaluation.suites import load_suites, open_suite
 from rlsr.plugins import find_plugins
 from rlsr.rewards import RewardResult
@@ -72,25 +70,16 @@ def open_sums(config, dataset, device):
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def installed(packages: Path) -> Install:
     """Installs packages of one module for the time of a test."""
-    directory = tmp_path / "site"
-    before = set(sys.modules)
-
-    def forget() -> None:
-        find_plugins.cache_clear()
-        installed_metrics.cache_clear()
 
     def put(package: str, source: str, group: str, **points: str) -> None:
-        install(directory, package, source, {group: points})
+        module = package.replace("-", "_")
+        named = {name: f"{module}:{value}" for name, value in points.items()}
+        write_package(packages, package, source, **{group.replace(".", "_"): named})
         forget()
 
-    monkeypatch.syspath_prepend(str(directory))
-    yield put
-    forget()
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and Path(str(sys.modules[name].__file__)).parent == directory:  # fmt: skip
-            del sys.modules[name]
+    return put
 
 
 def batch(*responses: str) -> HeldoutBatch:
@@ -121,7 +110,7 @@ def test_a_package_is_found_and_not_imported_before_it_is_used(installed: Instal
 
 
 @pytest.mark.parametrize(
-    ("packages", "parts"),
+    ("added", "parts"),
     [
         (
             {"asks": ("raise RuntimeError('no such luck')", {"questions": "METRIC"})},
@@ -155,9 +144,9 @@ def test_a_package_is_found_and_not_imported_before_it_is_used(installed: Instal
     ids=["fails to import", "not there", "no metric", "other name", "built in", "two of one name", "bad margin"],
 )  # fmt: skip
 def test_a_broken_metric_is_refused_before_any_work(
-    installed: Install, packages: dict[str, tuple[str, dict[str, str]]], parts: list[str]
+    installed: Install, added: dict[str, tuple[str, dict[str, str]]], parts: list[str]
 ) -> None:
-    for package, (source, points) in packages.items():
+    for package, (source, points) in added.items():
         installed(package, source, "rlsr.metrics", **points)
     with pytest.raises(ConfigError) as caught:
         require_metrics(RunConfig())

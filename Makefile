@@ -36,7 +36,6 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pydoclint --quiet src
 
 fix: install
 	$(BIN)/ruff format .

@@ -85,9 +85,6 @@ def plugin_part(
         wanted: What it must be, for messages.
         is_one: Whether something may be that.
 
-    Returns:
-        The part.
-
     Raises:
         ConfigError: It cannot be imported, or has no such part.
     """
@@ -107,9 +104,6 @@ def import_object(path: str, setting: str) -> Any:
     Args:
         path: As in ``package.module:name``; dots may follow the name.
         setting: Where the config says so, for messages.
-
-    Returns:
-        What stands there.
 
     Raises:
         ConfigError: The path has another form, the module fails to import, or it has no such name.

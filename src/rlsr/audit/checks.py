@@ -166,9 +166,6 @@ def headroom_check(second: Floats, samples: Floats) -> Check:
     Args:
         second: The reward of the second reference of each row; NaN where a row has none.
         samples: The mean reward of the policy's samples to the same rows.
-
-    Returns:
-        The mean difference.
     """
     both = ~(np.isnan(second) | np.isnan(samples))
     if both.sum() < MIN_GROUPS:
@@ -191,9 +188,6 @@ def cut_check(share: float, num: int, encoder: str) -> Check:
         share: The share of the texts that are longer than the encoder reads.
         num: The number of texts.
         encoder: The encoder's name.
-
-    Returns:
-        The share.
     """
     return _CUT.judge(
         Estimate(share, math.nan, math.nan, num),
@@ -209,9 +203,6 @@ def translation_check(share: float, num: int) -> Check:
     Args:
         share: The share of the texts that could not be compared since they or their references became no formula.
         num: The number of texts.
-
-    Returns:
-        The share.
     """
     return _WITHOUT_FORMULA.judge(
         Estimate(share, math.nan, math.nan, num),

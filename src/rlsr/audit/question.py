@@ -37,9 +37,6 @@ class Question:
             reason: Why the verdict is what it is, in one sentence.
             advice: What to do if the check warns or fails; empty where nothing more is known.
             details: Further numbers by name.
-
-        Returns:
-            The check.
         """
         if math.isnan(found.mean):
             return self.leave_out(

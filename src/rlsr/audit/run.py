@@ -109,9 +109,6 @@ def run_audit(
         rewards: The audited reward first, then the same with other encoders to compare it with: the encoder's name, and how
             the reward is opened. One is open at a time.
         on_stage: What is told in words what is being done.
-
-    Returns:
-        The audit.
     """
     started = time.perf_counter()
     attacks = _attacks(job)

@@ -22,9 +22,6 @@ def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
         step: Counted from 1.
         num_steps: Steps of the whole run; an upper bound where a budget decides.
         metrics: As in ``metrics.jsonl``. What is None was not scored; what the method does not have is left out.
-
-    Returns:
-        The line.
     """
     share = _deciding_share(step, num_steps, metrics)
     head = f"step {step}/{num_steps}"

@@ -85,9 +85,6 @@ def plan_comparison(experiment: ExperimentConfig) -> ComparisonPlan:
     Args:
         experiment: The experiment.
 
-    Returns:
-        The plan.
-
     Raises:
         RlsrError: A recipe cannot be run, or the recipes cannot be compared.
     """

@@ -45,9 +45,6 @@ class Recipe:
 
         Args:
             tokens: For every stage, so that all recipes answer within the same limit.
-
-        Returns:
-            The recipe.
         """
         stages = [
             stage.model_copy(

@@ -165,9 +165,6 @@ def read_comparison(file: Path) -> Comparison:
     Args:
         file: A ``compare.json``.
 
-    Returns:
-        The same comparison.
-
     Raises:
         RunError: The file is missing, damaged, or of another version.
     """

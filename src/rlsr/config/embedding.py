@@ -56,9 +56,6 @@ def embedding_named(model: str) -> SentenceTransformersEmbedding | StaticEmbeddi
 
     Args:
         model: ``builtin:minilm``, ``builtin:wordllama``, a Hugging Face id or a local directory.
-
-    Returns:
-        Its defaults.
     """
     if default_embedding_type(model) == "static":
         return StaticEmbedding()

@@ -88,9 +88,6 @@ def merge(old: Table, new: Table) -> Table:
     Args:
         old: The lower one.
         new: The upper one.
-
-    Returns:
-        A new table.
     """
     merged = dict(old)
     for key, value in new.items():
@@ -112,9 +109,6 @@ def with_type_tags(table: Table, unions: Mapping[str, TaggedUnion]) -> Table:
     Args:
         table: Settings of one run.
         unions: The tables that come in several types, by key.
-
-    Returns:
-        A new table.
     """
     return _tagged(table, unions, "")
 

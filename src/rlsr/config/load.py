@@ -58,9 +58,6 @@ def config_from_table(table: Table) -> RunConfig:
     Args:
         table: Nested settings; what is missing gets its default.
 
-    Returns:
-        The frozen config.
-
     Raises:
         ConfigError: A key or value breaks a rule, or there are several stages.
     """
@@ -72,9 +69,6 @@ def check_config(table: Table) -> RunConfig:
 
     Args:
         table: Nested settings, written out; what is missing gets its default.
-
-    Returns:
-        The frozen config.
 
     Raises:
         ConfigError: A key or value breaks a rule, or there are several stages.

@@ -11,9 +11,6 @@ def measurement(config: RunConfig) -> dict[str, Any]:
 
     Args:
         config: The config of a run.
-
-    Returns:
-        Those settings.
     """
     return {
         "data": config.data.model_dump(),

@@ -201,9 +201,6 @@ def methods_that_learn_from(source: str) -> set[str]:
 
     Args:
         source: As in ``MethodTable.learns_from``.
-
-    Returns:
-        Their types.
     """
     methods: tuple[type[MethodTable], ...] = get_args(get_args(MethodConfig)[0])
     return {

@@ -19,9 +19,6 @@ def as_fields(value: object) -> Fields:
     Args:
         value: The row as its source holds it.
 
-    Returns:
-        The row.
-
     Raises:
         RowFault: If it is something else.
     """

@@ -83,9 +83,6 @@ class Engine(Protocol):
             config: The resolved config.
             work: How much there is to compute.
             device: Where the run will be.
-
-        Returns:
-            The estimate.
         """
         ...
 

@@ -32,9 +32,6 @@ def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
 
     Args:
         parts: At least one, in the order of the processes.
-
-    Returns:
-        The whole rollout.
     """
     results = [part.result for part in parts]
     return Rollout(

@@ -15,9 +15,6 @@ def rollout_size(config: RunConfig, longest_prompt: int, num_processes: int = 1)
         config: The resolved config.
         longest_prompt: Tokens of the longest prompt.
         num_processes: How many share a rollout.
-
-    Returns:
-        Lengths and numbers.
     """
     method = config.method
     assert method.max_response_tokens is not None, "resolved before"

@@ -20,8 +20,5 @@ def engine_of(config: RunConfig) -> Engine:
 
     Args:
         config: Its ``engine`` says which.
-
-    Returns:
-        The engine.
     """
     return ENGINES[config.engine.type]

@@ -156,9 +156,6 @@ class Evaluation:
 
         Args:
             rows: One a prompt, in the order of the prompts.
-
-        Returns:
-            Answers and scores.
         """
         assert [row.id for row in rows] == [record.id for record in self._records], (
             "the kept answers are of other prompts than these"

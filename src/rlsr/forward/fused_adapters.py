@@ -63,9 +63,6 @@ def active_names(layer: Any) -> list[str]:
 
     Args:
         layer: A layer with LoRA.
-
-    Returns:
-        Their names.
     """
     return [name for name in layer.active_adapters if name in layer.lora_A]
 

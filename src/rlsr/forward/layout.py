@@ -25,9 +25,6 @@ class Segments:
             starts: Where each begins.
             lengths: How long each is.
             device: Where the indices go.
-
-        Returns:
-            The pieces.
         """
         length = torch.tensor(lengths)
         # An empty piece may begin behind the end of the row.
@@ -102,9 +99,6 @@ def pack(
         responses: Token ids, at least one each.
         prompt_of_response: For each response the number of its prompt.
         device: Where the tensors go.
-
-    Returns:
-        The layout.
     """
     tokens: list[int] = []
     positions: list[int] = []

@@ -15,9 +15,6 @@ def connect(connective: Connective, left: Truths, right: Truths) -> Truths:
         connective: Which connective.
         left: Truth values, any shape.
         right: Truth values of a shape that broadcasts with it.
-
-    Returns:
-        Truth values.
     """
     match connective:
         case "and":

@@ -90,9 +90,6 @@ def weights_of(method: SupervisedMethod) -> Weights:
     Args:
         method: Ours, or that of an installed package.
 
-    Returns:
-        Its function.
-
     Raises:
         ConfigError: The package adds none.
     """

@@ -32,9 +32,6 @@ def write_model_card(
         config: The resolved config of its run.
         changes: Held-out metrics before and after; may be empty.
         num_steps: Optimiser steps that were taken.
-
-    Returns:
-        The card.
     """
     file = directory / "README.md"
     file.write_text(model_card(directory.name, config, changes, num_steps), encoding="utf-8")

@@ -70,9 +70,6 @@ def plan_run(config: RunConfig) -> RunPlan:
     Args:
         config: The config.
 
-    Returns:
-        The plan.
-
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """

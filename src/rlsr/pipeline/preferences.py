@@ -89,9 +89,6 @@ def make_pairs(
         processes: Those that train together; the first one samples.
         on_progress: Told how many prompts are answered, of how many.
 
-    Returns:
-        The pairs.
-
     Raises:
         DataError: Rows have no rejected answer though the config asks for it, or no prompt has a worse answer.
     """

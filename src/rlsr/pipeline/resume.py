@@ -17,9 +17,6 @@ def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
         path: Its directory.
         plan: What is to be done now.
 
-    Returns:
-        The run.
-
     Raises:
         ConfigError: The plan's config is another than the run's.
         RunError: There is no run, it is complete, or its data has changed.

@@ -85,9 +85,6 @@ def train_stages(
         observer: Who watches.
         plans: What ``plan_stages`` returned for these very arguments; None plans now.
 
-    Returns:
-        What was done.
-
     Raises:
         RlsrError: The directory is taken, or does not fit the config, or a part cannot be loaded.
     """

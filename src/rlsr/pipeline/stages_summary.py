@@ -56,9 +56,6 @@ def summarise_stages(
         pipeline: Complete.
         skipped: The stages that an earlier session had completed.
         seconds: Wall-clock of this session.
-
-    Returns:
-        The summary.
     """
     stages = tuple(_summarise(run, run.path.name in skipped) for run in pipeline.stages)
     changes = _changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)

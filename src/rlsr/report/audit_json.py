@@ -19,9 +19,6 @@ def write_audit_json(file: Path, audit: Audit) -> Path:
         file: Where to; its directory exists; an older file is replaced.
         audit: The audit.
 
-    Returns:
-        The file.
-
     Raises:
         RunError: The file cannot be written there.
     """

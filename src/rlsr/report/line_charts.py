@@ -48,9 +48,6 @@ def line_chart(
         told: Numbers under the pointer; the field if not given.
         with_seeds: Whether there are single seeds to draw.
         height: Pixels.
-
-    Returns:
-        Vega-Lite.
     """
     colours = [colour(index) for index in range(len(recipes))]
     drawn = {"y": value_axis(field), "color": _by_recipe(recipes, colours)}
@@ -88,9 +85,6 @@ def band_chart(recipe: str, index: int, domain: tuple[float, float]) -> Chart:
         recipe: Its name.
         index: Place of its colour.
         domain: Ends of the axis of rewards.
-
-    Returns:
-        Vega-Lite.
     """
     low, lower, median, upper, high = REWARD_QUANTILES
     axis = {**value_axis(median), "scale": {"domain": list(domain)}}

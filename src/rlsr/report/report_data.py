@@ -47,9 +47,6 @@ def read_report_data(paths: Sequence[Path]) -> ReportData:
     Args:
         paths: Directories of runs and pipelines, or of one comparison; not empty.
 
-    Returns:
-        What is there.
-
     Raises:
         RunError: A directory is none of these, is damaged, was named twice, or has nothing to show.
     """

@@ -13,9 +13,6 @@ def write_text(file: Path, text: str) -> Path:
         text: What to write. Half of a surrogate pair cannot be UTF-8: it is written as ``\ud800``, which is the
             escape that JSON has for it.
 
-    Returns:
-        The file.
-
     Raises:
         RunError: The file cannot be written there.
     """

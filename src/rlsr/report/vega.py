@@ -18,9 +18,6 @@ def chart(layers: Sequence[Chart], *, height: int, **further: Any) -> Chart:
         layers: What is drawn, the lowest first.
         height: Pixels; the width is the page's.
         **further: Other properties of the whole, as Vega-Lite names them.
-
-    Returns:
-        Vega-Lite.
     """
     return {
         "$schema": _SCHEMA,

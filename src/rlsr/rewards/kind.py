@@ -24,9 +24,6 @@ class RewardKind(ABC, Generic[Settings]):
 
         Args:
             config: The config of a run with this reward.
-
-        Returns:
-            Its table ``reward``.
         """
         assert isinstance(config.reward, self.config), "the config names another reward"
         return config.reward

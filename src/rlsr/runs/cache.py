@@ -16,9 +16,6 @@ def cache_directory(name: str) -> Path:
     Args:
         name: What is kept there, as in ``models``.
 
-    Returns:
-        The existing directory.
-
     Raises:
         RunError: It cannot be made.
     """

@@ -71,9 +71,6 @@ class RunDirectory:
         Args:
             path: A directory with a ``config.json``.
 
-        Returns:
-            The run.
-
         Raises:
             RunError: There is no run at this place.
         """

@@ -21,9 +21,6 @@ def read_json(file: Path) -> Row:
     Args:
         file: It holds one object.
 
-    Returns:
-        The object.
-
     Raises:
         RunError: It is missing, damaged, or holds something else.
     """

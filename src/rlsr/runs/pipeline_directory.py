@@ -35,9 +35,6 @@ class PipelineDirectory:
             path: A directory that does not exist or is empty.
             staged: The config of every stage.
 
-        Returns:
-            The pipeline.
-
         Raises:
             RunError: The place is taken or cannot be written.
         """

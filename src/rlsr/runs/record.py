@@ -98,9 +98,6 @@ def read_run(path: Path) -> Run:
     Args:
         path: Its directory.
 
-    Returns:
-        What is there.
-
     Raises:
         RunError: It is neither, or one of its files is damaged.
     """

@@ -68,9 +68,6 @@ def read_heldout_rows(file: Path) -> list[HeldoutRow]:
     Args:
         file: One line a prompt.
 
-    Returns:
-        The rows.
-
     Raises:
         RunError: A line is damaged; the message names it.
     """

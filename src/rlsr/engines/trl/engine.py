@@ -74,9 +74,6 @@ class TrlTraining:
             job: What is to be done.
             resume: Whether to go on from the newest checkpoint, if there is one.
             observer: Who watches.
-
-        Returns:
-            The run's ``final/``.
         """
         # TRL takes seconds to import.
         from rlsr.engines.trl.train import train

@@ -69,9 +69,6 @@ def read_responses(input_ids: torch.Tensor, mask: torch.Tensor, num_tokens: int)
         input_ids: (row, position): prompts padded on the left, responses padded on the right.
         mask: The same shape; 0 is padding.
         num_tokens: Positions of the response, at the end of a row.
-
-    Returns:
-        What is left.
     """
     prompts, responses = [], []
     for ids, kept in zip(input_ids.tolist(), mask.bool().tolist(), strict=True):

@@ -177,9 +177,6 @@ def with_options(ours: dict[str, Any], options: dict[str, Any], kind: Any) -> di
         options: The config's ``engine.options``.
         kind: TRL's config class.
 
-    Returns:
-        All fields.
-
     Raises:
         ConfigError: An option is unknown to TRL or belongs to another setting of ours.
     """

@@ -28,9 +28,6 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         resume: Whether to go on from the newest checkpoint, if there is one.
         observer: Who watches.
 
-    Returns:
-        Where it lies.
-
     Raises:
         ConfigError: TRL refuses an option.
         ModelError: The model to start from cannot be loaded.
@@ -62,9 +59,6 @@ def make_trainer(job: TrainingJob, policy: Policy, log: StepLog) -> HostOverride
         job: What is to be done.
         policy: What training starts from; its weights are changed in place.
         log: Of the run.
-
-    Returns:
-        The trainer.
     """
     config, kind = job.config, trainer_of(job.config)
     # New adapters start from random numbers.

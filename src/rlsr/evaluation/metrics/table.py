@@ -38,9 +38,6 @@ BUILT_IN: Mapping[str, Metric] = {
 def installed_metrics() -> Mapping[str, Metric]:
     """Load the metrics that installed packages add.
 
-    Returns:
-        By name.
-
     Raises:
         ConfigError: One cannot be imported, is no metric, or has a name that is taken.
     """
@@ -139,9 +136,6 @@ def labelled(name: str, *, in_reward: bool) -> str:
     Args:
         name: As in the scores of an evaluation.
         in_reward: Whether the reward has it.
-
-    Returns:
-        Its words.
     """
     label = describe(name).label
     return f"{label} (in the reward)" if in_reward else label

@@ -37,7 +37,7 @@ def test_a_policy_is_trained_on_formulas(
     assert row["reward/share_unparsable"] == 1
     assert row["reward/mean"] == -0.5
     assert row["reward/num_unscored"] == 0
-    assert "logic similarity (model_sampling" in (run.final / "README.md").read_text()
+    assert "logic (model_sampling) with a BLEU share of" in (run.final / "README.md").read_text()
 
 
 def test_the_reward_for_formulas_is_audited(cli: Cli, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_run_is_told_where_memory_is_short(
 ) -> None:
     config = load_config(overrides=tiny_settings)
     assert plan_run(config).memory.notices == ()
-    monkeypatch.setattr("rlsr.pipeline.plan.free_memory_gb", lambda _: 0.5)
+    monkeypatch.setattr("rlsr.engines.trl.engine.free_memory_gb", lambda _: 0.5)
     plan = plan_run(config)
     (notice,) = plan.memory.notices
     assert notice in plan.warnings

@@ -104,7 +104,7 @@ def test_the_final_model_loads_as_it_is_and_differs_everywhere(
         assert not torch.equal(weight, changed[name]), f"{name} was not trained"
     card = (finished[0] / "final" / "README.md").read_text(encoding="utf-8")
     assert "AutoModelForCausalLM.from_pretrained" in card
-    assert "| similarity |" in card
+    assert "| similarity by the reward's encoder (in the reward) |" in card
 
 
 def test_the_final_model_gives_the_answers_that_were_measured(finished: tuple[Path, str]) -> None:

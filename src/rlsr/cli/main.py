@@ -1,5 +1,6 @@
 """The entry point knows all commands, and is the one place where a user's mistake becomes a message."""
 
+import copy
 import logging
 import os
 import sys
@@ -52,6 +53,20 @@ def _root(
     """Make a model better than SFT would, from the SFT dataset you already have."""
 
 
+class OneLine(logging.Formatter):
+    """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the message alone.
+
+        Args:
+            record: What was logged.
+        """
+        plain = copy.copy(record)
+        plain.exc_info = plain.exc_text = None
+        return super().format(plain)
+
+
 class SaidOnce(logging.Filter):
     """A filter that leaves out what was said in the same words before, since recipes of one comparison read the same data."""
 
@@ -86,9 +101,11 @@ def main() -> None:
     prepare_environment()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(SaidOnce())
+    terminal = logging.StreamHandler()
+    terminal.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    terminal.addFilter(SaidOnce())
+    # In the place of what a library may have set up when it was imported.
+    logging.basicConfig(level=logging.WARNING, handlers=[terminal], force=True)
     # It prints through a handler of its own; once is enough.
     logging.getLogger("huggingface_hub").propagate = False
     try:

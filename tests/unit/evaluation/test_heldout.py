@@ -285,5 +285,6 @@ def test_rows_show_all_references_and_answers_are_read_back_without_them() -> No
     answers = several.score(["abc", "abcabc"])
     assert answers.scores["chrf"].tolist() == pytest.approx([100, 100])
     rows = several.rows(answers)
-    assert [row.further for row in rows] == [{"other_references": ["abc", "c"]}, {}]
+    assert [row.references for row in rows] == [(RECORDS[0].reference, "abc", "c"), ()]
+    assert [row.further for row in rows] == [{}, {}]
     assert several.from_rows(rows).texts == {}

@@ -35,8 +35,8 @@ def test_a_check_counts_merged_rows_and_lists_columns(cli: Cli, data: Path) -> N
     lines = result.stdout.splitlines()
     assert lines[1:4] == [
         "  train 5, held out 2, skipped 0",
-        "  6 rows merged into 6 prompts with several references (data.same_prompt)",
-        "  1 rows left out that repeat the prompt and answer of another",
+        "  rows merged: 6, prompts with several references: 6 (data.same_prompt)",
+        "  rows left out that repeat the prompt and answer of another: 1",
     ]
     assert "  further columns: `level` (number, in 7 of 7 rows)" in lines
     assert lines[-2:] == ["  reference: sat on a", "  reference: dog ran to"]
@@ -56,8 +56,8 @@ def test_supervised_training_learns_from_each(
     assert manifest["num_steps"] == 3, "nine references, three a step"
     assert manifest["data"]["num_merged"] == 6
     assert manifest["warnings"][:2] == [
-        "6 rows are merged into 6 prompts with several references (data.same_prompt)",
-        "1 rows repeat the prompt and answer of others and are left out (data.same_prompt)",
+        "rows merged: 6, prompts with several references: 6 (data.same_prompt)",
+        "rows left out that repeat the prompt and answer of another: 1 (data.same_prompt)",
     ]
     assert manifest["data"]["columns"] == ["level"]
     rows = run.read_evaluation("after")

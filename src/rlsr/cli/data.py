@@ -86,11 +86,11 @@ def _report_lines(report: "DataReport") -> Iterator[str]:
         yield f"    {problem.line}"
     if report.num_merged:
         yield (
-            f"  {report.num_merged} rows merged into {report.num_several_references} prompts with several references "
-            "(data.same_prompt)"
+            f"  rows merged: {report.num_merged}, "
+            f"prompts with several references: {report.num_several_references} (data.same_prompt)"
         )
     if report.num_repeated:
-        yield f"  {report.num_repeated} rows left out that repeat the prompt and answer of another"
+        yield f"  rows left out that repeat the prompt and answer of another: {report.num_repeated}"
     for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
         yield f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
     from rlsr.data.rows import show

@@ -234,12 +234,12 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
     report = dataset.report
     if report.num_merged:
         found.append(
-            f"{report.num_merged} rows are merged into {report.num_several_references} prompts with several references "
-            "(data.same_prompt)"
+            f"rows merged: {report.num_merged}, "
+            f"prompts with several references: {report.num_several_references} (data.same_prompt)"
         )
     if report.num_repeated:
         found.append(
-            f"{report.num_repeated} rows repeat the prompt and answer of others and are left out (data.same_prompt)"
+            f"rows left out that repeat the prompt and answer of another: {report.num_repeated} (data.same_prompt)"
         )
     if report.skipped:
         found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")

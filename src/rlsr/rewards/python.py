@@ -3,14 +3,10 @@
 import asyncio
 import inspect
 import logging
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from threading import Thread
 from typing import Any
-
-import numpy as np
 
 from rlsr.config.reward import OwnReward, PythonReward
 from rlsr.config.run import RunConfig
@@ -20,13 +16,12 @@ from rlsr.models import Device, as_chat
 from rlsr.plugins import import_object
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
+from rlsr.rewards.scores import checked_scores, shown
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("prompts", "completions", "reference", "references", "ended", "id", "category")
 """What a function may take besides the further columns of the data; a column of the data that has such a name is not seen."""
-
-_SHOWN_CHARACTERS = 80
 
 
 class PythonKind(RewardKind[OwnReward]):
@@ -86,7 +81,7 @@ class PythonKind(RewardKind[OwnReward]):
             can_be_called = any("__call__" in vars(base) for base in found.__mro__)
         if not can_be_called and not hasattr(found, "score"):
             raise ConfigError(
-                f"{_name(settings)} must be a function, or a class or an object with a method `score`, got {_shown(found)}"
+                f"{_name(settings)} must be a function, or a class or an object with a method `score`, got {shown(found)}"
             )
         if settings.options and hasattr(found, "score") and not inspect.isclass(found):
             raise ConfigError(
@@ -185,25 +180,11 @@ class PythonScorer(Reward):
 
     def _checked(self, found: Any, batch: RewardBatch, part: str = "") -> Scores:
         """Take one number a response, and refuse anything else."""
-        who = f"{part}{self._name}"
-        if not hasattr(found, "__iter__"):
-            raise RewardError(
-                f"{who} must be a list with a number or None for each response, got {_shown(found)}"
-            )
-        values = list(found)
-        if len(values) != len(batch):
-            raise RewardError(
-                f"{who} must be one score for each of {len(batch)} responses, got {len(values)}"
-            )
-        for value, record in zip(values, batch.records, strict=True):
-            if not _is_score(value):
-                raise RewardError(
-                    f"{who} must be a finite number, or None where a response cannot be scored, got {_shown(value)} for the "
-                    f"response to {record.location}"
-                )
-        return np.array(
-            [math.nan if value is None else float(value) for value in values], dtype=np.float64
-        )
+        places = [f"the response to {record.location}" for record in batch.records]
+        try:
+            return checked_scores(found, places)
+        except ValueError as error:
+            raise RewardError(f"{part}{self._name} {error}") from error
 
 
 class _EventLoop:
@@ -319,20 +300,7 @@ def _is_required(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty and not is_list
 
 
-def _is_score(value: Any) -> bool:
-    """Say whether something is None or a number that is not infinite; NaN is, and so are elements of arrays and tensors."""
-    if value is None:
-        return True
-    plain = value.item() if getattr(value, "ndim", None) == 0 else value
-    return isinstance(plain, Real) and not math.isinf(plain)
-
-
 def _name(settings: OwnReward) -> str:
     if isinstance(settings, PythonReward):
         return f"reward.function {settings.function}"
     return f"the reward {getattr(settings, 'type', '')}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

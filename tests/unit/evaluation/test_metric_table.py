@@ -8,7 +8,7 @@ import pytest
 from rlsr.config import config_from_table
 from rlsr.errors import ConfigError, EvaluationError
 from rlsr.evaluation.metrics import BUILT_IN, Metric, describe, labelled, metrics_of, tie_margins
-from rlsr.evaluation.metrics.checked import checked_scores
+from rlsr.evaluation.metrics.checked import counted_scores
 
 
 def test_every_metric_has_words_a_direction_and_a_key_of_its_own() -> None:
@@ -66,24 +66,24 @@ def test_margins_that_are_not_named_keep_their_default() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([0.5], "one number a response, got 1 for 2 responses"),
-        ("ab", "a list or an array of numbers, got str"),
-        (0.5, "a list or an array of numbers, got float"),
-        ({0: 1.0, 1: 2.0}, "a list or an array of numbers, got dict"),
-        ([0.5, "0.5"], "the score of response 2 must be a finite number, or NaN or None where it is unscored, got '0.5'"),
-        ([float("inf"), 0.5], "the score of response 1 must be a finite number"),
-        ([[0.5], [0.5]], "the score of response 1 must be a finite number"),
+        ([0.5], "must be one score for each of 2 responses, got 1"),
+        ("ab", "must be a list with a number or None for each response, got 'ab'"),
+        (0.5, "must be a list with a number or None for each response, got 0.5"),
+        ({0: 1.0, 1: 2.0}, "must be a list with a number or None for each response, got {0: 1.0, 1: 2.0}"),
+        ([0.5, "0.5"], "must be a finite number, or None where a response cannot be scored, got '0.5' for response 2"),
+        ([float("inf"), 0.5], "scored, got inf for response 1"),
+        ([[0.5], [0.5]], "scored, got [0.5] for response 1"),
     ],
 )  # fmt: skip
 def test_what_is_no_score_is_refused(values: Any, message: str) -> None:
     with pytest.raises(EvaluationError) as caught:
-        checked_scores(values, 2, "metric 'mine'")
+        counted_scores(values, 2, "metric 'mine'")
     assert "metric 'mine'" in str(caught.value)
     assert message in str(caught.value)
     assert str(caught.value).endswith("; mend or uninstall its package")
 
 
 def test_none_and_nan_are_unscored_and_bools_and_integers_are_numbers() -> None:
-    found = checked_scores([None, float("nan"), True, 2], 4, "metric")
+    found = counted_scores([None, float("nan"), True, 2], 4, "metric")
     assert found[2:].tolist() == [1.0, 2.0]
     assert str(found[:2].tolist()) == "[nan, nan]"

@@ -165,9 +165,9 @@ def test_a_report_on_a_broken_metric_speaks_by_its_name(
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return ['1.0'] * len(batch.responses)", "the score of response 1 must be a finite number"),
-        ("return [float('inf')] * len(batch.responses)", "NaN or None where it is unscored, got inf"),
-        ("return [0.5]", "one number a response, got 1 for 2 responses"),
+        ("return ['1.0'] * len(batch.responses)", "scored, got '1.0' for response 1"),
+        ("return [float('inf')] * len(batch.responses)", "None where a response cannot be scored, got inf"),
+        ("return [0.5]", "must be one score for each of 2 responses, got 1"),
         ("return 1 / 0", "metric 'questions' fails: ZeroDivisionError: division by zero"),
     ],
 )  # fmt: skip
@@ -217,7 +217,7 @@ def test_an_installed_suite_brings_prompts_and_scores_answers(
         (SUMS.replace("return Sums()", "return Sums"), "sums", ["must return a rlsr.evaluation.suites.Suite, got"]),
         (SUMS.replace("range(3)", "range(0)"), "sums", ["its records must be prompts", "at least one"]),
         (SUMS.replace('f"{number}", (', '"same", ('), "sums", ["an id of its own"]),
-        (SUMS.replace("float(one)", "'yes'"), "sums", ["suite 'sums': metric 'finished': the score of response 1", "got 'yes'"]),
+        (SUMS.replace("float(one)", "'yes'"), "sums", ["suite 'sums': metric 'finished' must be a finite number", "got 'yes' for response 1"]),
         (SUMS.replace("in self.records]})", "in self.records][:2]})"), "sums", ["suite 'sums': its texts 'expected' must be one a response", "got 2 for 3"]),
         (SUMS.replace("right = [", "right = 1 / 0; right = ["), "sums", ["suite 'sums' cannot score: ZeroDivisionError"]),
     ],

@@ -215,7 +215,12 @@ OF_A_RESPONSE = "must be a finite number, or None where a response cannot be sco
         ("None", "must be a list with a number or None for each response, got None"),
         ("0.5", "must be a list with a number or None for each response, got 0.5"),
         ("[1, 'good']", f"{OF_A_RESPONSE} 'good' for the response to f:2"),
-        ("'ab'", f"{OF_A_RESPONSE} 'a' for the response to f:1"),
+        ("'ab'", "must be a list with a number or None for each response, got 'ab'"),
+        (
+            "{1: 0.5, 2: 0.5}",
+            "must be a list with a number or None for each response, got {1: 0.5, 2: 0.5}",
+        ),
+        ("{0.5, 0.25}", "must be a list with a number or None for each response, got {0.5, 0.25}"),
         ("[float('inf'), 1]", f"{OF_A_RESPONSE} inf for the response to f:1"),
         ("[1, -float('inf')]", f"{OF_A_RESPONSE} -inf for the response to f:2"),
         ("[[1], [2]]", f"{OF_A_RESPONSE} [1] for the response to f:1"),

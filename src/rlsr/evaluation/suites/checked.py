@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rlsr.errors import EvaluationError, RlsrError
-from rlsr.evaluation.metrics.checked import WAY_OUT, checked_scores
+from rlsr.evaluation.metrics.checked import WAY_OUT, counted_scores
 from rlsr.evaluation.suites.suite import Scored, Suite
 from rlsr.evaluation.suites.table import BUILT_IN
 from rlsr.rewards.protocol import Scores
@@ -50,7 +50,7 @@ def score_answers(
             )
     return (
         {
-            metric: checked_scores(values, number, f"{who}: metric {metric!r}")
+            metric: counted_scores(values, number, f"{who}: metric {metric!r}")
             for metric, values in found.scores.items()
         },
         {texts: tuple(values) for texts, values in found.texts.items()},

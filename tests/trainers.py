@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from rlsr.config import RunConfig
 from rlsr.data import PromptRecord, load_dataset
 from rlsr.engines import SilentObserver
@@ -12,7 +15,7 @@ from rlsr.engines.memory import StepCut
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.train import make_trainer
 from rlsr.models import load_policy
-from rlsr.rewards import Reward, open_reward
+from rlsr.rewards import Reward, RewardBatch, RewardResult, open_reward
 from rlsr.runs import RunDirectory
 
 
@@ -35,3 +38,27 @@ def trainer_of_config(
         cut=StepCut(tokens_per_pass),
     )
     return make_trainer(job, load_policy(config.model, "cpu"), StepLog(job, SilentObserver()))
+
+
+class FixedReward(Reward):
+    """Gives the responses of a rollout these scores."""
+
+    def __init__(self, scores: Sequence[float]) -> None:
+        self._scores = np.array(scores)
+
+    def score(self, batch: RewardBatch) -> RewardResult:
+        return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
+
+
+def roll_out(trainer: Any) -> dict[str, Any]:
+    """Sample and score the first step of a run."""
+    trainer.model.train()
+    batch: dict[str, Any] = trainer._generate_and_score_completions(
+        next(iter(trainer.get_train_dataloader()))
+    )
+    return batch
+
+
+def gradient(trainer: Any) -> torch.Tensor:
+    """Put the gradients of all weights in a row."""
+    return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])

@@ -15,8 +15,7 @@ from rlsr.engines.trl.padded import Responses
 from rlsr.engines.trl.step import STEP, Step
 from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.methods import group_advantages, max_variance_subset
-from rlsr.rewards import Reward, RewardBatch, RewardResult
-from trainers import trainer_of_config
+from trainers import FixedReward, gradient, roll_out, trainer_of_config
 
 NAN = float("nan")
 
@@ -24,16 +23,6 @@ NAN = float("nan")
 REWARDS = [0.2, NAN, 0.9, 0.5, 0.4, 0.4, 0.4, 0.4, 0.0, 1.0, 0.1, 0.3]
 IN_SUBSET = [0, 2, 4, 5, 8, 9]
 LEARNED = [0, 2, 8, 9]
-
-
-class FixedReward(Reward):
-    """Gives the responses of a rollout these scores."""
-
-    def __init__(self, scores: Sequence[float]) -> None:
-        self._scores = np.array(scores)
-
-    def score(self, batch: RewardBatch) -> RewardResult:
-        return RewardResult(self._scores, {"empty": np.zeros(len(self._scores))})
 
 
 def make(
@@ -48,14 +37,6 @@ def make(
     # A sixth of all tokens ends a response, so that responses differ in length.
     trainer.eos_token_ids = list(range(0, 320, 6))
     return trainer
-
-
-def roll_out(trainer: RolloutTrainer) -> dict[str, Any]:
-    trainer.model.train()
-    batch: dict[str, Any] = trainer._generate_and_score_completions(
-        next(iter(trainer.get_train_dataloader()))
-    )
-    return batch
 
 
 def step_of(batch: dict[str, Any]) -> Step:
@@ -76,10 +57,6 @@ def step(trainer: RolloutTrainer, batch: dict[str, Any]) -> tuple[torch.Tensor, 
     trainer.model.zero_grad()
     loss = trainer.compute_loss(trainer.model, batch)
     return loss.detach(), gradient(trainer)
-
-
-def gradient(trainer: RolloutTrainer) -> torch.Tensor:
-    return torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()])
 
 
 @pytest.mark.parametrize("average", ["token", "sequence"])

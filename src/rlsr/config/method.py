@@ -19,6 +19,10 @@ class AdvantageConfig(ConfigTable):
     """Smallest divisor, in units of the reward: a group of nearly equal cosines is not blown up to full size."""
     min_std: float = Field(default=1e-6, ge=1e-9)
     """Groups whose rewards spread no more than this have no signal: they are counted and take no part in the update."""
+    cut: Literal["as_scored", "lowest"] = "as_scored"
+    """What a response counts as that was cut at the longest. ``as_scored``: as the reward says, as in the paper, where nothing asks
+    an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end; ``metrics.jsonl`` and
+    ``samples/`` still have its own."""
 
 
 class RlsrMethod(MethodTable):
@@ -45,8 +49,11 @@ class RlsrMethod(MethodTable):
     """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
     loss_average: Literal["token", "sequence"] = "token"
     """``token``: every token of the batch weighs the same; ``sequence``: every response does, as in the GRPO paper."""
+    updates_per_rollout: int = Field(default=1, ge=1)
+    """Updates that learn from the same rollout, one after another. The first is on-policy; the probabilities that it finds are those that
+    the ratios of the others are taken from."""
     clip: float = Field(default=0.2, gt=0, lt=1)
-    """Half-width of the probability-ratio clip; without effect while every update is on-policy, as here."""
+    """Half-width of the probability-ratio clip; without effect on the first update of a rollout."""
     advantage: AdvantageConfig = AdvantageConfig()
     """How rewards become advantages."""
 
@@ -72,15 +79,21 @@ class RlsrMethod(MethodTable):
         return self.update_subset or self.num_generations
 
     @property
+    def updates_per_step(self) -> int:
+        """How often a rollout is learnt from."""
+        return self.updates_per_rollout
+
+    @property
     def needs_reference_policy(self) -> bool:
         """Whether the policy before training takes part."""
         return self.kl_coefficient > 0
 
     def batch_in_words(self, num_prompts: int) -> str:
         """Say how many responses a step samples and learns from."""
-        subset = self.update_subset
+        subset, updates = self.update_subset, self.updates_per_rollout
         learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
-        return f"{num_prompts} x {self.num_generations} responses{learnt}"
+        often = "" if updates == 1 else f", {updates} updates from them"
+        return f"{num_prompts} x {self.num_generations} responses{learnt}{often}"
 
     def training_in_words(self, reward: str) -> str:
         """Say what was sampled, rewarded and optimised."""

@@ -63,6 +63,11 @@ class MethodTable(ConfigTable):
         return 1
 
     @property
+    def updates_per_step(self) -> int:
+        """How often a step learns from what it has read or sampled."""
+        return 1
+
+    @property
     def learns_references(self) -> bool:
         """Whether the tokens of the references are learnt from, alone or beside others."""
         return self.learns_from == "references"

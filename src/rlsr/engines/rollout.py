@@ -23,6 +23,8 @@ class Rollout:
     """Text without special tokens."""
     num_tokens: tuple[int, ...]
     """Tokens of each response, end of sequence included."""
+    ended: tuple[bool | None, ...]
+    """Whether each ended by itself; None where that is not known."""
     result: RewardResult
     """Scores and components."""
 
@@ -38,6 +40,7 @@ def merge_rollouts(parts: Sequence[Rollout]) -> Rollout:
         records=tuple(record for part in parts for record in part.records),
         responses=tuple(response for part in parts for response in part.responses),
         num_tokens=tuple(number for part in parts for number in part.num_tokens),
+        ended=tuple(ended for part in parts for ended in part.ended),
         result=RewardResult(
             scores=np.concatenate([result.scores for result in results]),
             components={

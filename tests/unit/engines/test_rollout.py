@@ -54,6 +54,7 @@ def rollout(scores: list[float], **components: list[float]) -> Rollout:
         records=tuple(RECORDS[place * 2 // count] for place in range(count)),
         responses=tuple("x" * place for place in range(count)),
         num_tokens=tuple(range(count)),
+        ended=(True,) * count,
         result=result(scores, **components),
     )
 

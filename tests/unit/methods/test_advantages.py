@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rlsr.config.method import AdvantageConfig
-from rlsr.methods import GroupAdvantages, group_advantages
+from rlsr.methods import GroupAdvantages, group_advantages, lowest_where_cut
 
 NAN = float("nan")
 PLAIN = AdvantageConfig(scale="none")
@@ -104,3 +104,11 @@ def test_the_rewards_are_left_as_they_were() -> None:
 def test_equal_rewards_teach_nothing_under_any_allowed_config() -> None:
     found = advantages([0.1] * 3, 3, AdvantageConfig(min_std=1e-9, std_floor=0))
     assert found.advantages.tolist() == [0.0] * 3
+
+
+def test_what_was_cut_counts_as_the_lowest_of_its_group() -> None:
+    rewards = np.array([0.9, 0.2, 0.5, NAN, 0.7, 0.8, NAN, NAN, NAN])
+    was_cut = np.array([True, False, False, True, True, False, True, False, True])
+    found = lowest_where_cut(rewards, was_cut, 3)
+    assert found == pytest.approx([0.2, 0.2, 0.5, NAN, 0.7, 0.8, NAN, NAN, NAN], nan_ok=True)
+    assert rewards[0] == 0.9, "what was given stays as it is"

@@ -70,15 +70,9 @@ class RewardFunction:
         records = tuple(self._records[row] for row in record)
         # A tokenizer that parses responses may find one without content, as after a thought that never ended.
         responses = tuple(completion[-1]["content"] or "" for completion in completions)
-        result = self._reward.score(
-            RewardBatch(
-                records,
-                responses,
-                [self._ended(tokens) for tokens in completion_ids],
-                completion_ids,
-            )
-        )
-        own = Rollout(records, responses, tuple(map(len, completion_ids)), result)
+        ended = tuple(self._ended(tokens) for tokens in completion_ids)
+        result = self._reward.score(RewardBatch(records, responses, ended, completion_ids))
+        own = Rollout(records, responses, tuple(map(len, completion_ids)), ended, result)
         self._last = merge_rollouts(self._processes.gather(own))
         for name, value in rollout_metrics(self._last, self._reward.parts).items():
             log_metric(name, value)

@@ -82,7 +82,7 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
     if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
         _refuse_other_samplers(config)
     ours = {
-        # One rollout, one update: every step is on-policy and needs no old log-probabilities.
+        # To TRL a rollout is one step; that it may be learnt from several times is ours (RolloutTrainer.compute_loss).
         "per_device_train_batch_size": shared["per_device_train_batch_size"]
         * method.num_generations,
         "num_iterations": 1,

@@ -22,6 +22,7 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
         * Term.of_pass                                of each term of the step
           Accelerator.backward
         * average_gradients                           once, where several processes train together
+        * _update_weights                             but for the last update of a rollout; the next one follows
       Accelerator.backward                            of a loss without a way back to the weights: adds nothing
     clip_grad_norm_, Optimizer.step, Scheduler.step, GRPOTrainer.log, StepRecorder.on_log
 
@@ -53,11 +54,13 @@ from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.engines.trl.step import STEP, Addition, Step, make_step, step_metrics
-from rlsr.engines.trl.update import Update
+from rlsr.engines.trl.update import OLD_LOG_PROBS, Update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
 from rlsr.forward.token_scores import TokenScores
+from rlsr.methods import lowest_where_cut
+from rlsr.methods.advantages import Floats
 
 REFERENCE_TEMPERATURE = 1.0
 """References are scored by the policy as it is, whatever the temperature of the rollouts, as in SFT."""
@@ -151,15 +154,23 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         # TRL calls it with the prompts and nothing else of the rows.
         self.rollout_func = partial(self._write, beginnings)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        # In float32, as TRL keeps them.
-        rewards = self.reward_function.last.result.scores.astype(np.float32).astype(np.float64)
-        step = make_step(inputs, beginnings, batch, rewards, method=self._method, host=self)
+        step = make_step(inputs, beginnings, batch, self._rewards(), method=self._method, host=self)
         for addition in self._additions:
             step = addition.after_rollout(step, self)
         for name, number in step_metrics(step, self._method.advantage).items():
             self._metrics["train"][name].append(number)
         self.step = step
         return self._with_step(batch, step)
+
+    def _rewards(self) -> Floats:
+        """Take what the last responses of all processes count as when they are compared with each other."""
+        rollout = self.reward_function.last
+        # In float32, as TRL keeps them.
+        rewards = rollout.result.scores.astype(np.float32).astype(np.float64)
+        if self._method.advantage.cut == "as_scored":
+            return rewards
+        was_cut = np.array([ended is False for ended in rollout.ended], dtype=np.bool_)
+        return lowest_where_cut(rewards, was_cut, self._method.num_generations)
 
     def _write(self, beginnings: Sequence[Beginning], prompts: list[Any], _: Any) -> dict[str, Any]:
         """Write the responses of a rollout; TRL gives each prompt once for every response, and itself."""
@@ -267,21 +278,34 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
                 return self._score_responses(policy, rows, with_entropy=True)
             return self.score_pass(policy, rows, temperature=REFERENCE_TEMPERATURE)
 
-        update = Update(
-            self,
-            inputs,
-            score,
-            kl_coefficient=self._method.kl_coefficient,
-            tokens_per_pass=self._tokens_per_pass,
-            # A pass has one temperature.
-            mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
-        )
-        self.num_trained_tokens = sum(update.rows.response_lengths)
-        device = self.accelerator.device
-        total = self.backward_by_parts(policy, update.passes, update.loss_of, device)
+        num_updates = self._method.updates_per_step
+        old_log_probs: torch.Tensor | None = None
+        for number in range(num_updates):
+            update = Update(
+                self,
+                inputs if old_log_probs is None else {**inputs, OLD_LOG_PROBS: old_log_probs},
+                score,
+                kl_coefficient=self._method.kl_coefficient,
+                tokens_per_pass=self._tokens_per_pass,
+                # A pass has one temperature.
+                mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
+            )
+            device = self.accelerator.device
+            total = self.backward_by_parts(policy, update.passes, update.loss_of, device)
+            if old_log_probs is None:
+                old_log_probs = update.log_probs
+            if number + 1 < num_updates:
+                self._update_weights(policy)
+        self.num_trained_tokens = num_updates * sum(update.rows.response_lengths)
         for name, values in update.metrics().items():
             self._metrics["train"][name] += values
         return total
+
+    def _update_weights(self, policy: Any) -> None:
+        """Take an update of a rollout that is learnt from again; transformers takes the last one."""
+        self.accelerator.clip_grad_norm_(policy.parameters(), self.args.max_grad_norm)
+        self.optimizer.step()
+        policy.zero_grad()
 
     # --- scores -----------------------------------------------------------------------------------
 

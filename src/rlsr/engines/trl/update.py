@@ -13,6 +13,9 @@ from rlsr.engines.trl.passes import micro_batches
 from rlsr.engines.trl.step import STEP, PassTokens, Step, Term
 from rlsr.forward.token_scores import TokenScores
 
+OLD_LOG_PROBS = "old_per_token_logps"
+"""TRL's name for the log-probabilities that ratios are taken from; without them it takes those of the pass, as on-policy."""
+
 PASS_METRICS = ("kl", "entropy")
 """Means over the tokens of a pass that TRL logs; averaged over passes by their tokens."""
 
@@ -57,6 +60,8 @@ class Update:
             )
         ]
         self._num_passes = sum(min(part) < num_responses for part in self.passes)
+        self.log_probs = torch.zeros_like(batch["completion_mask"], dtype=torch.float32)
+        """(response, token): what the policy thought before this update; 0 where nothing was asked."""
         self._logged: list[tuple[int, dict[str, list[float]]]] = []
         self._sums: dict[str, float] = defaultdict(float)
 
@@ -95,6 +100,8 @@ class Update:
     def _loss_of_responses(
         self, responses: list[int], scores: TokenScores, *, is_last: bool
     ) -> torch.Tensor:
+        found = scores.log_probs.detach()
+        self.log_probs[responses, : found.shape[1]] = found.float()
         batch = take_rows(self._batch, responses)
         loss, logged = grpo_loss(
             self._trainer,

@@ -142,16 +142,16 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric(
             VALIDATION_SIMILARITY, "Similarity on validation prompts",
             "Of greedy answers to the references, by an encoder that the reward never saw. The best weights are kept.",
-            brief=Brief(".3f", "  validation similarity {}", "validation"),
+            brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
         ),
         StepMetric(
             VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers. The best weights are kept.",
-            brief=Brief(".3f", "  validation reward {}", "validation"),
+            brief=Brief(".3f", "  validation reward {}", "validation reward"),
         ),
         StepMetric(
             VALIDATION_NLL, "Negative log-likelihood on validation prompts",
             "Of a token of the references, in nats; lower is better. The best weights are kept.",
-            brief=Brief(".3f", "  validation nll {}", "validation"),
+            brief=Brief(".3f", "  validation nll {}", "validation nll"),
         ),
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(

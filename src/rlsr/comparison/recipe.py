@@ -17,6 +17,7 @@ from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config
 from rlsr.config.measurement import measurement
 from rlsr.config.method import RlsrMethod
+from rlsr.config.recipes import with_stages
 from rlsr.config.run import RunConfig
 from rlsr.config.stages import FROM_THE_STAGE_BEFORE, check_stages, split_stages
 from rlsr.errors import ConfigError
@@ -138,7 +139,7 @@ def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table)
     _refuse_seed(table, place)
     if not table:
         return Recipe(name, (check_config(base),), is_untrained=True)
-    own = expand({key: value for key, value in table.items() if key != "budget_share"})
+    own = with_stages(expand({key: value for key, value in table.items() if key != "budget_share"}))
     try:
         shared, stages = _stages(base, own)
         amounts = cut_budget(experiment.budget, read_shares(table.get("budget_share"), len(stages)))

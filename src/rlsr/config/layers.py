@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rlsr.config.embedding import default_embedding_type
+from rlsr.config.recipes import with_stages
 from rlsr.config.unions import TaggedUnion
 from rlsr.errors import ConfigError
 
@@ -24,12 +25,15 @@ SHORTHANDS = {
 """Tables that may be written as one string, and the key that the string stands for."""
 
 
-def merge_layers(files: Sequence[Table], overrides: Sequence[Table]) -> Table:
+def merge_layers(
+    files: Sequence[Table], overrides: Sequence[Table], *, recipe: str | None = None
+) -> Table:
     """Lay tables over one another.
 
     Args:
         files: Later ones win.
         overrides: They win over the files. What a stage says is laid over what is said for all stages, whatever the order.
+        recipe: The recipe whose stages are taken where neither stages nor a method are named; None takes none.
 
     Returns:
         The settings of all, written out; ``stages`` is a list of tables where there is one.
@@ -38,10 +42,15 @@ def merge_layers(files: Sequence[Table], overrides: Sequence[Table]) -> Table:
         ConfigError: Stages are not written as such, or an override changes nothing since every stage has its own.
     """
     merged: Table = {}
-    layers = [*map(expand, files), *sorted(map(expand, overrides), key=_rank)]
-    for layer in layers:
+    laid_over = list(map(expand, overrides))
+    for layer in [*map(expand, files), *sorted(laid_over, key=_rank)]:
+        if _rank(layer) == _ONE_STAGE:
+            merged = with_stages(merged, recipe)
         _require_effect(merged.get("stages"), layer)
         merged = _lay(merged, layer)
+    merged = with_stages(merged, recipe)
+    if merged.get("stages", ()) is None:
+        del merged["stages"]
     return merged
 
 
@@ -136,11 +145,14 @@ def _changes_type(before: Table, after: Table) -> bool:
     return "type" in after and "type" in before and before["type"] != after["type"]
 
 
+_ALL_STAGES, _ONE_STAGE = 1, 2
+
+
 def _rank(override: Table) -> int:
     """Order overrides: which stages there are, then what holds for all, then what holds for one."""
     if "stages" not in override:
-        return 1
-    return 2 if isinstance(override["stages"], Mapping) else 0
+        return _ALL_STAGES
+    return _ONE_STAGE if isinstance(override["stages"], Mapping) else 0
 
 
 def _lay(merged: Table, layer: Table) -> Table:
@@ -150,7 +162,8 @@ def _lay(merged: Table, layer: Table) -> Table:
         return laid
     stages = layer["stages"]
     if stages is None:
-        laid.pop("stages", None)
+        # Kept until the end: whoever takes stages away wants no recipe's either.
+        laid["stages"] = None
     elif isinstance(stages, Mapping):
         laid["stages"] = _lay_stages(merged.get("stages"), stages)
     elif isinstance(stages, list) and stages:
@@ -183,7 +196,7 @@ def _lay_stages(old: Sequence[Any] | None, new: Mapping[Any, Any]) -> list[Any]:
 
 def _require_effect(stages: Any, layer: Table) -> None:
     """Refuse a setting for all stages where the stages of an earlier layer all have their own."""
-    if not stages or _rank(layer) != 1:
+    if not stages or _rank(layer) != _ALL_STAGES:
         return
     for key in _leaves(layer):
         if all(_has(stage, key) for stage in stages):

@@ -36,12 +36,15 @@ def load_config(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Ru
     return check_config(read_table(files, overrides))
 
 
-def read_table(files: Sequence[Path], overrides: Sequence[str]) -> Table:
+def read_table(
+    files: Sequence[Path], overrides: Sequence[str], *, recipe: str | None = None
+) -> Table:
     """Read and merge settings without checking them.
 
     Args:
         files: YAML files; later ones win.
         overrides: Arguments such as ``method.num_generations=4``. They win over the files.
+        recipe: The recipe that is taken where neither stages nor a method are named; None takes none.
 
     Returns:
         The settings that were given, short forms written out.
@@ -49,7 +52,8 @@ def read_table(files: Sequence[Path], overrides: Sequence[str]) -> Table:
     Raises:
         ConfigError: A file or an override cannot be read, or stages are not written as such.
     """
-    return merge_layers([read_yaml(file) for file in files], list(map(parse_override, overrides)))
+    layers = [read_yaml(file) for file in files]
+    return merge_layers(layers, list(map(parse_override, overrides)), recipe=recipe)
 
 
 def config_from_table(table: Table) -> RunConfig:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config, read_table
+from rlsr.config.recipes import SFT_THEN_RLSR, with_stages
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import UNIONS, type_of
 from rlsr.errors import ConfigError
@@ -67,7 +68,7 @@ class StagedConfig:
 
 
 def load_stages(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> StagedConfig:
-    """Read, merge and check a config with or without stages.
+    """Read, merge and check a config with or without stages; one that names neither stages nor a method is SFT, then RLSR.
 
     Args:
         files: YAML files; later ones win.
@@ -80,7 +81,7 @@ def load_stages(files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> St
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once, with the stage
             where it is one stage's.
     """
-    return check_stages(read_table(files, overrides))
+    return check_stages(read_table(files, overrides, recipe=SFT_THEN_RLSR))
 
 
 def stages_from_table(table: Table) -> StagedConfig:
@@ -95,7 +96,7 @@ def stages_from_table(table: Table) -> StagedConfig:
     Raises:
         ConfigError: A key or value breaks a rule.
     """
-    return check_stages(expand(table))
+    return check_stages(with_stages(expand(table)))
 
 
 def check_stages(table: Table) -> StagedConfig:

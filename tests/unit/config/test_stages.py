@@ -27,7 +27,7 @@ def message_of(*overrides: str, files: tuple[Path, ...] = ()) -> str:
 
 
 def test_without_stages_there_is_one_plain_config() -> None:
-    staged = load_stages((), ["method.num_generations=4"])
+    staged = load_stages((), ["method=rlsr", "method.num_generations=4"])
     assert not staged.is_pipeline
     assert staged.configs == (load_config((), ["method.num_generations=4"]),)
 
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_a_config_error(table: dict[str, object]) -> None:
             "stages.2: stages are counted from 0, and there are 2, so it must be 0 or 1",
         ),
         (
-            ["stages.0.seed=1"],
+            ["method=rlsr", "stages.0.seed=1"],
             "stages.0: the config has no stages; name them, as in method=[sft,rlsr]",
         ),
         (

@@ -1,0 +1,79 @@
+"""Recipes: several stages under one name, with settings that suit each other.
+
+A recipe stands where a method would: ``method: sft+rlsr``. What a config says for all stages is laid over the recipe's own
+settings, and what it says for one stage over both.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rlsr.errors import ConfigError
+
+Table = dict[str, Any]
+
+SFT_THEN_RLSR = "sft+rlsr"
+"""What ``rlsr train`` does where nothing else is asked for."""
+
+RECIPES: Mapping[str, tuple[Table, ...]] = {
+    SFT_THEN_RLSR: (
+        # SFT to its best: as many passes as it gains by, and the weights of the best measurement.
+        {
+            "method": {"type": "sft"},
+            "training": {"epochs": 5.0},
+            "validation": {"num_prompts": 32, "every_steps": 15, "patience": 2},
+        },
+        # Many small steps instead of few large ones, nothing spent on a reference policy that SFT has just left, and answers
+        # that have to end (docs/log.md has what each gave).
+        {
+            "method": {
+                "type": "rlsr",
+                "num_generations": 4,
+                "kl_coefficient": 0.0,
+                "advantage": {"cut": "lowest"},
+            },
+            "training": {"prompts_per_step": 4},
+            "validation": {"num_prompts": 32, "every_steps": 6, "patience": 4},
+        },
+    )
+}
+"""The stages of each recipe, in their order, without short forms."""
+
+
+def with_stages(table: Table, default: str | None = None) -> Table:
+    """Write a recipe out as its stages.
+
+    Args:
+        table: Settings without short forms.
+        default: The recipe that is taken where neither stages nor a method are named; None takes none.
+
+    Returns:
+        The settings with ``stages``; as they were where no recipe is named.
+
+    Raises:
+        ConfigError: There is no such recipe.
+    """
+    method = table.get("method", {})
+    if "stages" in table or not isinstance(method, dict):
+        return table
+    name = method.get("type", default)
+    if not isinstance(name, str) or name not in RECIPES:
+        if isinstance(name, str) and "+" in name:
+            raise ConfigError(
+                f"method: a recipe, one of {', '.join(RECIPES)}, got {name!r}; other stages are written as a list, as in "
+                "method=[sft,rlsr]"
+            )
+        return table
+    shared = {**table, "method": {key: value for key, value in method.items() if key != "type"}}
+    return {**shared, "stages": [_without(stage, shared) for stage in RECIPES[name]]}
+
+
+def _without(stage: Table, shared: Table) -> Table:
+    """Leave out of a stage what is said for all stages, so that it has its effect."""
+    kept: Table = {}
+    for key, value in stage.items():
+        said = shared.get(key)
+        if isinstance(value, dict) and isinstance(said, dict):
+            kept[key] = _without(value, said)
+        elif key not in shared:
+            kept[key] = value
+    return kept

@@ -1,5 +1,6 @@
 """A forecast as it stands in the terminal: a table of 80 columns, what speaks for and against, and the verdict last."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from rlsr.forecast.learning import Learning
 
 STYLES = {"pays": "bold green", "does not pay": "bold red", "cannot say": "bold yellow"}
-SHORTEST_LABEL = 26
-"""Characters of a metric's name that always fit."""
+WIDEST = 100
+"""Columns that a sentence is broken at where the terminal has more."""
 
 
 def show_forecast(console: Console, found: "Forecast") -> None:
@@ -24,17 +25,28 @@ def show_forecast(console: Console, found: "Forecast") -> None:
         console: Where to.
         found: The forecast.
     """
+    judgement, width = found.judgement, min(console.width, WIDEST)
     console.print()
     console.print(effects_table(found))
     for line in notes(found):
-        console.print(line, markup=False)
+        console.print(_broken(line, width), markup=False)
     for warning in found.warnings:
-        console.print(f"warning: {warning}", markup=False, style="yellow")
-    judgement = found.judgement
-    console.print(f"\n{judgement.verdict}", style=STYLES[judgement.verdict], markup=False, end="")
-    console.print(f" ({judgement.rule}): {judgement.reason}", markup=False)
-    console.print(f"next: {judgement.next_step}", markup=False)
+        console.print(_broken(f"warning: {warning}", width), markup=False, style="yellow")
+    console.print()
+    console.print(judgement.verdict, style=STYLES[judgement.verdict], markup=False)
+    for line in (
+        f"  because {judgement.reason} (rule: {judgement.rule})",
+        f"  next: {judgement.next_step}",
+    ):
+        console.print(_broken(line, width), markup=False)
     console.print(f"took {found.seconds:.0f} s", markup=False)
+
+
+def _broken(line: str, width: int) -> str:
+    """Break a line between words, what follows a little further in."""
+    return textwrap.fill(
+        line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def effects_table(found: "Forecast") -> Table:
@@ -54,7 +66,7 @@ def effects_table(found: "Forecast") -> Table:
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("metric", max_width=SHORTEST_LABEL)
+    table.add_column("metric")
     for title in ("greedy", "mean", "best"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("best - greedy", justify="right", no_wrap=True)

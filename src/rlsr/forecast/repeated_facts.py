@@ -7,10 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.sentences import sentence_spans
-
 _JOINT = re.compile(
-    r"[,;:](?=\s)|[()\u2013\u2014]|\b(?:and|but|or|while|which|who|with)\b", re.IGNORECASE
+    r"""[.!?\u2026,;:]+["'\u201d\u2019)\]]*(?=\s)|[\n()\u2013\u2014]|\b(?:and|but|or|while|which|who|with)\b""",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
 
@@ -23,9 +22,9 @@ LEAST_WORDS = 2
 def repeated_facts(text: str) -> float:
     """Measure how much of a clause stands in another clause of the same answer.
 
-    Sentences are cut into clauses at ``, ; : ( )``, dashes, and the words and, but, or, while, which, who and with. A clause
-    counts with its set of words of at least four letters or with a digit, lower case, if these are at least two. The overlap of
-    two clauses is the number of words that both have over the number of the smaller one's.
+    Clauses end at ``. ! ? , ; :`` before white space, at line breaks, brackets and dashes, and at the words and, but, or, while,
+    which, who and with. A clause counts with its set of words of at least four letters or with a digit, lower case, if these are at
+    least two. The overlap of two clauses is the number of words that both have over the number of the smaller one's.
 
     Args:
         text: An answer, in a language that puts spaces between words.
@@ -33,7 +32,7 @@ def repeated_facts(text: str) -> float:
     Returns:
         The largest overlap of two clauses, in [0, 1]; 0 where there are fewer than two.
     """
-    clauses = [words for words in map(_words, _clauses(text)) if len(words) >= LEAST_WORDS]
+    clauses = [words for words in map(_words, _JOINT.split(text)) if len(words) >= LEAST_WORDS]
     return max(
         (len(one & other) / min(len(one), len(other)) for one, other in combinations(clauses, 2)),
         default=0.0,
@@ -50,12 +49,6 @@ def repeated_facts_of(texts: Sequence[str]) -> NDArray[np.float64]:
         One number an answer, in [0, 1].
     """
     return np.array([repeated_facts(text) for text in texts], dtype=np.float64)
-
-
-def _clauses(text: str) -> list[str]:
-    return [
-        clause for start, end in sentence_spans(text) for clause in _JOINT.split(text[start:end])
-    ]
 
 
 def _words(clause: str) -> frozenset[str]:

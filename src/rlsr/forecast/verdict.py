@@ -111,7 +111,7 @@ def _next_step(
         return "keep this model; `rlsr audit` says whether another reward would tell answers apart"
     enough = prompts_for_sign(effect.best_minus_greedy, num_prompts)
     if enough is not None:
-        return f"ask more prompts: about {enough} would show the sign of best minus greedy (--prompts {enough})"
+        return f"ask more prompts, as far as there are: about {enough} would show the sign of best minus greedy (--prompts {enough})"
     return "try a short RLSR with `rlsr compare`: more prompts would hardly tell"
 
 

@@ -118,7 +118,7 @@ ends = st.floats(-1, 1)
 def test_prompts_for_a_sign_are_more_than_were_asked(one: float, two: float, asked: int) -> None:
     low, high = sorted((one, two))
     difference = Estimate((low + high) / 2, low, high, asked)
-    wanted = prompts_for_sign(difference, asked)
+    wanted = prompts_for_sign(difference)
     if difference.excludes_zero:
         assert wanted is None
     if wanted is not None:

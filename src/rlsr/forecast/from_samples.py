@@ -11,7 +11,7 @@ from rlsr.forecast.calibration import Calibration, expected_gain
 from rlsr.forecast.learning import Learning
 from rlsr.forecast.result import UNSEEN, Forecast, MetricEffect, Prompts, RewardSpread
 from rlsr.forecast.selection import Floats, mean_of, of_best
-from rlsr.forecast.verdict import judge
+from rlsr.forecast.verdict import Evidence, judge
 from rlsr.statistics import Estimate, bootstrap_mean
 
 
@@ -84,10 +84,11 @@ def forecast(
     metrics.sort(key=lambda effect: (effect.name != UNSEEN, effect.in_reward))
     unseen = metrics[0]
     gain = expected_gain(calibration, unseen.best_minus_greedy, confidence=intervals.confidence)
+    evidence = Evidence(unseen.best_minus_greedy, unseen.best_minus_mean, gain)
     num_prompts, num_generations = samples.rewards.shape
     spread = group_spread(samples.rewards, num_resamples=intervals.num_resamples)
     return Forecast(
-        judgement=judge(unseen, gain, learning, num_prompts=num_prompts),
+        judgement=judge(evidence, learning, digits=unseen.digits),
         gain=gain,
         metrics=tuple(metrics),
         spread=RewardSpread(spread.std_within, spread.share_without_signal, spread.noise),

@@ -1,26 +1,25 @@
 """The table of rules, one line a case."""
 
-from dataclasses import replace
-
 import pytest
 
 from rlsr.forecast.learning import Learning
-from rlsr.forecast.result import UNSEEN, MetricEffect
-from rlsr.forecast.verdict import MOST_PROMPTS, RULES, judge, prompts_for_sign
+from rlsr.forecast.verdict import MOST_PROMPTS, RULES, Evidence, judge, prompts_for_sign
 from rlsr.runs.step_metrics import NLL
 from rlsr.statistics import Estimate
 
 NAN = float("nan")
 
 
-def estimate(low: float, high: float) -> Estimate:
-    return Estimate((low + high) / 2, low, high, 64)
+def estimate(low: float, high: float, num: int = 64) -> Estimate:
+    return Estimate((low + high) / 2, low, high, num)
 
 
-FOUND = estimate(0.05, 0.15)
-EFFECT = MetricEffect(
-    UNSEEN, "independent similarity", 3, False, FOUND, FOUND, FOUND, FOUND, FOUND, FOUND
-)
+def evidence(
+    gain: tuple[float, float],
+    greedy: tuple[float, float] = (0.05, 0.15),
+    mean: tuple[float, float] = (0.05, 0.15),
+) -> Evidence:
+    return Evidence(estimate(*greedy), estimate(*mean), estimate(*gain))
 
 
 @pytest.mark.parametrize(
@@ -46,8 +45,7 @@ def test_the_first_rule_that_is_met_counts(
     rule: str,
     verdict: str,
 ) -> None:
-    effect = replace(EFFECT, best_minus_greedy=estimate(*greedy), best_minus_mean=estimate(*mean))
-    found = judge(effect, estimate(*gain), None, num_prompts=64)
+    found = judge(evidence(gain, greedy, mean), None)
     assert (found.rule, found.verdict) == (rule, verdict)
     assert "{" not in found.reason
     assert found.next_step
@@ -64,33 +62,21 @@ def test_every_rule_has_a_name_of_its_own_and_the_last_is_always_met() -> None:
 def test_an_sft_that_still_learns_comes_first(change: tuple[float, float], mentions: bool) -> None:
     learning = Learning(NLL, "lower", estimate(*change))
     for gain in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1)):
-        found = judge(EFFECT, estimate(*gain), learning, num_prompts=64)
+        found = judge(evidence(gain), learning)
         assert ("train SFT for longer" in found.next_step) == mentions
 
 
 def test_more_prompts_are_proposed_where_they_help() -> None:
-    found = judge(
-        replace(EFFECT, best_minus_greedy=estimate(-0.25, 0.75)),
-        estimate(-1, 1),
-        None,
-        num_prompts=64,
-    )
+    found = judge(evidence((-1, 1), (-0.25, 0.75)), None)
     assert "--prompts 256" in found.next_step
-    found = judge(
-        replace(EFFECT, best_minus_greedy=estimate(-0.5, 0.51)),
-        estimate(-1, 1),
-        None,
-        num_prompts=64,
-    )
+    found = judge(evidence((-1, 1), (-0.5, 0.51)), None)
     assert "rlsr compare" in found.next_step
 
 
 def test_the_number_of_prompts_for_a_sign() -> None:
-    assert (
-        prompts_for_sign(estimate(-0.25, 0.75), 64) == 256
-    )  # twice the mean, so four times as many
-    assert prompts_for_sign(estimate(0.01, 0.06), 64) is None  # known already
-    assert prompts_for_sign(estimate(-0.5, 0.5), 64) is None  # no side
-    assert prompts_for_sign(estimate(NAN, NAN), 64) is None
-    most = prompts_for_sign(estimate(-0.375, 0.625), MOST_PROMPTS // 16)
+    assert prompts_for_sign(estimate(-0.25, 0.75)) == 256  # twice the mean, so four times as many
+    assert prompts_for_sign(estimate(0.01, 0.06)) is None  # known already
+    assert prompts_for_sign(estimate(-0.5, 0.5)) is None  # no side
+    assert prompts_for_sign(estimate(NAN, NAN)) is None
+    most = prompts_for_sign(estimate(-0.375, 0.625, MOST_PROMPTS // 16))
     assert most == MOST_PROMPTS

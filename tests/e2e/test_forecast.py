@@ -9,6 +9,7 @@ import pytest
 from rlsr.forecast import Forecast, load_calibration
 from rlsr.forecast.calibration import expected_gain
 from rlsr.pipeline.forecast import plan_forecast
+from rlsr.pipeline.validation import set_aside
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import read_json
 from rlsr.runs.typed_json import from_table
@@ -67,13 +68,11 @@ def test_the_stage_before_rlsr_is_asked_by_prompts_that_it_has_set_aside(
     assert (found.prompts, found.num_prompts, found.num_generations) == ("set aside", 10, 3)
     assert str(stages / "1-sft" / "final") in output
     planned = plan_forecast(str(stages), str(many_rows), overrides=FORECAST)
-    trained = {row["id"] for file in (stages / "2-rlsr" / "samples").iterdir() for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())}  # fmt: skip
-    heldout = {row.id for row in RunDirectory(stages / "1-sft").read_evaluation("after") or ()}
-    asked = {record.id for record in planned.records}
-    assert len(asked) == 10
-    assert asked.isdisjoint(heldout)
+    train = planned.plan.dataset.train
+    assert list(planned.records) == set_aside(train, 10, seed=0)[1]
+    heldout = RunDirectory(stages / "1-sft").read_evaluation("after")
     assert heldout
-    assert trained
+    assert {row.id for row in heldout}.isdisjoint(record.id for record in planned.records)
 
 
 def test_the_file_has_what_the_terminal_says(finished: tuple[Forecast, str]) -> None:

@@ -159,7 +159,7 @@ def _in_padded_batches(policy: Policy, prompts: Sequence[Tokens], request: _Requ
         for start in range(0, len(prompts), at_a_time):
             first, number = (count * request.num_generations for count in (start, at_a_time))
             own = None if request.seeds is None else request.seeds[first : first + number]
-            with torch.no_grad(), _drawing_by(own):
+            with torch.no_grad(), _drawing_by(own, policy.model.device):
                 groups += _padded_batch(policy, prompts[start : start + at_a_time], request)
             if request.on_progress is not None:
                 request.on_progress(len(groups), len(prompts))
@@ -169,15 +169,15 @@ def _in_padded_batches(policy: Policy, prompts: Sequence[Tokens], request: _Requ
 
 
 @contextmanager
-def _drawing_by(seeds: Seeds | None) -> Iterator[None]:
-    """Seed PyTorch's generator for a batch, and put it back."""
+def _drawing_by(seeds: Seeds | None, device: Any) -> Iterator[None]:
+    """Seed PyTorch's generators for a batch, and put them back."""
     import torch
 
     if seeds is None:
         yield
         return
     together = np.random.SeedSequence([number for seed in seeds for number in seed])
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(together.generate_state(1)[0]))
         yield
 

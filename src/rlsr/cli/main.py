@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 import rlsr
-from rlsr.cli import audit, compare, data, doctor, evaluate, report, train
+from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.processes import is_first_of_machine
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command(name="audit")(audit.audit)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="forecast")(forecast.forecast)
 app.command(name="compare")(compare.compare)
 app.command(name="report")(report.report)
 app.add_typer(data.app, name="data")

@@ -8,6 +8,7 @@ from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
 from rlsr.config.engine import EngineConfig, TrlEngine
+from rlsr.config.forecast import ForecastConfig
 from rlsr.config.method import MethodConfig, RlsrMethod
 from rlsr.config.model import ModelConfig
 from rlsr.config.pipeline import PipelineConfig
@@ -41,6 +42,8 @@ class RunConfig(ConfigTable):
     """What is measured while training, and which weights are kept."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """The held-out evaluation."""
+    forecast: ForecastConfig = ForecastConfig()
+    """What a forecast samples."""
     pipeline: PipelineConfig = PipelineConfig()
     """What lies between the stages of a pipeline."""
     engine: EngineConfig = TrlEngine()

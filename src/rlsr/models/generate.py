@@ -1,9 +1,12 @@
 """Responses of a policy to conversations, as text: for evaluation and for samples outside training."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from rlsr.data.record import Message
 from rlsr.forward.ways import wants_groups
@@ -14,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 Tokens = Sequence[int]
 Groups = list[list[list[int]]]
+Seeds = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ class _Request:
     batch_size: int
     temperature: float
     stop_ids: tuple[int, ...]
+    seeds: Seeds | None
     on_progress: Callable[[int, int], None] | None
 
 
-def generate_responses(
+def generate_responses(  # noqa: PLR0913 - what to write, how, and how much at a time
     policy: Policy,
     conversations: Sequence[Sequence[Message]],
     *,
@@ -46,6 +51,7 @@ def generate_responses(
     max_response_tokens: int,
     batch_size: int,
     temperature: float,
+    seeds: Seeds | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[list[Response]]:
     """Let a policy answer conversations.
@@ -58,7 +64,10 @@ def generate_responses(
         num_generations: Responses to each.
         max_response_tokens: Longest response; a longer one is cut.
         batch_size: Responses written at a time; the responses to one prompt go together.
-        temperature: Divides the logits; 0 takes the most likely token. Tokens are drawn from PyTorch's generator.
+        temperature: Divides the logits; 0 takes the most likely token.
+        seeds: One a response, those to one conversation next to each other, so that PyTorch's generator stays as it is. A response
+            then depends on its own seed alone; where the policy is not asked by groups, on all seeds of its batch. None draws
+            tokens from PyTorch's generator.
         on_progress: Told how many prompts are done, of how many.
 
     Returns:
@@ -72,6 +81,7 @@ def generate_responses(
         batch_size=batch_size,
         temperature=temperature,
         stop_ids=stop_ids(policy),
+        seeds=_in_order(seeds, order, num_generations),
         on_progress=on_progress,
     )
     generate = _in_groups if takes_groups(policy.model) else _in_padded_batches
@@ -84,6 +94,14 @@ def generate_responses(
             for text, tokens in zip(texts, group, strict=True)
         ]
     return groups
+
+
+def _in_order(seeds: Seeds | None, order: Sequence[int], num_generations: int) -> Seeds | None:
+    """Let seeds follow their prompts."""
+    if seeds is None:
+        return None
+    starts = [place * num_generations for place in order]
+    return [seed for start in starts for seed in seeds[start : start + num_generations]]
 
 
 def stop_ids(policy: Policy) -> tuple[int, ...]:
@@ -130,6 +148,7 @@ def _in_groups(policy: Policy, prompts: Sequence[Tokens], request: _Request) -> 
         max_response_tokens=request.max_response_tokens,
         stop_ids=request.stop_ids,
         sampling=Sampling(temperature=request.temperature),
+        seeds=request.seeds,
         rows_at_a_time=request.batch_size,
         on_progress=request.on_progress,
     )
@@ -145,13 +164,29 @@ def _in_padded_batches(policy: Policy, prompts: Sequence[Tokens], request: _Requ
     policy.model.eval()
     try:
         for start in range(0, len(prompts), at_a_time):
-            with torch.no_grad():
+            first, number = (count * request.num_generations for count in (start, at_a_time))
+            own = None if request.seeds is None else request.seeds[first : first + number]
+            with torch.no_grad(), _drawing_by(own, policy.model.device):
                 groups += _padded_batch(policy, prompts[start : start + at_a_time], request)
             if request.on_progress is not None:
                 request.on_progress(len(groups), len(prompts))
     finally:
         policy.model.train(was_training)
     return groups
+
+
+@contextmanager
+def _drawing_by(seeds: Seeds | None, device: Any) -> Iterator[None]:
+    """Seed PyTorch's generators for a batch, and put them back."""
+    import torch
+
+    if seeds is None:
+        yield
+        return
+    together = np.random.SeedSequence([number for seed in seeds for number in seed])
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(together.generate_state(1)[0]))
+        yield
 
 
 def _padded_batch(policy: Policy, prompts: Sequence[Tokens], request: _Request) -> Groups:

@@ -30,12 +30,20 @@ def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
             f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "
             "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
         )
-    _check_same_data(run, plan)
+    check_same_data(run, plan)
     return run
 
 
-def _check_same_data(run: RunDirectory, plan: RunPlan) -> None:
-    """Refuse to go on with other rows than the run was begun with."""
+def check_same_data(run: RunDirectory, plan: RunPlan) -> None:
+    """Refuse to go on with other rows than the run was begun with.
+
+    Args:
+        run: The run.
+        plan: What is to be done now.
+
+    Raises:
+        RunError: The data has changed.
+    """
     sessions, data = run.read_sessions(), plan.dataset
     if sessions and (
         sessions[0]["data_sha256"] != data.sha256

@@ -3,7 +3,8 @@
 ``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
 ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
 ``checkpoints/`` for ``--resume``, ``best/`` the best weights so far, ``evaluation/`` held-out responses and scores,
-``final/`` the trained model, ``log.txt``, and ``manifest.json``, written last: where it exists the run is complete.
+``final/`` the trained model, ``log.txt``, ``forecast.json`` where one was made, and ``manifest.json``, written last: where it exists
+the run is complete.
 """
 
 import shutil
@@ -121,6 +122,11 @@ class RunDirectory:
     def preferences_file(self) -> Path:
         """Pairs whose worse answers were sampled for this run, a line a prompt."""
         return self.path / "preferences.jsonl"
+
+    @property
+    def forecast_file(self) -> Path:
+        """What the last forecast from this run's model has found."""
+        return self.path / "forecast.json"
 
     @property
     def is_complete(self) -> bool:

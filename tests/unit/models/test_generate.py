@@ -99,3 +99,33 @@ def test_policies_that_cannot_share_a_pass_answer_too(policy: Policy) -> None:
     settings = {**UNSUPPORTED["mistral"], "vocab_size": len(policy.tokenizer)}
     other = Policy(make_policy("mistral", settings), policy.tokenizer, "nowhere")
     assert len(answer(other)) == len(CONVERSATIONS)
+
+
+def sample(policy: Policy, numbers: list[int], *, batch_size: int) -> list[list[Response]]:
+    """Two seeded answers to some of the conversations; each keeps its seeds."""
+    return generate_responses(
+        policy,
+        [CONVERSATIONS[number] for number in numbers],
+        num_generations=2,
+        max_response_tokens=12,
+        batch_size=batch_size,
+        temperature=1.0,
+        seeds=[(7, 2 * number + row) for number in numbers for row in range(2)],
+    )
+
+
+def test_a_seeded_answer_does_not_depend_on_what_is_written_beside_it(policy: Policy) -> None:
+    together = sample(policy, [0, 1, 2, 3, 4], batch_size=10)
+    assert sample(policy, [0, 1, 2, 3, 4], batch_size=2) == together
+    assert sample(policy, [3, 0], batch_size=10) == [together[3], together[0]]
+    assert together[0][0] != together[0][1]
+
+
+@both_ways
+@pytest.mark.usefixtures("one_way")
+def test_seeds_repeat_answers_and_leave_the_generator_alone(policy: Policy) -> None:
+    before = torch.get_rng_state()
+    first = sample(policy, [0, 1, 2], batch_size=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert sample(policy, [0, 1, 2], batch_size=4) == first

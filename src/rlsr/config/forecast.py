@@ -1,0 +1,19 @@
+"""How much a forecast looks at."""
+
+from typing import Final
+
+from pydantic import Field
+
+from rlsr.config.base import ConfigTable
+
+MIN_PROMPTS: Final = 8
+"""Below this many prompts the bootstrap interval of a difference means nothing."""
+
+
+class ForecastConfig(ConfigTable):
+    """What ``rlsr forecast`` samples; its time grows with the product of both numbers."""
+
+    num_prompts: int = Field(default=64, ge=MIN_PROMPTS)
+    """Prompts to sample answers to; fewer where the data has fewer."""
+    num_generations: int = Field(default=8, ge=2)
+    """Answers to each prompt at temperature 1, of which the best by the reward is looked at."""

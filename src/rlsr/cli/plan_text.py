@@ -24,7 +24,7 @@ def show_head(console: Console, plan: "RunPlan") -> None:
     config, dataset = plan.config, plan.dataset
     console.print(
         f"{config.method.title} trains {_weights(config)} of {config.model.name} on {config.data.path}: "
-        f"{len(dataset.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
+        f"{len(plan.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
         f"{plan.device}",
         markup=False,
     )

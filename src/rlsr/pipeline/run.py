@@ -10,23 +10,27 @@ from pathlib import Path
 
 from rlsr.data import PromptRecord
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.stopping import stop_reason
 from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
+from rlsr.evaluation.suites import load_independent
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
-from rlsr.pipeline.heldout import make_evaluation
+from rlsr.pipeline.heldout import make_evaluation, measures_heldout
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_cut
-from rlsr.pipeline.summary import RunSummary, manifest, run_facts
-from rlsr.pipeline.validation import mean_reward, set_aside
+from rlsr.pipeline.summary import RunSummary, kept_weights, manifest, run_facts
+from rlsr.pipeline.validation import make_validation
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
+from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.step_totals import steps_taken
 
 
 def train_run(
@@ -35,6 +39,7 @@ def train_run(
     *,
     resume: bool = False,
     observer: TrainingObserver | None = None,
+    place: PlaceInPipeline = WITHOUT_STAGES,
 ) -> RunSummary:
     """Evaluate, train, evaluate again, and write down all of it.
 
@@ -44,6 +49,7 @@ def train_run(
             read the trained model there.
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
+        place: Of the run among the stages of a pipeline.
 
     Returns:
         What was done; the same facts are in ``manifest.json``.
@@ -59,7 +65,8 @@ def train_run(
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     reward = open_reward(config, plan.device)
-    evaluation = make_evaluation(plan, reward)
+    measuring = _Measuring(plan, reward)
+    evaluation = measuring.evaluation
     policy = cache(partial(load_policy, config.model, plan.device))
     if run is None and evaluation is not None:
         policy()
@@ -83,7 +90,9 @@ def train_run(
             num_steps=plan.num_steps,
             cut=cut,
             processes=processes,
-            measure_heldout=data.measure_heldout,
+            validate=measuring.validate(cut.tokens_per_pass),
+            answer_heldout=measuring.answer_heldout,
+            place=place,
         )
         final = engine_of(config).train(job, resume=resume, observer=observer)
         seconds["training"] = time.perf_counter() - started
@@ -91,17 +100,21 @@ def train_run(
         after = _evaluate(plan, evaluation, trained, run, "after", observer, seconds, reuse=False)
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
+    num_steps = steps_taken(metrics)
     summary = RunSummary(
         path,
         tuple(changes),
         seconds,
-        num_steps=len(metrics),
-        stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
+        num_steps=num_steps,
+        stopped=stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None,
+        kept=kept_weights(metrics, config, len(plan.validation)),
         warnings=(*data.warnings, *findings(metrics)),
     )
     if processes.is_main:
-        write_model_card(final, config, changes, summary.num_steps)
+        kept = summary.kept.in_words if summary.kept else None
+        write_model_card(final, config, changes, num_steps, kept=kept)
         run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(final, path)))
+        run.discard_best()
     processes.wait()
     return summary
 
@@ -120,12 +133,54 @@ def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> Ru
     return FollowedRun(path, processes.index)
 
 
+class _Measuring:
+    """What measures policies before, while and after they are trained; one encoder serves all of it.
+
+    Args:
+        plan: Of the run.
+        reward: Scores answers.
+    """
+
+    def __init__(self, plan: RunPlan, reward: Reward) -> None:
+        self._plan = plan
+        self._reward = reward
+        validates = plan.validation and plan.config.validation_metric == "independent_similarity"
+        needed = measures_heldout(plan) or validates
+        self._independent = load_independent(plan.config, plan.device) if needed else None
+        self.evaluation = make_evaluation(plan, reward, self._independent)
+
+    def validate(self, tokens_per_pass: int) -> Callable[[Policy], float] | None:
+        """Give what measures a policy on validation prompts; None where there are none."""
+        plan = self._plan
+        if not plan.validation:
+            return None
+        return make_validation(
+            plan.config,
+            plan.validation,
+            reward=self._reward,
+            independent=self._independent,
+            tokens_per_pass=tokens_per_pass,
+            processes=plan.processes,
+        )
+
+    @property
+    def answer_heldout(self) -> Callable[[Policy], Sequence[HeldoutRow]] | None:
+        """Give what lets a policy answer held-out prompts along the way; None where it does not."""
+        settings = self._plan.config.evaluation
+        if not settings.during or self.evaluation is None:
+            return None
+        evaluation = make_evaluation(
+            self._plan, self._reward, self._independent, num_prompts=settings.during_prompts
+        )
+        assert evaluation is not None, "all of them can be measured"
+        return lambda policy: evaluation.rows(evaluation.run(policy))
+
+
 @dataclass(frozen=True)
 class _TrainingData:
     """What training reads."""
 
     records: Sequence[PromptRecord]
-    measure_heldout: Callable[[Policy], float] | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -137,12 +192,8 @@ def _training_data(
     observer: TrainingObserver,
     seconds: dict[str, float],
 ) -> _TrainingData:
-    """Give the training prompts what the method wants: prompts set aside to stop by, or worse answers."""
-    config, records = plan.config, plan.dataset.train
-    rule = config.pipeline.sft_stop.heldout_reward
-    if rule is not None and config.method.learns_from == "references":
-        kept, validation = set_aside(records, rule.num_prompts, seed=config.data.seed)
-        return _TrainingData(kept, mean_reward(validation, reward, config))
+    """Give the training prompts what the method wants beside them."""
+    config, records = plan.config, plan.train
     if config.method.learns_from != "pairs":
         return _TrainingData(records)
     observer.on_stage("pairing references with worse answers")

@@ -33,7 +33,7 @@ class ComparisonPlan:
     tie_margins: Mapping[str, float]
     """Differences that are called a tie, by the metrics that wins are counted by."""
     num_train: int
-    """Training prompts."""
+    """Training prompts, without those that are set aside for validation."""
     num_heldout: int
     """Held-out prompts."""
     data_sha256: str
@@ -153,7 +153,7 @@ def plan_comparison(experiment: ExperimentConfig) -> ComparisonPlan:
         recipes=resolved,
         metrics=shared_metrics(configs),
         tie_margins=margins,
-        num_train=len(first.dataset.train),
+        num_train=len(first.train),
         num_heldout=len(first.dataset.heldout),
         data_sha256=first.dataset.sha256,
         warnings=(

@@ -39,6 +39,7 @@ def test_the_supervised_arms_have_their_choice(name: str, heldout: int, seconds:
             assert stage.validation.num_prompts == 32
             assert (stage.evaluation.during, stage.evaluation.during_prompts) == (SHARES, 64)
             assert stage.method.max_response_tokens == 80
-    for name in ("sft", "dft", "sft+rlsr"):
-        rates = [found.stages[0].training.learning_rate for found in recipes[name].candidates]
+    for supervised in ("sft", "dft", "sft+rlsr"):
+        found = recipes[supervised].candidates
+        rates = [candidate.stages[0].training.learning_rate for candidate in found]
         assert rates == [2e-5, 5e-5, 1e-4]

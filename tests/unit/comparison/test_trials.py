@@ -17,6 +17,8 @@ from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison, read_comparison
 from rlsr.comparison.run import run_comparison
 from rlsr.errors import ConfigError, RunError
+from rlsr.report.report_data import read_report_data
+from rlsr.report.report_page import report_page
 
 NAN = math.nan
 RATE = "training.learning_rate"
@@ -310,6 +312,19 @@ def test_markdown_shows_values_trials_and_measures(tmp_path: Path) -> None:
     assert choice_in_words(found.choices[0]) in text
     assert f"| {RATE} | reward, higher is better |" in text
     assert "| 0.0001 | 0.5000 | 1 | 2 | 7.0 s | chosen |" in text
+
+
+def test_the_page_shows_values_trials_and_measures(tmp_path: Path) -> None:
+    choice = compare(plan_of(metric="reward"), tmp_path).choices[0]
+    page = report_page(read_report_data([tmp_path]))
+    section = page.partition('<section id="choices">')[2].partition("</section>")[0]
+    assert choice_in_words(choice) in section
+    for value in ("0.0001", "0.5000", "7.0 s", "chosen"):
+        assert f">{value}</span>" in section
+    assert section.count("<tr>") == 1 + len(choice.trials)
+    without = tmp_path / "without"
+    compare(make_plan(), without)
+    assert '<section id="choices">' not in report_page(read_report_data([without]))
 
 
 def test_choices_are_written_and_read_back_with_what_is_unscored(tmp_path: Path) -> None:

@@ -5,14 +5,12 @@ better came after it, for the steps in between are taken again. So there are the
 of the checkpoint before. A directory has its name once it is whole.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from rlsr.errors import EngineError
-
-_UNFINISHED = ".unfinished"
+from rlsr.runs.whole_directory import copy_directory, write_directory
 
 
 class BestWeights:
@@ -55,12 +53,7 @@ class BestWeights:
             step: After which they are the policy's.
             save: Writes them into a directory.
         """
-        place, aside = self._path(step), self._directory / f"{self._path(step).name}{_UNFINISHED}"
-        for left_over in (place, aside):
-            shutil.rmtree(left_over, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save(aside)
-        os.replace(aside, place)  # noqa: PTH105 - Path.replace says the same and hides that it is atomic
+        write_directory(self._path(step), save)
         self._newest = step
         self._forget_others()
 
@@ -73,14 +66,10 @@ class BestWeights:
         """Make the best weights the trained model.
 
         Args:
-            final: Its directory; what lies there is of a session that was killed before it could say so.
+            final: Its directory; what lies there is of a session that was killed before it was complete.
         """
         assert self._newest is not None, "something was kept"
-        aside = final.with_name(f"{final.name}{_UNFINISHED}")
-        for left_over in (final, aside):
-            shutil.rmtree(left_over, ignore_errors=True)
-        shutil.copytree(self._path(self._newest), aside)
-        os.replace(aside, final)  # noqa: PTH105 - see above
+        copy_directory(final, self._path(self._newest))
 
     def _path(self, step: int) -> Path:
         return self._directory / f"step-{step:06d}"

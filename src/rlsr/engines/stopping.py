@@ -17,6 +17,7 @@ from rlsr.runs.step_totals import (
     Spent,
     scored,
     seconds_spent,
+    step_seconds,
     tokens_trained,
 )
 from rlsr.runs.validation import MEASURES, best_measurement, measurements, num_without_gain
@@ -101,6 +102,33 @@ def pipeline_used_up(config: RunConfig, spent: Spent) -> str | None:
     return (
         f"pipeline.max_seconds: {spent.seconds:.1f} s of {budget:g} are spent by all stages so far"
     )
+
+
+def too_small_a_budget(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -> list[str]:
+    """Say where a budget of time was too small for one step, so that a run took more than it was given.
+
+    Args:
+        rows: All of ``metrics.jsonl``.
+        config: The resolved config.
+        earlier: What the stages before have taken.
+
+    Returns:
+        A sentence a budget; none where more than one step was taken.
+    """
+    steps = [row for row in rows if row["step"] > 0]
+    if len(steps) != 1:
+        return []
+    first, pipeline = step_seconds(steps[0]), config.pipeline.max_seconds
+    left = {
+        "training.max_seconds": config.training.max_seconds,
+        "pipeline.max_seconds": None if pipeline is None else pipeline - earlier.seconds,
+    }
+    return [
+        f"{name}: the first step alone took {first:.1f} s with its measurement, and {seconds:.1f} s were left: the budget is too "
+        "small for this method here; give more"
+        for name, seconds in left.items()
+        if seconds is not None and first > seconds
+    ]
 
 
 def share_of_budget(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -> float | None:

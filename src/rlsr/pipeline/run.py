@@ -12,25 +12,23 @@ from rlsr.data import PromptRecord
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.job import TrainingJob
-from rlsr.engines.stopping import stop_reason
+from rlsr.engines.stopping import pipeline_used_up, stop_reason, too_small_a_budget
 from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
-from rlsr.evaluation.suites import load_independent
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
-from rlsr.pipeline.heldout import make_evaluation, measures_heldout
+from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_cut
 from rlsr.pipeline.summary import RunSummary, kept_weights, manifest, run_facts
-from rlsr.pipeline.validation import make_validation
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
-from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.step_totals import steps_taken
+from rlsr.runs.whole_directory import copy_directory
 
 
 def train_run(
@@ -65,7 +63,7 @@ def train_run(
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     reward = open_reward(config, plan.device)
-    measuring = _Measuring(plan, reward)
+    measuring = Measuring(plan, reward)
     evaluation = measuring.evaluation
     policy = cache(partial(load_policy, config.model, plan.device))
     if run is None and evaluation is not None:
@@ -76,43 +74,62 @@ def train_run(
     seconds: dict[str, float] = {}
     with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
-        data = _training_data(plan, policy, reward, run, observer, seconds)
-        # The engine loads its own: where it trains, nobody else holds a policy.
-        policy.cache_clear()
-        observer.on_stage("training")
-        started = time.perf_counter()
-        job = TrainingJob(
-            config=config,
-            records=data.records,
-            reward=reward,
-            run=run,
-            device=plan.device,
-            num_steps=plan.num_steps,
-            cut=cut,
-            processes=processes,
-            validate=measuring.validate(cut.tokens_per_pass),
-            answer_heldout=measuring.answer_heldout,
-            place=place,
-        )
-        final = engine_of(config).train(job, resume=resume, observer=observer)
-        seconds["training"] = time.perf_counter() - started
-        trained = partial(load_policy, config.model.saved_in(final), plan.device)
-        after = _evaluate(plan, evaluation, trained, run, "after", observer, seconds, reuse=False)
+        skipped = pipeline_used_up(config, place.earlier)
+        if skipped is None:
+            data = _training_data(plan, policy, reward, run, observer, seconds)
+            # The engine loads its own: where it trains, nobody else holds a policy.
+            policy.cache_clear()
+            job = TrainingJob(
+                config=config,
+                records=data.records,
+                reward=reward,
+                run=run,
+                device=plan.device,
+                num_steps=plan.num_steps,
+                cut=cut,
+                processes=processes,
+                validate=measuring.validate(cut.tokens_per_pass),
+                answer_heldout=measuring.answer_heldout,
+                place=place,
+            )
+            observer.on_stage("training")
+            started = time.perf_counter()
+            final = engine_of(config).train(job, resume=resume, observer=observer)
+            seconds["training"] = time.perf_counter() - started
+            trained = partial(load_policy, config.model.saved_in(final), plan.device)
+            after = _evaluate(
+                plan, evaluation, trained, run, "after", observer, seconds, reuse=False
+            )
+        else:
+            observer.on_stage(f"no step is taken, and the model stays as it is: {skipped}")
+            data = _TrainingData(plan.train)
+            final, after = run.final, before
+            if processes.is_main:
+                copy_directory(final, Path(config.model.name))
+            if evaluation is not None and after is not None:
+                run.write_evaluation("after", evaluation.rows(after))
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
     num_steps = steps_taken(metrics)
+    stopped = stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None
     summary = RunSummary(
         path,
         tuple(changes),
         seconds,
         num_steps=num_steps,
-        stopped=stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None,
+        stopped=skipped or stopped,
         kept=kept_weights(metrics, config, len(plan.validation)),
-        warnings=(*data.warnings, *findings(metrics)),
+        warnings=(
+            *data.warnings,
+            *too_small_a_budget(metrics, config, place.earlier),
+            *findings(metrics),
+        ),
     )
     if processes.is_main:
-        kept = summary.kept.in_words if summary.kept else None
-        write_model_card(final, config, changes, num_steps, kept=kept)
+        if num_steps:
+            # A model that stayed as it was has the card of who trained it.
+            kept = summary.kept.in_words if summary.kept else None
+            write_model_card(final, config, changes, num_steps, kept=kept)
         run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(final, path)))
         run.discard_best()
     processes.wait()
@@ -131,49 +148,6 @@ def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> Ru
         assert run is not None, "opened or made"
         return run
     return FollowedRun(path, processes.index)
-
-
-class _Measuring:
-    """What measures policies before, while and after they are trained; one encoder serves all of it.
-
-    Args:
-        plan: Of the run.
-        reward: Scores answers.
-    """
-
-    def __init__(self, plan: RunPlan, reward: Reward) -> None:
-        self._plan = plan
-        self._reward = reward
-        validates = plan.validation and plan.config.validation_metric == "independent_similarity"
-        needed = measures_heldout(plan) or validates
-        self._independent = load_independent(plan.config, plan.device) if needed else None
-        self.evaluation = make_evaluation(plan, reward, self._independent)
-
-    def validate(self, tokens_per_pass: int) -> Callable[[Policy], float] | None:
-        """Give what measures a policy on validation prompts; None where there are none."""
-        plan = self._plan
-        if not plan.validation:
-            return None
-        return make_validation(
-            plan.config,
-            plan.validation,
-            reward=self._reward,
-            independent=self._independent,
-            tokens_per_pass=tokens_per_pass,
-            processes=plan.processes,
-        )
-
-    @property
-    def answer_heldout(self) -> Callable[[Policy], Sequence[HeldoutRow]] | None:
-        """Give what lets a policy answer held-out prompts along the way; None where it does not."""
-        settings = self._plan.config.evaluation
-        if not settings.during or self.evaluation is None:
-            return None
-        evaluation = make_evaluation(
-            self._plan, self._reward, self._independent, num_prompts=settings.during_prompts
-        )
-        assert evaluation is not None, "all of them can be measured"
-        return lambda policy: evaluation.rows(evaluation.run(policy))
 
 
 @dataclass(frozen=True)

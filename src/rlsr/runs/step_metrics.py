@@ -17,8 +17,9 @@ UNTRANSLATED = "reward/share_untranslated"
 WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
+VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
-    f"validation/{metric}" for metric in ("reward", "independent_similarity", "nll")
+    f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
 )
 """What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
 TRAINED_TOKENS = "tokens/trained"
@@ -142,16 +143,16 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric(
             VALIDATION_SIMILARITY, "Similarity on validation prompts",
             "Of greedy answers to the references, by an encoder that the reward never saw. The best weights are kept.",
-            brief=Brief(".3f", "  validation similarity {}", "validation"),
+            brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
         ),
         StepMetric(
             VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers. The best weights are kept.",
-            brief=Brief(".3f", "  validation reward {}", "validation"),
+            brief=Brief(".3f", "  validation reward {}", "validation reward"),
         ),
         StepMetric(
             VALIDATION_NLL, "Negative log-likelihood on validation prompts",
             "Of a token of the references, in nats; lower is better. The best weights are kept.",
-            brief=Brief(".3f", "  validation nll {}", "validation"),
+            brief=Brief(".3f", "  validation nll {}", "validation nll"),
         ),
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(

@@ -75,9 +75,9 @@ def test_stages_go_on_counting(tmp_path: Path) -> None:
     assert series.methods_with("none/such") == []
 
 
-def test_measuring_for_a_stopping_rule_takes_time_too(tmp_path: Path) -> None:
+def test_validation_takes_time_too(tmp_path: Path) -> None:
     steps = rows(0.1, 0.2)
-    steps[0]["time/heldout"] = 1.5
+    steps[0]["time/validation"] = 1.5
     assert line(step_series([recipe(tmp_path, steps)]), "0", "seconds") == [(3.5,), (5.5,)]
 
 

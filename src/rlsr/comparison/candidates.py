@@ -180,13 +180,13 @@ def _require_same_measure(candidates: Sequence[Candidate]) -> None:
 
 def _measure(config: RunConfig) -> dict[str, Any]:
     """Pick what decides what a policy reaches on validation prompts."""
-    metric = config.validation_metric
-    scorer: dict[str, Any] = {"validation": config.validation.model_dump()}
+    metric, num_prompts = config.validation_metric, config.validation.num_prompts
+    scorer: dict[str, Any] = {"validation": {"metric": metric, "num_prompts": num_prompts}}
     if metric == "reward":
         scorer |= config.model_dump(include={"reward", "embedding"})
     if metric == "independent_similarity":
         scorer["evaluation"] = {"independent_embedding": config.independent_embedding}
-    return {**measurement(config), **scorer, "validation.metric": metric}
+    return {**measurement(config), **scorer}
 
 
 @contextmanager

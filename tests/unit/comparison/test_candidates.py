@@ -147,6 +147,12 @@ def test_values_that_measure_otherwise_than_the_other_recipes_are_refused() -> N
         check_agreement(tuple(resolve({"sft": {**SFT, "choose": choose}}, base=base).values()))
 
 
+def test_when_validation_ends_training_may_be_chosen() -> None:
+    sft = {"method": "sft", "choose": {"validation.patience": [None, 2]}}
+    found = resolve({"sft": sft})["sft"].candidates
+    assert [candidate.trial[0].validation.patience for candidate in found] == [None, 2]
+
+
 def test_a_reward_may_be_chosen_where_it_is_not_what_chooses() -> None:
     own = {"method": "rlsr", "choose": {"reward.similarity.variant": ["cosine", "blend"]}}
     assert len(resolve({"own": own})["own"].candidates) == 2

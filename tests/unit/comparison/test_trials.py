@@ -214,25 +214,29 @@ def test_without_a_score_nothing_is_chosen(tmp_path: Path) -> None:
     assert nothing.started == TRIALS
 
 
-def test_changed_choices_are_refused(tmp_path: Path) -> None:
-    plan, file = plan_of(metric="reward"), tmp_path / "choices.json"
-    with pytest.raises(RunError):
-        compare(plan, tmp_path, Runner({"base": 1}))
-    good = json.loads(file.read_text(encoding="utf-8"))
-    for change, part in (
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
         (lambda table: table.update(version=2), "expected version 1 of the format, got 2"),
         (lambda table: table["choices"][0].update(chosen=3), "sft has chosen trial 3 of 3"),
         (lambda table: table["choices"][0].pop("metric"), "damaged: 0.metric"),
         (lambda table: table.pop("choices"), "damaged"),
         (lambda table: table["choices"][0]["trials"].pop(), "from other values"),
-    ):
-        table = json.loads(json.dumps(good))
-        change(table)
-        file.write_text(json.dumps(table), encoding="utf-8")
-        with pytest.raises(RunError) as caught:
-            compare(plan, tmp_path)
-        assert part in str(caught.value)
-        assert str(file) in str(caught.value)
+    ],
+)
+def test_changed_choices_are_refused(change: Any, part: str, tmp_path: Path) -> None:
+    plan, file = plan_of(metric="reward"), tmp_path / "choices.json"
+    with pytest.raises(RunError):
+        compare(plan, tmp_path, Runner({"base": 1}))
+    table = json.loads(file.read_text(encoding="utf-8"))
+    change(table)
+    file.write_text(json.dumps(table), encoding="utf-8")
+    again = Runner()
+    with pytest.raises(RunError) as caught:
+        compare(plan, tmp_path, again)
+    assert part in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert again.started == []
 
 
 def test_a_pipeline_is_measured_at_its_last_stage_and_costs_all_of_them(tmp_path: Path) -> None:

@@ -1,23 +1,24 @@
 """A planned comparison and finished runs of it, made without a model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlsr.comparison.candidates import resolve_recipes
 from rlsr.comparison.cells import Cell
 from rlsr.comparison.experiment import experiment_from_table
 from rlsr.comparison.plan import ComparisonPlan
-from rlsr.comparison.recipe import resolve_recipes
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import stages_from_table
 from rlsr.evaluation.metrics import SharedMetric, shared_metrics, tie_margins
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.validation import MEASURES
 from rlsr.statistics import Estimate
 from rlsr.statistics.against_baseline import MetricComparison, Verdict
 
@@ -86,8 +87,8 @@ def answers(values: list[float], ids: list[str] | None = None) -> list[dict[str,
     ]
 
 
-def finish(cell: Cell, *, ids: list[str] | None = None) -> None:
-    """Write what the process of a cell would have written."""
+def finish(cell: Cell, *, ids: list[str] | None = None, measured: Sequence[float] = ()) -> None:
+    """Write what the process of a cell would have written, with measurements on validation prompts before and after steps."""
     values = scores(cell.recipe, cell.seed)
     if len(cell.stages) > 1:
         if not cell.has_begun:
@@ -99,7 +100,16 @@ def finish(cell: Cell, *, ids: list[str] | None = None) -> None:
         if not (run.path / "config.json").is_file():
             RunDirectory.create(run.path, config)
         (run.checkpoints / "checkpoint-5").mkdir()
+        run.final.mkdir()
         run.write_provenance({"processor": "abacus", "accelerator": None, "data_sha256": "ab12"})
+        column = MEASURES[config.validation_metric].column
+        for step, value in enumerate(measured):
+            run.append_metrics(
+                {"step": step, column: value, "time/validation": 1.0, "time/step": 2.0 * (step > 0)}
+            )
+        if not config.evaluation.enabled:
+            run.write_manifest({"num_steps": 0})
+            continue
         if not cell.is_untrained:
             before = run.evaluation / "before.jsonl"
             if not before.is_file():

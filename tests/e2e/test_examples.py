@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rlsr.comparison.candidates import resolve_recipes
 from rlsr.comparison.experiment import load_experiment
-from rlsr.comparison.recipe import check_agreement, resolve_recipes
+from rlsr.comparison.recipe import check_agreement
 from rlsr.config import load_config
 from tiny import Cli
 

@@ -14,6 +14,7 @@ from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
     from rlsr.comparison.plan import ComparisonPlan
+    from rlsr.comparison.recipe import Recipe
     from rlsr.comparison.result import Comparison
     from rlsr.config.training import TrainingConfig
 
@@ -83,13 +84,10 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
         markup=False,
     )
     for recipe in plan.recipes:
-        settings = [
-            f"{stage.method.type} (learning rate {stage.training.learning_rate:g}, {_ending(stage.training)})"
-            for stage in recipe.stages
-        ]
-        what = "the policy before training" if recipe.is_untrained else ", then ".join(settings)
         mark = "  (baseline)" if recipe.name == experiment.baseline_name else ""
-        console.print(f"  {recipe.name}: {what}{mark}", markup=False)
+        console.print(f"  {recipe.name}: {_in_words(recipe)}{mark}", markup=False)
+        if recipe.chooses:
+            _show_trials(console, recipe)
     names = [
         f"{metric.name} (in the reward)" if metric.in_reward else metric.name
         for metric in plan.metrics
@@ -97,12 +95,43 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
     console.print(f"  measured by {', '.join(names)}", markup=False)
     if budget.by == "wall_clock":
         minutes = len(trained) * len(seeds) * budget.amount / 60
+        trials = sum(len(recipe.candidates) for recipe in trained if recipe.chooses)
+        before = experiment.trial_share * budget.amount * trials / 60
         console.print(
-            f"  {minutes:,.3g} minutes of training steps in all; loading and the evaluations come on top",
+            f"  {minutes:,.3g} minutes of training steps in all{f', after {before:,.3g} of trials' if trials else ''}; loading and "
+            "the evaluations come on top",
             markup=False,
         )
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
+
+
+def _in_words(recipe: "Recipe") -> str:
+    """Say how a recipe is trained; a learning rate that is chosen later is not known yet."""
+    if recipe.is_untrained:
+        return "the policy before training"
+    stages = []
+    for place, stage in enumerate(recipe.stages):
+        rates = {one.stages[place].training.learning_rate for one in recipe.candidates}
+        rate = "to be chosen" if len(rates) > 1 else f"{stage.training.learning_rate:g}"
+        stages.append(f"{stage.method.type} (learning rate {rate}, {_ending(stage.training)})")
+    taken = recipe.chosen_by if recipe.chosen_by and not recipe.chooses else None
+    return ", then ".join(stages) + (f"; takes the choice of {taken}" if taken else "")
+
+
+def _show_trials(console: Console, recipe: "Recipe") -> None:
+    from rlsr.comparison.choose import in_words
+    from rlsr.runs.validation import MEASURES
+
+    count, last = len(recipe.candidates), recipe.candidates[0].trial[-1]
+    stages = ", then ".join(_ending(stage.training) for stage in recipe.candidates[0].trial)
+    console.print(
+        f"    chooses by {MEASURES[last.validation_metric].words} on {last.validation.num_prompts} validation prompts, after "
+        f"{count} trial{'s' if count > 1 else ''} of {stages}:",
+        markup=False,
+    )
+    for candidate in recipe.candidates:
+        console.print(f"      {in_words(candidate.values)}", markup=False)
 
 
 def _ending(training: "TrainingConfig") -> str:
@@ -122,11 +151,14 @@ def _ending(training: "TrainingConfig") -> str:
 
 def _show(console: Console, comparison: "Comparison", path: Path) -> None:
     from rlsr.cli.comparison_table import comparison_table, sentences
+    from rlsr.comparison.choice_table import choice_in_words
 
     console.print()
     console.print(comparison_table(comparison))
     for sentence in sentences(comparison):
         console.print(sentence, markup=False)
+    for choice in comparison.choices:
+        console.print(choice_in_words(choice), markup=False)
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False, style="yellow")
     console.print(

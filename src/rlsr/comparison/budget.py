@@ -16,6 +16,28 @@ UNBOUNDED_EPOCHS = 1e6
 _LIMITS = ("epochs", "steps", "max_seconds", "max_tokens")
 
 
+def trial_budget(budget: BudgetConfig, share: float) -> BudgetConfig:
+    """Cut the budget of a trial out of that of a run; whole numbers are rounded down.
+
+    Args:
+        budget: Of a run.
+        share: Above 0, at most 1.
+
+    Raises:
+        ConfigError: Nothing is left.
+    """
+    amount = budget.amount * share
+    if budget.by != "wall_clock":
+        # So that 0.1 of 30, which binary numbers have as 3.0000000000000004 or less, is 3.
+        amount = math.floor(round(amount, 6))
+    if amount <= 0:
+        raise ConfigError(
+            f"budget.amount: {budget.amount:g} {budget.by} leave nothing for a trial, which has trial_share={share:g} of it; "
+            "give more, or raise trial_share"
+        )
+    return BudgetConfig(by=budget.by, amount=amount)
+
+
 def without_effect(base: Table) -> list[str]:
     """Name the limits of an experiment's shared settings, whose place the budget takes, one sentence each."""
     return [

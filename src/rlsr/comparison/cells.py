@@ -1,4 +1,4 @@
-"""The cells of a comparison: one recipe with one seed, each run by a process of its own.
+"""The cells of a comparison: one recipe with one seed, or a trial for its choice, each run by a process of its own.
 
 So the peak of memory that a run reports is its own, and a crash of one loses nothing of the others.
 """
@@ -33,7 +33,7 @@ _PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Cell:
-    """One recipe with one seed."""
+    """One recipe with one seed, or one combination of the values that it chooses from."""
 
     recipe: str
     """The recipe's name."""
@@ -45,16 +45,25 @@ class Cell:
     """Whether it is only evaluated."""
     directory: Path
     """Of the comparison."""
+    trial: int | None = None
+    """Place of the combination that it tries, counted from 1; None for a run that is compared."""
 
     @property
     def name(self) -> str:
         """For people."""
-        return self.recipe if self.is_untrained else f"{self.recipe}, seed {self.seed}"
+        if self.is_untrained:
+            return self.recipe
+        return f"{self.recipe}, {self._part.replace('-', ' ')}"
+
+    @property
+    def _part(self) -> str:
+        """Say which of the recipe's cells it is, in names of files."""
+        return f"seed-{self.seed}" if self.trial is None else f"trial-{self.trial}"
 
     @property
     def place(self) -> str:
         """The directory of its run or pipeline, as seen from that of the comparison."""
-        return f"runs/{self.recipe}/seed-{self.seed}"
+        return f"{'runs' if self.trial is None else 'trials'}/{self.recipe}/{self._part}"
 
     @property
     def path(self) -> Path:
@@ -64,12 +73,12 @@ class Cell:
     @property
     def config_file(self) -> Path:
         """Its config, for this process and for whoever wants to run it by hand."""
-        return self.directory / "configs" / f"{self.recipe}.seed-{self.seed}.yaml"
+        return self.directory / "configs" / f"{self.recipe}.{self._part}.yaml"
 
     @property
     def log_file(self) -> Path:
         """Everything that its processes have said."""
-        return self.directory / "logs" / f"{self.recipe}.seed-{self.seed}.txt"
+        return self.directory / "logs" / f"{self.recipe}.{self._part}.txt"
 
     @property
     def runs(self) -> tuple[RunDirectory, ...]:
@@ -154,7 +163,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
     """Give a cell that was not begun the answers of the policy before training, where another cell has them."""
-    if cell.has_begun or cell.is_untrained:
+    if cell.has_begun or cell.is_untrained or not cell.stages[0].evaluation.enabled:
         return
     rows = next((rows for other in others if (rows := _answers_for(cell, other))), None)
     if rows is None:
@@ -184,7 +193,9 @@ def _starts_alike(config: RunConfig, other: RunConfig) -> bool:
 
 
 def remove_checkpoints(cell: Cell) -> None:
-    """Remove from a complete cell what only an interrupted run needs."""
+    """Remove from a complete cell what only an interrupted run needs, and from a trial its weights, which nobody goes on with."""
     assert cell.is_complete, "the checkpoints of a run that is not complete are needed"
     for run in cell.runs:
         shutil.rmtree(run.checkpoints, ignore_errors=True)
+        if cell.trial is not None:
+            shutil.rmtree(run.final, ignore_errors=True)

@@ -8,6 +8,8 @@ import numpy as np
 
 import rlsr
 from rlsr.comparison.cells import Cell
+from rlsr.comparison.choice_table import choice_notes
+from rlsr.comparison.choices import Choice
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
@@ -37,12 +39,15 @@ _MACHINE = (
 )
 
 
-def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
+def collect(
+    plan: ComparisonPlan, cells: Sequence[Cell], choices: Sequence[Choice] = ()
+) -> Comparison:
     """Read the scores of all runs and compare the recipes.
 
     Args:
         plan: What was planned.
         cells: All of them complete.
+        choices: What was chosen by trials before.
 
     Returns:
         Means, paired differences to the baseline, wins, and what they cost.
@@ -108,8 +113,10 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
             *_seed_notes(experiment.seeds),
             *_budget_notes(experiment.budget, recipes),
             *_machine_notes(sessions),
+            *(note for choice in choices for note in choice_notes(choice)),
             *plan.warnings,
         ),
+        choices=tuple(choices),
     )
 
 

@@ -42,11 +42,14 @@ class ExperimentConfig(ConfigTable):
     tables, later ones winning."""
     recipes: dict[str, Table] = Field(min_length=2)
     """Settings over ``base`` by name. An empty recipe is the policy before training; a recipe whose ``method`` is a list is a
-    pipeline, whose stages share the budget equally or as its ``budget_share`` says."""
+    pipeline, whose stages share the budget equally or as its ``budget_share`` says. ``choose`` leaves settings to trials: a list
+    of values each, or the name of a recipe whose choice is taken."""
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     """Each trained recipe runs once with each; with one seed the luck of that seed cannot be told from an effect."""
     budget: BudgetConfig
     """The same for every trained run."""
+    trial_share: float = Field(default=0.5, gt=0, le=1)
+    """Part of the budget that each trial of a recipe's choice has."""
     baseline: str = ""
     """The recipe that the others are compared with; empty is the first untrained recipe, else the first one."""
     tie_margins: dict[str, float] = Field(default_factory=dict)
@@ -54,8 +57,8 @@ class ExperimentConfig(ConfigTable):
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the intervals of means, and of those of all differences of a metric together."""
     keep_checkpoints: bool = False
-    """Whether the checkpoints of a finished run stay; only an interrupted one needs them, and each has the optimiser's
-    state."""
+    """Whether the checkpoints of a finished run stay, and the weights of a trial; only an interrupted run needs checkpoints, and
+    each has the optimiser's state."""
 
     @field_validator("recipes", mode="before")
     @classmethod

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rlsr.comparison.choice_table import choice_in_words, choice_table
+from rlsr.comparison.choices import Choice
 from rlsr.comparison.result import Comparison, Origin
 from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
 from rlsr.comparison.words import Finding, findings, how_it_was_compared
@@ -19,6 +21,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     parts = [
         *map(_sentence, findings(comparison)),
         *(line for group in table.groups for line in ("", *_group(group, table))),
+        *(line for choice in comparison.choices for line in ("", *_choice(choice))),
         "",
         how_it_was_compared(comparison),
         *(("", _origin(comparison.origin)) if comparison.origin else ()),
@@ -58,6 +61,13 @@ def _cell(cell: TableCell) -> str:
         return found
     emphasis = "**" if cell.tone in {"good", "bad"} else ""
     return f"{found} {emphasis}{cell.verdict}{emphasis}"
+
+
+def _choice(choice: Choice) -> list[str]:
+    table = choice_table(choice)
+    rows = [table.columns, ("---",) * len(table.columns), *table.rows]
+    lines = [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
+    return [f"{_escaped(choice_in_words(choice))}.", "", *lines]
 
 
 def _escaped(text: str) -> str:

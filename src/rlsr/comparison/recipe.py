@@ -1,6 +1,6 @@
-"""From the recipes of an experiment to configs that differ only in what the recipes say, with the same budget."""
+"""A recipe of an experiment, and the configs of its stages: what it says over what is shared, with its budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from rlsr.comparison.budget import (
     require_known_end,
     with_budget,
 )
+from rlsr.comparison.choose import Values
 from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.config.differences import differing_keys
 from rlsr.config.layers import Table, expand, merge
@@ -21,6 +22,18 @@ from rlsr.config.recipes import with_stages
 from rlsr.config.run import RunConfig
 from rlsr.config.stages import FROM_THE_STAGE_BEFORE, check_stages, split_stages
 from rlsr.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of values that a recipe may get, with everything filled in but the seed."""
+
+    values: Values
+    """By setting."""
+    stages: tuple[RunConfig, ...]
+    """Of the recipe's runs, if it is chosen."""
+    trial: tuple[RunConfig, ...] = ()
+    """Of its trial; empty where the trials are those of another recipe."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,27 @@ class Recipe:
     """Whether it is the policy before training, whose one config is only evaluated."""
     notes: tuple[str, ...] = ()
     """What is allowed and may surprise."""
+    chosen_by: str | None = None
+    """The recipe whose trials choose the values, which may be this one; None where nothing is left to a choice."""
+    candidates: tuple[Candidate, ...] = ()
+    """What is chosen from. Until it is, ``stages`` are those of the first."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it has trials of its own."""
+        return self.chosen_by == self.name
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether all that trains it are references."""
+        learns = {stage.method.learns_from for stage in self.stages}
+        return not self.is_untrained and learns == {"references"}
+
+    @property
+    def possible_stages(self) -> tuple[RunConfig, ...]:
+        """The configs of all stages that its runs may have."""
+        found = [stage for candidate in self.candidates for stage in candidate.stages]
+        return tuple(found) or self.stages
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -47,42 +81,32 @@ class Recipe:
         Args:
             tokens: For every stage, so that all recipes answer within the same limit.
         """
-        stages = [
-            stage.model_copy(
-                update={"method": stage.method.model_copy(update={"max_response_tokens": tokens})}
+
+        def filled(stage: RunConfig) -> RunConfig:
+            if stage.method.max_response_tokens is not None:
+                return stage
+            method = stage.method.model_copy(update={"max_response_tokens": tokens})
+            return stage.model_copy(update={"method": method})
+
+        return self.with_stages(filled)
+
+    def with_choice(self, place: int) -> "Recipe":
+        """Take one of the candidates."""
+        return replace(self, stages=self.candidates[place].stages)
+
+    def with_stages(self, change: Callable[[RunConfig], RunConfig]) -> "Recipe":
+        """Change the config of every stage, those that may be chosen and those of trials among them."""
+        if not self.candidates:
+            return replace(self, stages=tuple(map(change, self.stages)))
+        candidates = tuple(
+            replace(
+                candidate,
+                stages=tuple(map(change, candidate.stages)),
+                trial=tuple(map(change, candidate.trial)),
             )
-            if stage.method.max_response_tokens is None
-            else stage
-            for stage in self.stages
-        ]
-        return replace(self, stages=tuple(stages))
-
-
-def resolve_recipes(experiment: ExperimentConfig) -> tuple[Recipe, ...]:
-    """Lay every recipe over the shared settings and give each its budget.
-
-    Args:
-        experiment: The experiment.
-
-    Returns:
-        The recipes, in their order.
-
-    Raises:
-        ConfigError: A setting of ``base`` or of a recipe breaks a rule; the message names the recipe.
-    """
-    base = expand(experiment.base)
-    if "stages" in base:
-        raise ConfigError(
-            "base: shared settings have one method; stages belong into a recipe, as in recipes: {both: {method: [sft, rlsr]}}"
+            for candidate in self.candidates
         )
-    _refuse_seed(base, "base")
-    try:
-        check_config(base)
-    except ConfigError as error:
-        raise _within("base", error) from error
-    return tuple(
-        _resolve(experiment, base, name, table) for name, table in experiment.recipes.items()
-    )
+        return replace(self, candidates=candidates, stages=candidates[0].stages)
 
 
 def join_stages(tables: Sequence[Table]) -> Table:
@@ -125,7 +149,7 @@ def check_agreement(recipes: Sequence[Recipe]) -> None:
     first = recipes[0]
     expected = measurement(first.stages[0])
     for recipe in recipes:
-        for stage in recipe.stages:
+        for stage in recipe.possible_stages:
             differing = differing_keys(expected, measurement(stage))
             if differing:
                 raise ConfigError(
@@ -134,9 +158,23 @@ def check_agreement(recipes: Sequence[Recipe]) -> None:
                 )
 
 
-def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:
+def resolve_recipe(experiment: ExperimentConfig, base: Table, name: str, table: Table) -> Recipe:
+    """Lay a recipe that leaves nothing to a choice over the shared settings and give it its budget.
+
+    Args:
+        experiment: The experiment.
+        base: Its shared settings without short forms.
+        name: Of the recipe.
+        table: What the recipe says.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: A setting breaks a rule; the message names the recipe.
+    """
     place = f"recipes.{name}"
-    _refuse_seed(table, place)
+    refuse_seed(table, place)
     if not table:
         return Recipe(name, (check_config(base),), is_untrained=True)
     own = with_stages(expand({key: value for key, value in table.items() if key != "budget_share"}))
@@ -154,7 +192,7 @@ def _resolve(experiment: ExperimentConfig, base: Table, name: str, table: Table)
         for config, limit in zip(configs, limits, strict=True):
             require_known_end(config, experiment.budget, limit)
     except ConfigError as error:
-        raise _within(place, error) from error
+        raise within(place, error) from error
     notes = [
         f"{name}: training.{key}={value} can end it before its budget is used up"
         for limit in limits
@@ -181,7 +219,12 @@ def _stages(base: Table, own: Table) -> tuple[Table, list[Table]]:
         stages = own["stages"]
         if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
             raise ConfigError(f"stages: must be a list of tables, one a stage, got {stages!r}")
-    for stage in stages:
+    for place, stage in enumerate(stages):
+        if "choose" in stage:
+            raise ConfigError(
+                f"stages.{place}.choose: a recipe chooses as a whole; write it beside stages, as in choose: "
+                f"{{stages.{place}.training.learning_rate: [2.0e-5, 5.0e-5]}}, or name a recipe whose choice it takes"
+            )
         if named is None and "method" not in stage and "method" not in own:
             raise ConfigError(
                 "method: is missing; name one, as in method: rlsr, or leave the recipe empty for the policy before training"
@@ -208,13 +251,14 @@ def _read(table: Table, *place: str) -> Any:
     return found
 
 
-def _refuse_seed(table: Table, place: str) -> None:
+def refuse_seed(table: Table, place: str) -> None:
+    """Refuse a seed beside those of the experiment."""
     if "seed" in table:
         raise ConfigError(
             f"{place}.seed: the seeds of an experiment are the same for all recipes; name them under seeds"
         )
 
 
-def _within(place: str, error: ConfigError) -> ConfigError:
+def within(place: str, error: ConfigError) -> ConfigError:
     """Say in which recipe the settings of a message stand."""
     return ConfigError("\n".join(f"{place}: {line}" for line in str(error).splitlines()))

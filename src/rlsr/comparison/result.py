@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rlsr.comparison.choices import Choice
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.errors import RunError
 from rlsr.evaluation.metrics import SharedMetric
@@ -140,6 +141,8 @@ class Comparison:
     """In the order of the experiment."""
     notes: tuple[str, ...]
     """What a reader of the numbers should know, in sentences."""
+    choices: tuple[Choice, ...] = ()
+    """What recipes have chosen by trials, beside the budget; empty where none had a choice to make."""
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:

@@ -4,13 +4,14 @@
 directory, and goes on where an earlier session was interrupted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
 from rlsr.comparison.collect import collect
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison, read_comparison, write_comparison
+from rlsr.comparison.trials import Failed, make_choices
 from rlsr.config.differences import differing_keys
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs.directory import require_free
@@ -44,22 +45,16 @@ def run_comparison(
     if file.is_file():
         say("the comparison is complete; nothing was run")
         return read_comparison(file)
-    cells = plan.cells(path)
-    failed = []
-    for place, cell in enumerate(cells, start=1):
-        if not cell.is_complete:
-            say(f"[{place}/{len(cells)}] {cell.name}")
-            code = _run(cell, cells, say, execute)
-            if code == 130:
-                raise KeyboardInterrupt
-            if not cell.is_complete:
-                failed.append((cell, code))
-                continue
-        if not plan.experiment.keep_checkpoints:
-            remove_checkpoints(cell)
+
+    def run(cells: Sequence[Cell], kind: str = "") -> Failed:
+        return _run_all(cells, say, execute, kind, keep=plan.experiment.keep_checkpoints)
+
+    choices, failed = make_choices(plan, path, say, run)
+    cells = plan.cells(path, {choice.recipe: choice.chosen for choice in choices})
+    failed += run(cells)
     if failed:
-        raise RunError(_failure(failed, len(cells), path))
-    comparison = collect(plan, cells)
+        raise RunError(_failure(failed, plan, path))
+    comparison = collect(plan, cells, choices)
     write_comparison(file, comparison)
     return comparison
 
@@ -92,13 +87,41 @@ def open_comparison(plan: ComparisonPlan, path: Path) -> None:
         )
 
 
-def _run(cell: Cell, cells: list[Cell], say: Say, execute: Callable[[Cell, Say], int]) -> int:
+def _run_all(
+    cells: Sequence[Cell],
+    say: Say,
+    execute: Callable[[Cell, Say], int],
+    kind: str,
+    *,
+    keep: bool,
+) -> Failed:
+    """Run what is not complete, one after another; what fails does not stop the others."""
+    failed: Failed = []
+    for place, cell in enumerate(cells, start=1):
+        if not cell.is_complete:
+            say(f"[{kind}{place}/{len(cells)}] {cell.name}")
+            code = _run(cell, cells, say, execute)
+            if code == 130:
+                raise KeyboardInterrupt
+            if not cell.is_complete:
+                failed.append((cell, code))
+                continue
+        if not keep:
+            remove_checkpoints(cell)
+    return failed
+
+
+def _run(cell: Cell, cells: Sequence[Cell], say: Say, execute: Callable[[Cell, Say], int]) -> int:
     cell.write_config()
     reuse_answers(cell, cells)
     return execute(cell, lambda line: say(f"[{cell.name}] {line}"))
 
 
-def _failure(failed: list[tuple[Cell, int]], num_cells: int, path: Path) -> str:
+def _failure(failed: Failed, plan: ComparisonPlan, path: Path) -> str:
+    trials = [cell for recipe in plan.recipes for cell in plan.trials(recipe, path)]
+    num_cells = len(trials) + len(
+        plan.cells(path, {recipe.name: 0 for recipe in plan.recipes if recipe.chooses})
+    )
     lines = [
         f"{path}: {len(failed)} of {num_cells} runs did not come to their end; the others are kept"
     ]
@@ -106,6 +129,10 @@ def _failure(failed: list[tuple[Cell, int]], num_cells: int, path: Path) -> str:
         f"  {cell.name}: exit code {code}, {'see ' if cell.log_file.is_file() else 'no '}{cell.log_file}"
         for cell, code in failed
     ]
+    waiting = {cell.recipe for cell, _ in failed if cell.trial is not None}
+    names = [recipe.name for recipe in plan.recipes if recipe.chosen_by in waiting]
+    if names:
+        lines.append(f"not begun, since a trial of their choice is missing: {', '.join(names)}")
     lines.append(
         f"put right what they say and give the same command again with --out {path}: it runs what is missing and compares"
     )

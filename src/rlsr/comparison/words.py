@@ -46,8 +46,8 @@ def _shown(recipe: ComparedRecipe, names: Sequence[str]) -> str:
         verdict = recipe.metrics[name].verdict if name in recipe.metrics else None
         if verdict in found:
             found[verdict].append(describe(name).short_label)
-    even = _listing(found.pop(NO_DIFFERENCE))
-    differing = [(verdict, _listing(labels)) for verdict, labels in found.items() if labels]
+    even = listing(found.pop(NO_DIFFERENCE))
+    differing = [(verdict, listing(labels)) for verdict, labels in found.items() if labels]
     if not differing:
         return f"shows no difference from {recipe.compared_with} on {even}" if even else ""
     (first, where), *others = differing
@@ -56,7 +56,8 @@ def _shown(recipe: ComparedRecipe, names: Sequence[str]) -> str:
     return f"{text}; {NO_DIFFERENCE} on {even}" if even else text
 
 
-def _listing(words: Sequence[str]) -> str:
+def listing(words: Sequence[str]) -> str:
+    """Write words one after another, as in ``chrF, BLEU and reward``."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
+from rlsr.comparison.choice_table import choice_in_words, choice_table
 from rlsr.comparison.policies import compare_policies
 from rlsr.comparison.table import table_of
 from rlsr.comparison.words import amount_in_words, findings, how_it_was_compared
@@ -91,6 +92,10 @@ def _content(data: ReportData) -> dict[str, Any]:
         "comparison": comparison,
         "table": table_of(comparison) if comparison else None,
         "findings": findings(comparison) if comparison else (),
+        "choices": [
+            (choice_in_words(choice), choice_table(choice))
+            for choice in (comparison.choices if comparison else ())
+        ],
         "caption": how_it_was_compared(comparison) if comparison else "",
         "budget": amount_in_words(budget.by, budget.amount) if budget else None,
         "origin": _origin(data),

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from rlsr.comparison.budget import without_effect
+from rlsr.comparison.candidates import resolve_recipes
 from rlsr.comparison.experiment import ExperimentConfig, experiment_from_table, load_experiment
-from rlsr.comparison.recipe import Recipe, check_agreement, join_stages, resolve_recipes
+from rlsr.comparison.recipe import Recipe, check_agreement, join_stages
 from rlsr.config import load_stages
 from rlsr.errors import ConfigError
 

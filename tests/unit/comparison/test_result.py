@@ -88,8 +88,10 @@ def test_a_file_of_version_1_is_read_and_written_as_it_was(tmp_path: Path) -> No
     assert found.recipes[1].runs == make().recipes[1].runs
     write_comparison(tmp_path / "compare.json", found)
     again = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
-    assert list(again) == list(json.loads(kept.read_text(encoding="utf-8")))
-    assert again == json.loads(kept.read_text(encoding="utf-8"))
+    old = json.loads(kept.read_text(encoding="utf-8"))
+    # What has come since is empty in it.
+    assert again == {**old, "choices": []}
+    assert list(again)[: len(old)] == list(old)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ import numpy as np
 
 import rlsr
 from rlsr.comparison.cells import Cell
+from rlsr.comparison.curve import Curves
+from rlsr.comparison.curve_estimates import CurveSettings, trace_curves
 from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.measured_run import answers_after, measured_run, plain_sft_step
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
 from rlsr.errors import RunError
@@ -20,7 +23,10 @@ from rlsr.statistics.against_baseline import (
     adjusted_confidence,
     compare_metric,
 )
+from rlsr.statistics.resamples import Floats
 from rlsr.statistics.wins import WinShares, win_shares
+
+Table = tuple[tuple[float, ...], ...]
 
 FEW_SEEDS = 5
 """Below it a bootstrap over seeds has too few to draw from."""
@@ -55,7 +61,9 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
         recipe.name: [cell for cell in cells if cell.recipe == recipe.name]
         for recipe in plan.recipes
     }
-    answers = {name: [_answers(cell) for cell in found] for name, found in by_recipe.items()}
+    answers = {
+        name: [answers_after(cell.runs[-1]) for cell in found] for name, found in by_recipe.items()
+    }
     num_prompts = _require_same_prompts(by_recipe, answers)
     baseline = experiment.baseline_name
     options: dict[str, Any] = {
@@ -64,11 +72,14 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
     }
     metrics: dict[str, dict[str, MetricComparison]] = {}
     wins: dict[str, dict[str, WinShares]] = {name: {} for name in by_recipe}
+    kept: dict[str, dict[str, Table]] = {name: {} for name in by_recipe}
     for metric in plan.metrics:
         scores = {
             name: np.array([[row.scores[metric.name] for row in rows] for rows in runs])
             for name, runs in answers.items()
         }
+        for name, values in scores.items():
+            kept[name][metric.name] = _with_five_digits(values)
         metrics[metric.name] = compare_metric(scores, baseline, **options)
         if metric.name in plan.tie_margins and not metric.in_reward:
             for name in by_recipe:
@@ -110,17 +121,34 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
             *_machine_notes(sessions),
             *plan.warnings,
         ),
+        curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"]),
+        scores=kept,
     )
 
 
-def _answers(cell: Cell) -> list[HeldoutRow]:
-    rows = cell.runs[-1].read_evaluation("after")
-    if not rows:
-        raise RunError(
-            f"{cell.runs[-1].path}: the run is complete, but its evaluation/after.jsonl is missing or empty; put it back, or "
-            "remove the run's directory and give the same command again"
-        )
-    return rows
+def _curves(
+    plan: ComparisonPlan, by_recipe: Mapping[str, Sequence[Cell]], num_resamples: int
+) -> Curves:
+    budget = plan.experiment.budget
+    amount = budget.amount if budget.by == "wall_clock" else None
+    runs = {
+        name: [measured_run(cell, amount) for cell in cells] for name, cells in by_recipe.items()
+    }
+    stages = [stage for recipe in plan.recipes for stage in recipe.stages]
+    settings = CurveSettings(
+        rival=plan.rival,
+        baseline=plan.experiment.baseline_name,
+        shares=tuple(sorted({share for stage in stages for share in getattr(stage.evaluation, "during", ())})),
+        confidence=plan.experiment.confidence,
+        num_resamples=num_resamples,
+    )
+    cells = [cell for of_recipe in by_recipe.values() for cell in of_recipe]
+    return trace_curves(runs, plan.metrics, settings, plain_sft_step(cells))
+
+
+def _with_five_digits(scores: Floats) -> Table:
+    """Round to what no difference of interest is smaller than, so that the file stays small."""
+    return tuple(tuple(float(f"{score:.5g}") for score in row) for row in scores)
 
 
 def _require_same_prompts(

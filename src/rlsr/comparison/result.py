@@ -2,10 +2,11 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rlsr.comparison.curve import Curves
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.errors import RunError
 from rlsr.evaluation.metrics import SharedMetric
@@ -140,6 +141,12 @@ class Comparison:
     """In the order of the experiment."""
     notes: tuple[str, ...]
     """What a reader of the numbers should know, in sentences."""
+    curves: Curves | None = None
+    """The recipes over time; None for plain runs, and in files that are older than that."""
+    scores: Mapping[str, Mapping[str, tuple[tuple[float, ...], ...]]] = field(default_factory=dict)
+    """The score of every held-out prompt at the end, by recipe and metric, (seed, prompt), with five digits: whoever compares
+    gains of several recipes needs them, since intervals of ratios do not follow from intervals of means. Empty for plain runs,
+    whose files have them, and in older files."""
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:
@@ -156,6 +163,9 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
+    for name in ("curves", "scores"):
+        if not table[name]:
+            del table[name]
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})
 
 

@@ -121,12 +121,19 @@ def _ending(training: "TrainingConfig") -> str:
 
 
 def _show(console: Console, comparison: "Comparison", path: Path) -> None:
-    from rlsr.cli.comparison_table import comparison_table, sentences
+    from rlsr.cli.comparison_table import comparison_table, curve_table, sentences
+    from rlsr.comparison.curve_words import crossings_in_words
 
     console.print()
     console.print(comparison_table(comparison))
     for sentence in sentences(comparison):
         console.print(sentence, markup=False)
+    over_time = curve_table(comparison)
+    if over_time is not None:
+        console.print()
+        console.print(over_time)
+    for sentence in crossings_in_words(comparison):
+        console.print(f"- {sentence}", markup=False)
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False, style="yellow")
     console.print(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from rlsr.statistics import Estimate
 from rlsr.statistics.crossing import Crossing
 
+BEFORE, ALONG, AFTER = "before training", "along the way", "after training"
+BETWEEN = "between measurements"
+
 
 @dataclass(frozen=True)
 class CurvePoint:

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.comparison.curve import CurvePoint, Curves, PlainStep, Race, RecipeCurve, TimedDifference
+from rlsr.comparison.curve import (
+    BETWEEN,
+    CurvePoint,
+    Curves,
+    PlainStep,
+    Race,
+    RecipeCurve,
+    TimedDifference,
+)
 from rlsr.comparison.measured_run import MeasuredRun, Measurement, common_prompts
 from rlsr.evaluation.metrics import SharedMetric
 from rlsr.statistics import Estimate
@@ -16,8 +24,6 @@ from rlsr.statistics.course import Course, knots, scores_at
 from rlsr.statistics.crossed import crossed_means
 from rlsr.statistics.crossing import Crossing, crossing
 from rlsr.statistics.resamples import Floats
-
-BETWEEN = "between measurements"
 
 
 @dataclass(frozen=True)

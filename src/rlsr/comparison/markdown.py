@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rlsr.comparison.curve_table import curve_groups
+from rlsr.comparison.curve_words import crossings_in_words, how_curves_were_made, shown_curves
 from rlsr.comparison.result import Comparison, Origin
 from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
 from rlsr.comparison.words import Finding, findings, how_it_was_compared
@@ -21,10 +23,25 @@ def comparison_markdown(comparison: Comparison) -> str:
         *(line for group in table.groups for line in ("", *_group(group, table))),
         "",
         how_it_was_compared(comparison),
+        *_over_time(comparison, table),
         *(("", _origin(comparison.origin)) if comparison.origin else ()),
         *(line for note in comparison.notes for line in ("", f"Note: {_escaped(note)}")),
     ]
     return "\n".join(parts).strip() + "\n"
+
+
+def _over_time(comparison: Comparison, table: ComparisonTable) -> list[str]:
+    """Write the curves by time, and from when on who is ahead; nothing where nothing was measured along the way."""
+    curves = shown_curves(comparison)
+    if curves is None:
+        return []
+    return [
+        "",
+        *(f"- {_escaped(sentence)}." for sentence in crossings_in_words(comparison)),
+        *(line for group in curve_groups(comparison) for line in ("", *_group(group, table))),
+        "",
+        how_curves_were_made(curves),
+    ]
 
 
 def _sentence(finding: Finding) -> str:

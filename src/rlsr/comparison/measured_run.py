@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlsr.comparison.cells import Cell
-from rlsr.comparison.curve import PlainStep
+from rlsr.comparison.curve import AFTER, ALONG, BEFORE, PlainStep
 from rlsr.errors import RunError
 from rlsr.runs import RunDirectory
 from rlsr.runs.rows import HeldoutRow, StepRow
 from rlsr.runs.step_metrics import STEP_SECONDS, TRAINED_TOKENS
 from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
-
-BEFORE, ALONG, AFTER = "before training", "along the way", "after training"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ def courses(draw: st.DrawFn) -> Course:
 
 
 @given(courses(), st.lists(st.floats(-1, 20), min_size=1, max_size=6))
-def test_it_is_linear_between_measurements_and_unknown_outside(own: Course, at: list[float]) -> None:
+def test_it_is_linear_between_measurements_and_unknown_outside(
+    own: Course, at: list[float]
+) -> None:
     found = own.at(np.array(at))
     for row, time in zip(found, at, strict=True):
         if not 0 <= time <= own.until:
@@ -37,7 +39,9 @@ def test_it_is_linear_between_measurements_and_unknown_outside(own: Course, at: 
 
 def plain(own: Course, prompt: int, time: float) -> float:
     """The same with numpy's own interpolation; of equal times the last counts."""
-    last = {float(t): float(score) for t, score in zip(own.times, own.scores[:, prompt], strict=True)}
+    last = {
+        float(t): float(score) for t, score in zip(own.times, own.scores[:, prompt], strict=True)
+    }
     return float(np.interp(time, list(last), list(last.values())))
 
 

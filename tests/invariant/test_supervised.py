@@ -11,9 +11,8 @@ from trl import SFTConfig, SFTTrainer
 from rlsr.config import load_config
 from rlsr.engines.trl.starting_point import REFERENCE
 from rlsr.engines.trl.supervised import SupervisedTrainer
-from rlsr.engines.trl.supervised_rows import response_ids
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
-from rlsr.models import load_policy
+from rlsr.models import load_policy, response_ids
 from trainers import trainer_of_config
 
 METHODS = {

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rlsr.config import RunConfig
 from rlsr.config.differences import differing_keys
+from rlsr.runs.validation import MEASURES
 
 if TYPE_CHECKING:
     from rlsr.engines.estimate import TimeEstimate
@@ -24,12 +25,37 @@ def show_head(console: Console, plan: "RunPlan") -> None:
     config, dataset = plan.config, plan.dataset
     console.print(
         f"{config.method.title} trains {_weights(config)} of {config.model.name} on {config.data.path}: "
-        f"{len(dataset.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
+        f"{len(plan.train)} training and {len(dataset.heldout)} held-out prompts, {_work(config, plan.num_steps)} on "
         f"{plan.device}",
         markup=False,
     )
+    if plan.validation:
+        console.print(_validation(plan), markup=False)
+    if config.evaluation.during and dataset.heldout:
+        console.print(_along_the_way(plan), markup=False)
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
+
+
+def _validation(plan: "RunPlan") -> str:
+    """Say what validation does, for which weights, and at what cost of prompts."""
+    rule, measure = plan.config.validation, MEASURES[plan.config.validation_metric]
+    ends = (
+        "never end training"
+        if rule.patience is None
+        else f"end training after {rule.patience} measurements in a row without gain"
+    )
+    return (
+        f"validation: {len(plan.validation)} of the training prompts are set aside and measured before the first step, after every "
+        f"{rule.every_steps} and after the last, by {measure.words}; they choose the weights that are kept, and {ends}"
+    )
+
+
+def _along_the_way(plan: "RunPlan") -> str:
+    settings, num_heldout = plan.config.evaluation, len(plan.dataset.heldout)
+    shares = ", ".join(f"{share:.4g}" for share in settings.during)
+    asked = min(num_heldout, settings.during_prompts or num_heldout)
+    return f"along the way: {asked} of the held-out prompts are answered at {shares} of the budget, in time that it does not count"
 
 
 def show_plan(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> None:
@@ -88,6 +114,8 @@ def _work(config: RunConfig, num_steps: int) -> str:
     training = config.training
     batch = config.method.batch_in_words(training.prompts_per_step)
     budgets = []
+    if config.pipeline.max_seconds is not None:
+        budgets.append(f"{config.pipeline.max_seconds:g} s are spent by all stages together")
     if training.max_seconds is not None:
         budgets.append(f"{training.max_seconds:g} s of training are spent")
     if training.max_tokens is not None:
@@ -107,6 +135,19 @@ def _show_work(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> N
         f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
         f"{estimate.total_minutes:.3g} minutes in all"
     )
+    if plan.validation:
+        console.print(
+            f"validation: about {estimate.validation_seconds:.3g} s a measurement, which the budget counts"
+        )
+    for key, seconds in (
+        ("training.max_seconds", plan.config.training.max_seconds),
+        ("pipeline.max_seconds", plan.config.pipeline.max_seconds),
+    ):
+        if seconds is not None and seconds < estimate.step_seconds:
+            console.print(
+                f"warning: {key} is {seconds:g}, less than a step takes: one step would be taken, and go over",
+                style="yellow",
+            )
     console.print(f"passes of at most {plan.memory.cut.tokens_per_pass:,} tokens")
     rows = plan.memory.cut.rows_at_a_time
     if rows is not None:

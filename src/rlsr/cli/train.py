@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rlsr.config import RunConfig, StagedConfig
     from rlsr.engines import TrainingObserver
     from rlsr.evaluation import MetricChange
+    from rlsr.pipeline.summary import KeptWeights
 
 
 def train(
@@ -128,7 +129,7 @@ def _train_one(
     with _watch(console, path) as observer:
         summary = train_run(plan, path, resume=resume, observer=observer)
     _show_changes(console, summary.changes, config, "")
-    _show_findings(console, summary.stopped, summary.warnings)
+    _show_findings(console, summary.stopped, summary.kept, summary.warnings)
     _show_time(console, sum(summary.seconds.values()))
     console.print(f"run directory: {path}", markup=False)
     _show_contents(console, path)
@@ -159,7 +160,7 @@ def _train_stages(
             heading += ", in an earlier session"
         console.print(f"\n{heading}", markup=False, style="bold")
         _show_changes(console, stage.changes, config, "")
-        _show_findings(console, stage.stopped, stage.warnings)
+        _show_findings(console, stage.stopped, stage.kept, stage.warnings)
     if len(summary.stages) > 1:
         _show_changes(
             console,
@@ -213,9 +214,13 @@ def _show_changes(
     console.print(change_table(changes, config.evaluation.confidence))
 
 
-def _show_findings(console: Console, stopped: str | None, warnings: Sequence[str]) -> None:
+def _show_findings(
+    console: Console, stopped: str | None, kept: "KeptWeights | None", warnings: Sequence[str]
+) -> None:
     if stopped is not None:
         console.print(f"training ended by {stopped}", markup=False)
+    if kept is not None:
+        console.print(f"final/ has {kept.in_words}", markup=False)
     for warning in warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 

@@ -13,7 +13,7 @@ from rlsr.evaluation.metrics import SharedMetric
 from rlsr.runs.json_file import read_json, write_json
 from rlsr.runs.rows import StepRow
 from rlsr.runs.step_metrics import TRAINED_TOKENS
-from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import peak_memory_gb, scored, seconds_spent, steps_taken, tokens_trained
 from rlsr.runs.typed_json import from_table, to_table
 from rlsr.statistics.against_baseline import MetricComparison
 from rlsr.statistics.wins import WinShares
@@ -45,7 +45,7 @@ class ComparedRun:
         return cls(
             seed=seed,
             path=path,
-            num_steps=len(steps),
+            num_steps=steps_taken(steps),
             seconds=seconds_spent(steps),
             tokens=tokens_trained(steps) if counts_tokens else None,
             peak_memory_gb=peak_memory_gb(steps),

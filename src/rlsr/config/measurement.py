@@ -5,6 +5,9 @@ from typing import Any
 from rlsr.config.differences import differing_keys
 from rlsr.config.run import RunConfig
 
+_ALONG_THE_WAY = {"during", "during_prompts"}
+"""Says when a policy is measured and on which of the prompts, and not how."""
+
 
 def measurement(config: RunConfig) -> dict[str, Any]:
     """Pick what decides on which prompts and how a policy answers; what scores the answers is looked at metric by metric.
@@ -14,7 +17,9 @@ def measurement(config: RunConfig) -> dict[str, Any]:
     """
     return {
         "data": config.data.model_dump(),
-        "evaluation": config.evaluation.model_dump(exclude={"independent_embedding"}),
+        "evaluation": config.evaluation.model_dump(
+            exclude={"independent_embedding", *_ALONG_THE_WAY}
+        ),
         "method": config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"}),
         "device": config.device,
         "threads": config.threads,
@@ -36,5 +41,11 @@ def measured_alike(one: RunConfig, other: RunConfig) -> bool:
 
 
 def _with_scores(config: RunConfig) -> dict[str, Any]:
-    scorers = config.model_dump(include={"embedding", "reward", "evaluation"})
-    return {**measurement(config), **scorers, "dtype": config.model.dtype}
+    scorers = config.model_dump(include={"embedding", "reward"})
+    evaluation = config.evaluation.model_dump(exclude=_ALONG_THE_WAY)
+    return {
+        **measurement(config),
+        **scorers,
+        "evaluation": evaluation,
+        "dtype": config.model.dtype,
+    }

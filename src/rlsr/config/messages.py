@@ -10,7 +10,9 @@ from rlsr.config.run import RunConfig
 from rlsr.config.unions import TaggedUnion
 
 _RENAMED = {
-    "training.micro_batch": "training.tokens_per_pass counts the tokens of a pass instead, and null chooses them"
+    "training.micro_batch": "training.tokens_per_pass counts the tokens of a pass instead, and null chooses them",
+    "pipeline.sft_stop.heldout_reward": "the table validation does this for every method and keeps the best weights: "
+    "validation={num_prompts: 32, every_steps: 10, patience: 2, metric: reward}",
 }
 """Settings of earlier versions, and what to do now."""
 

@@ -1,20 +1,10 @@
 """What lies between the stages of a pipeline."""
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from rlsr.config.base import ConfigTable
-
-
-class HeldoutRewardStop(ConfigTable):
-    """Stops where the reward of greedy answers to prompts that are not trained on no longer rises."""
-
-    every_steps: int = Field(default=10, ge=1)
-    """Steps between two measurements."""
-    patience: int = Field(default=2, ge=1)
-    """Measurements in a row that are no higher than the best one before the stage ends."""
-    num_prompts: int = Field(default=32, ge=1)
-    """Prompts to measure on. They are taken out of the training prompts, so that the held-out prompts of the evaluation
-    stay unseen by every choice."""
 
 
 class SftStop(ConfigTable):
@@ -26,8 +16,14 @@ class SftStop(ConfigTable):
     """Where the mean loss of the last ``loss_window`` steps is no higher than this."""
     loss_window: int = Field(default=5, ge=1)
     """Steps that the loss is averaged over."""
-    heldout_reward: HeldoutRewardStop | None = None
-    """Where the held-out reward no longer rises."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_configs(cls, table: Any) -> Any:
+        # The config.json of earlier runs says null of a rule that is ``validation.patience`` now.
+        if isinstance(table, dict) and table.get("heldout_reward", table) is None:
+            return {key: value for key, value in table.items() if key != "heldout_reward"}
+        return table
 
 
 class PipelineConfig(ConfigTable):
@@ -36,3 +32,6 @@ class PipelineConfig(ConfigTable):
     sft_stop: SftStop = SftStop()
     """Where a supervised stage (sft, dft, iw_sft, pear) ends: the strongest SFT policy is not always the best start for RL,
     so that it is worth a sweep. Without effect on the other methods."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """Budget of all stages together: ends a stage after the step in which the steps of all stages so far, measurements on
+    validation prompts included, have taken this long. A later stage gets what the earlier ones have left."""

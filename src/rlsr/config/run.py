@@ -13,6 +13,7 @@ from rlsr.config.model import ModelConfig
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig
+from rlsr.config.validation import ValidationConfig
 
 
 class RunConfig(ConfigTable):
@@ -36,6 +37,8 @@ class RunConfig(ConfigTable):
     """The training method."""
     training: TrainingConfig = TrainingConfig()
     """Optimiser, batch and checkpoints."""
+    validation: ValidationConfig = ValidationConfig()
+    """What is measured while training, and which weights are kept."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """The held-out evaluation."""
     pipeline: PipelineConfig = PipelineConfig()
@@ -51,6 +54,25 @@ class RunConfig(ConfigTable):
                 "since it would show nothing that the reward has not seen; name another encoder or null"
             )
         return self
+
+    @model_validator(mode="after")
+    def _validation_has_its_encoder(self) -> Self:
+        if (
+            self.validation.metric == "independent_similarity"
+            and self.evaluation.independent_embedding is None
+        ):
+            raise ValueError(
+                "validation.metric: independent_similarity needs an encoder that the reward has not seen, and "
+                "evaluation.independent_embedding is null; name one there, or take reward or nll"
+            )
+        return self
+
+    @property
+    def validation_metric(self) -> Literal["reward", "independent_similarity", "nll"]:
+        """What validation measures, with ``auto`` filled in."""
+        if self.validation.metric != "auto":
+            return self.validation.metric
+        return "reward" if self.independent_embedding is None else "independent_similarity"
 
     @property
     def independent_embedding(self) -> str | None:

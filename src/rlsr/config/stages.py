@@ -7,7 +7,7 @@ after the first starts from the model of the one before.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config, read_table
@@ -114,9 +114,16 @@ def check_stages(table: Table) -> StagedConfig:
     tables = split_stages(table)
     names = tuple(f"{place}-{_method_type(stage)}" for place, stage in enumerate(tables, start=1))
     if not is_pipeline:
-        return StagedConfig(names, (check_config(tables[0]),), is_pipeline=False)
+        config = check_config(tables[0])
+        if config.pipeline.max_seconds is not None:
+            raise ConfigError(
+                f"pipeline.max_seconds: is the budget of several stages together, got {config.pipeline.max_seconds:g} for one "
+                "run; set training.max_seconds"
+            )
+        return StagedConfig(names, (config,), is_pipeline=False)
     configs = _checked(names, tables)
     _require_same_adapters(names, configs)
+    _require_one_budget(names, configs)
     return StagedConfig(names, configs, is_pipeline=True)
 
 
@@ -228,3 +235,34 @@ def _require_same_adapters(names: Sequence[str], configs: Sequence[RunConfig]) -
                 f"stage {names[place]}: model.lora: must be as in {names[place - 1]}, whose adapters it goes on training, got "
                 f"{', '.join(differing)}; set it for all stages, or null, which merges the adapters and trains all weights"
             )
+
+
+def _require_one_budget(names: Sequence[str], configs: Sequence[RunConfig]) -> None:
+    """Refuse budgets of all stages together that differ, and shares of budgets that cannot be added up."""
+    for name, config in zip(names, configs, strict=True):
+        own, of_first = config.pipeline.max_seconds, configs[0].pipeline.max_seconds
+        if own != of_first:
+            raise ConfigError(
+                f"stage {name}: pipeline.max_seconds: is one budget for all stages, got {own} after {of_first} in {names[0]}; set "
+                "it for all stages, or training.max_seconds for one"
+            )
+    kinds = dict.fromkeys(map(budget_kind, configs))
+    if len(kinds) > 1 and any(config.evaluation.during for config in configs):
+        raise ConfigError(
+            f"evaluation.during: has shares of the budgets of all stages together, and here these are of {' and '.join(kinds)}; "
+            "limit all stages by the same, set pipeline.max_seconds, or leave it out"
+        )
+
+
+def budget_kind(config: RunConfig) -> Literal["seconds", "tokens", "steps"]:
+    """Say what limits a run, for shares of it.
+
+    Args:
+        config: Of the run, or of a stage.
+
+    Returns:
+        The unit of its budget; ``steps`` where it has none.
+    """
+    if config.pipeline.max_seconds is not None or config.training.max_seconds is not None:
+        return "seconds"
+    return "steps" if config.training.max_tokens is None else "tokens"

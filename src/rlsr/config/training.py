@@ -1,6 +1,6 @@
 """How long, how fast and how often: the optimiser, the batch and what is kept."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -57,10 +57,16 @@ class TrainingConfig(ConfigTable):
 
 
 class EvaluationConfig(ConfigTable):
-    """What is measured on the held-out prompts before and after training."""
+    """What is measured on the held-out prompts before, during and after training."""
 
     enabled: bool = True
     """False leaves the held-out evaluation out, before and after."""
+    during: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Shares of the budget after which held-out prompts are answered along the way, each after the step that reaches it: of
+    ``pipeline.max_seconds`` where it is set, else ``training.max_seconds``, else ``training.max_tokens``, else the steps; in a
+    pipeline of all stages together. It costs time that no budget counts, and leaves training as it is."""
+    during_prompts: int | None = Field(default=None, ge=1)
+    """How many of the held-out prompts are answered along the way, the first ones; null is all."""
     independent_embedding: str | None = "auto"
     """An encoder that is not the reward's, so that a rise of the reward alone shows; ``auto`` is builtin:minilm where the
     reward's is builtin:wordllama, else builtin:wordllama; null leaves it out."""
@@ -70,3 +76,16 @@ class EvaluationConfig(ConfigTable):
     """Level of the intervals."""
     num_resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples of the held-out prompts."""
+
+    @model_validator(mode="after")
+    def _measures_along_the_way(self) -> Self:
+        if self.during and not self.enabled:
+            raise ValueError(
+                f"during: nothing would be measured, since evaluation.enabled is false, got {list(self.during)}; leave one out"
+            )
+        if self.during_prompts is not None and not self.during:
+            raise ValueError(
+                f"during_prompts: has no effect without shares in evaluation.during, got {self.during_prompts}; set them, as in "
+                "evaluation.during=[0.5], or leave it out"
+            )
+        return self

@@ -1,5 +1,6 @@
 """How long a run will take, before it is started, from two short measurements."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ class Workload:
     """Optimiser steps."""
     num_samples: int = 0
     """Responses that are sampled before training, to find worse ones."""
+    num_validation: int = 0
+    """Prompts that are measured while training."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class TimeEstimate:
     step_seconds: float
     """One optimiser step with responses of full length."""
     total_minutes: float
-    """All steps and both evaluations."""
+    """All steps with what is measured between them, and both evaluations."""
+    validation_seconds: float = 0.0
+    """One measurement on validation prompts."""
 
 
 def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: str) -> TimeEstimate:
@@ -68,14 +73,30 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
     passes = 3 + (1 if method.needs_reference_policy else 0)
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
-    if config.evaluation.enabled and work.num_heldout:
-        answers = 2 * GENERATE_OVERHEAD * forward * work.num_heldout * work.answer_tokens / slow
+    settings = config.evaluation
+    if settings.enabled and work.num_heldout:
+        asked = 2 * work.num_heldout + len(settings.during) * min(
+            work.num_heldout, settings.during_prompts or work.num_heldout
+        )
+        answers = GENERATE_OVERHEAD * forward * asked * work.answer_tokens / slow
     pairs = GENERATE_OVERHEAD * forward * work.num_samples * work.answer_tokens / slow
+    measured = (
+        UPDATE_OVERHEAD * forward * (work.prompt_tokens + work.response_tokens) / fast
+        if config.validation_metric == "nll"
+        else GENERATE_OVERHEAD * forward * work.answer_tokens / slow
+    )
+    validation = work.num_validation * measured
     step = generate + update
-    training = step * work.num_steps
-    if config.training.max_seconds is not None:
-        training = min(training, config.training.max_seconds)
-    return TimeEstimate(step_seconds=step, total_minutes=(training + answers + pairs) / 60)
+    # Before the first step, after every so many and after the last one.
+    num_measurements = 1 + math.ceil(work.num_steps / config.validation.every_steps)
+    training = step * work.num_steps + validation * num_measurements
+    limits = (config.training.max_seconds, config.pipeline.max_seconds)
+    training = min([training, *(limit for limit in limits if limit is not None)])
+    return TimeEstimate(
+        step_seconds=step,
+        total_minutes=(training + answers + pairs) / 60,
+        validation_seconds=validation,
+    )
 
 
 def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:

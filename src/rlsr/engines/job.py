@@ -11,6 +11,7 @@ from typing import Protocol
 
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
+from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan, StepCut
 from rlsr.engines.observer import TrainingObserver
@@ -18,6 +19,7 @@ from rlsr.models import Device, Policy
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward
 from rlsr.runs import RunDirectory
+from rlsr.runs.rows import HeldoutRow
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,13 @@ class TrainingJob:
     """How a step is cut to fit into memory."""
     processes: Processes = ALONE
     """Those that train together."""
-    measure_heldout: Callable[[Policy], float] | None = None
-    """Measures the reward of a policy on prompts that are not trained on, for a stopping rule that asks for it."""
+    validate: Callable[[Policy], float] | None = None
+    """Measures a policy on validation prompts, by what ``validation.metric`` says; NaN where nothing was scored. All processes call
+    it together and get the same. None where there are none."""
+    answer_heldout: Callable[[Policy], Sequence[HeldoutRow]] | None = None
+    """Lets a policy answer the held-out prompts that are answered along the way, all processes together; None where none are."""
+    place: PlaceInPipeline = WITHOUT_STAGES
+    """Of the run among the stages of a pipeline."""
 
 
 class Engine(Protocol):

@@ -1,25 +1,32 @@
-"""What is written, shown and decided after every optimiser step, whatever trainer took it."""
+"""What is written, shown, measured and decided after every optimiser step, whatever trainer took it."""
 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from rlsr.engines.along_the_way import evaluates_after
+from rlsr.engines.best_weights import BestWeights
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import (
-    measures_heldout,
     require_scores,
     share_of_budget,
     stop_reason,
+    validates_after,
 )
+from rlsr.engines.undisturbed import undisturbed
 from rlsr.models import Policy
+from rlsr.models.save import save_policy
 from rlsr.monitors import require_sound
-from rlsr.runs.step_metrics import BUDGET_SHARE, HELDOUT_REWARD, HELDOUT_SECONDS
+from rlsr.runs.along_the_way import name_of_step
+from rlsr.runs.step_metrics import BUDGET_SHARE, VALIDATION_SECONDS
+from rlsr.runs.validation import MEASURES, best_measurement
 
 
 class StepLog:
-    """Writes ``metrics.jsonl`` and ``samples/``, tells the observer, and says where a rule ends training.
+    """Writes ``metrics.jsonl`` and ``samples/``, tells the observer, keeps the best weights, and says where a rule ends training.
 
     Args:
         job: What is trained; in several processes the first one's clock decides.
@@ -30,6 +37,7 @@ class StepLog:
         self._job = job
         self._observer = observer
         self._rows: list[dict[str, Any]] = []
+        self._best = BestWeights(job.run.best)
 
     def go_on_from(self, step: int) -> str | None:
         """Read what the run has behind it.
@@ -39,9 +47,40 @@ class StepLog:
 
         Returns:
             Why a rule had ended training there, in words; None where it goes on.
+
+        Raises:
+            EngineError: The best weights so far are gone.
         """
-        self._rows = [row for row in self._job.run.read_metrics() if row["step"] <= step]
-        return stop_reason(self._rows, self._job.config)
+        job = self._job
+        rows = [row for row in job.run.read_metrics() if row["step"] <= step]
+        # Another process may see a shared directory later.
+        self._rows = job.processes.from_main(rows)
+        best = best_measurement(self._rows, job.config.validation_metric)
+        if step and job.validate is not None and job.processes.is_main:
+            self._best.go_on_from(None if best is None else best.step)
+        return stop_reason(self._rows, job.config, job.place.earlier)
+
+    def begin(self, step: int, policy: Callable[[], Policy]) -> None:
+        """Begin training, or go on with it; the policy before the first step is measured like those after it.
+
+        Args:
+            step: The last one that was taken.
+            policy: Gives the policy as it is.
+
+        Raises:
+            EngineError: The best weights so far are gone.
+        """
+        self.go_on_from(step)
+        job = self._job
+        if step or job.validate is None:
+            return
+        if not self._rows:
+            row = {"step": 0, **self._validate(0, policy)}
+            self._rows.append(row)
+            job.run.append_metrics(row)
+            self._observer.on_step(0, job.num_steps, row)
+        if job.processes.is_main and not self._best.has(0):
+            self._keep(0, policy)
 
     def add(
         self,
@@ -56,7 +95,7 @@ class StepLog:
             step: Counted from 1.
             metrics: Its numbers, as ``metrics.jsonl`` names them.
             samples: Responses of its rollout that are kept for people, a row each.
-            policy: Gives the policy after the step, for a stopping rule that measures it.
+            policy: Gives the policy after the step, where it is measured.
 
         Returns:
             Why a rule ends training here, in words; None where it goes on.
@@ -66,27 +105,75 @@ class StepLog:
             RewardError: The reward leaves too much unscored.
         """
         job = self._job
-        require_sound([*self._rows, {"step": step, **metrics}])
-        row = {**metrics, **self._measure(step, policy)}
-        self._rows.append({"step": step, **row})
-        job.run.append_metrics(self._rows[-1])
+        row: dict[str, Any] = {"step": step, **metrics}
+        require_sound([*self._rows, row])
+        if job.validate is not None and (
+            validates_after(step, job.config) or self._is_last([*self._rows, row])
+        ):
+            row |= self._validate(step, policy)
+        self._rows.append(row)
+        job.run.append_metrics(row)
         if samples:
             job.run.write_samples(step, samples)
         require_scores(self._rows, job.config)
-        share = share_of_budget(self._rows, job.config.training)
-        self._observer.on_step(step, job.num_steps, {**row, BUDGET_SHARE: share})
-        return job.processes.from_main(stop_reason(self._rows, job.config))
+        share = share_of_budget(self._rows, job.config, job.place.earlier)
+        shown = {name: value for name, value in row.items() if name != "step"}
+        self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
+        self._answer_heldout(step, policy)
+        return job.processes.from_main(stop_reason(self._rows, job.config, job.place.earlier))
 
-    def _measure(self, step: int, policy: Callable[[], Policy]) -> dict[str, float | None]:
-        """Measure the held-out reward where it is due."""
+    def on_checkpoint(self) -> None:
+        """Hear that a checkpoint is whole, from which the run could go on."""
+        if self._job.validate is not None and self._job.processes.is_main:
+            self._best.on_checkpoint()
+
+    def save_final(self, policy: Policy, final: Path) -> None:
+        """Write the trained model: the best weights where validation has chosen some, else the last; in the main process.
+
+        Args:
+            policy: After the last step.
+            final: Where to.
+        """
+        best = best_measurement(self._rows, self._job.config.validation_metric)
+        if self._job.validate is None or best is None:
+            save_policy(policy, final)
+        else:
+            self._best.copy_to(final)
+
+    def _is_last(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         job = self._job
-        if job.measure_heldout is None or not measures_heldout(step, job.config):
-            return {}
+        ends = rows[-1]["step"] == job.num_steps
+        reason = stop_reason(rows, job.config, job.place.earlier)
+        return job.processes.from_main(ends or reason is not None)
+
+    def _validate(self, step: int, policy: Callable[[], Policy]) -> dict[str, float | None]:
+        """Measure the policy, and keep its weights where they are the best so far."""
+        job, measured = self._job, policy()
+        assert job.validate is not None, "asked before"
         started = time.perf_counter()
-        # The other processes wait for the reason to stop.
-        reward = job.measure_heldout(policy()) if job.processes.is_main else math.nan
-        return {
-            # To the observer None is what was not scored.
-            HELDOUT_REWARD: None if math.isnan(reward) else reward,
-            HELDOUT_SECONDS: time.perf_counter() - started,
-        }
+        with undisturbed(measured.model):
+            value = job.validate(measured)
+        seconds = time.perf_counter() - started
+        metric = job.config.validation_metric
+        column = MEASURES[metric].column
+        best = best_measurement([*self._rows, {"step": step, column: value}], metric)
+        if job.processes.is_main and best is not None and best.step == step:
+            self._keep(step, policy)
+        # To the observer None is what was not scored.
+        return {column: None if math.isnan(value) else value, VALIDATION_SECONDS: seconds}
+
+    def _keep(self, step: int, policy: Callable[[], Policy]) -> None:
+        self._best.keep(step, lambda directory: save_policy(policy(), directory))
+
+    def _answer_heldout(self, step: int, policy: Callable[[], Policy]) -> None:
+        """Let the policy answer held-out prompts where the step has reached a share of the budget."""
+        job, name = self._job, name_of_step(step)
+        if job.answer_heldout is None:
+            return
+        is_due = evaluates_after(self._rows, job.config, job.place, job.num_steps)
+        # A step that a resumed run takes again gives the same policy.
+        is_due = is_due and not job.run.evaluation_file(name).is_file()
+        if job.processes.from_main(is_due):
+            answering = policy()
+            with undisturbed(answering.model):
+                job.run.write_evaluation(name, job.answer_heldout(answering))

@@ -1,4 +1,4 @@
-"""When training ends before its last step: budgets of time and tokens, and where a supervised stage has had enough.
+"""When training ends before its last step: budgets of time and tokens, validation, and where a supervised stage has had enough.
 
 All rules read the rows of ``metrics.jsonl``, so that a resumed run stops where an uninterrupted one would have.
 """
@@ -7,13 +7,20 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlsr.config.pipeline import HeldoutRewardStop, SftStop
+from rlsr.config.pipeline import SftStop
 from rlsr.config.run import RunConfig
-from rlsr.config.training import TrainingConfig
 from rlsr.errors import RewardError
 from rlsr.rewards import reward_kind
-from rlsr.runs.step_metrics import HELDOUT_REWARD, NLL, UNSCORED
-from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
+from rlsr.runs.step_metrics import NLL, UNSCORED
+from rlsr.runs.step_totals import (
+    NOTHING_SPENT,
+    Spent,
+    scored,
+    seconds_spent,
+    step_seconds,
+    tokens_trained,
+)
+from rlsr.runs.validation import MEASURES, best_measurement, measurements, num_without_gain
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -35,7 +42,8 @@ def require_scores(rows: Rows, config: RunConfig) -> None:
     """
     if not config.method.num_sampled:
         return
-    limit, last = config.training.max_unscored_share, rows[-_STEPS_WITHOUT_SCORES:]
+    limit = config.training.max_unscored_share
+    last = [row for row in rows if row["step"] > 0][-_STEPS_WITHOUT_SCORES:]
     num_responses = config.training.prompts_per_step * config.method.num_sampled
     unscored = [row[UNSCORED] for row in last]
     if unscored[-1] > limit * num_responses:
@@ -51,75 +59,127 @@ def require_scores(rows: Rows, config: RunConfig) -> None:
     )
 
 
-def stop_reason(rows: Rows, config: RunConfig) -> str | None:
+def stop_reason(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -> str | None:
     """Decide whether training has come to its end.
 
     Args:
         rows: Of all steps so far, the last one's being the last.
         config: The resolved config.
+        earlier: What the stages before have taken.
 
     Returns:
         Why, in words; None where it goes on.
     """
     if not rows:
         return None
-    training, stop = config.training, config.pipeline.sft_stop
+    training = config.training
     if training.max_seconds is not None and seconds_spent(rows) >= training.max_seconds:
         return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
+    if (used_up := pipeline_used_up(config, earlier + Spent.of(rows))) is not None:
+        return used_up
     if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
         return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
     if config.method.learns_from == "references":
-        return _enough_supervision(rows, stop)
-    return None
+        enough = _enough_supervision(rows, config.pipeline.sft_stop)
+        if enough is not None:
+            return enough
+    return _without_gain(rows, config)
 
 
-def share_of_budget(rows: Rows, training: TrainingConfig) -> float | None:
+def pipeline_used_up(config: RunConfig, spent: Spent) -> str | None:
+    """Decide whether the budget of all stages is used up.
+
+    Args:
+        config: The resolved config of a stage.
+        spent: What the stages have taken so far.
+
+    Returns:
+        That it is, in words; None where there is something left, or no such budget.
+    """
+    budget = config.pipeline.max_seconds
+    if budget is None or spent.seconds < budget:
+        return None
+    return (
+        f"pipeline.max_seconds: {spent.seconds:.1f} s of {budget:g} are spent by all stages so far"
+    )
+
+
+def too_small_a_budget(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -> list[str]:
+    """Say where a budget of time was too small for one step, so that a run took more than it was given.
+
+    Args:
+        rows: All of ``metrics.jsonl``.
+        config: The resolved config.
+        earlier: What the stages before have taken.
+
+    Returns:
+        A sentence a budget; none where more than one step was taken.
+    """
+    steps = [row for row in rows if row["step"] > 0]
+    if len(steps) != 1:
+        return []
+    first, pipeline = step_seconds(steps[0]), config.pipeline.max_seconds
+    left = {
+        "training.max_seconds": config.training.max_seconds,
+        "pipeline.max_seconds": None if pipeline is None else pipeline - earlier.seconds,
+    }
+    return [
+        f"{name}: the first step alone took {first:.1f} s with its measurement, and {seconds:.1f} s were left: the budget is too "
+        "small for this method here; give more"
+        for name, seconds in left.items()
+        if seconds is not None and first > seconds
+    ]
+
+
+def share_of_budget(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -> float | None:
     """Say how much of the budget is used.
 
     Args:
         rows: Of ``metrics.jsonl``.
-        training: With its budgets.
+        config: With its budgets.
+        earlier: What the stages before have taken.
 
     Returns:
         The largest share, above 1 where the last step went over; None without a budget.
     """
+    training, spent = config.training, Spent.of(rows)
     shares = []
     if training.max_seconds is not None:
-        shares.append(seconds_spent(rows) / training.max_seconds)
+        shares.append(spent.seconds / training.max_seconds)
+    if config.pipeline.max_seconds is not None:
+        shares.append((earlier + spent).seconds / config.pipeline.max_seconds)
     if training.max_tokens is not None:
-        shares.append(tokens_trained(rows) / training.max_tokens)
+        shares.append(spent.tokens / training.max_tokens)
     return max(shares, default=None)
 
 
-def measures_heldout(step: int, config: RunConfig) -> HeldoutRewardStop | None:
-    """Say whether the held-out reward is due after a step.
+def validates_after(step: int, config: RunConfig) -> bool:
+    """Say whether the policy is measured on validation prompts after a step that is not the last one.
 
     Args:
-        step: Counted from 1.
+        step: Steps taken; 0 before the first.
         config: The resolved config.
-
-    Returns:
-        The rule that asks for it; None where it is not due.
     """
-    rule = config.pipeline.sft_stop.heldout_reward
-    if rule is None or config.method.learns_from != "references" or step % rule.every_steps:
+    rule = config.validation
+    return rule.num_prompts > 0 and step % rule.every_steps == 0
+
+
+def _without_gain(rows: Rows, config: RunConfig) -> str | None:
+    patience, metric = config.validation.patience, config.validation_metric
+    if patience is None or num_without_gain(rows, metric) < patience:
         return None
-    return rule
+    best, last = best_measurement(rows, metric), measurements(rows, metric)[-1]
+    assert best is not None, "something was measured"
+    return (
+        f"validation.patience: {MEASURES[metric].words} {last.value:.4g} on validation prompts, and no better than "
+        f"{best.value:.4g} after step {best.step} in the last {num_without_gain(rows, metric)} measurements"
+    )
 
 
 def _enough_supervision(rows: Rows, stop: SftStop) -> str | None:
-    losses = [row[NLL] for row in rows[-stop.loss_window :]]
+    losses = scored(rows[-stop.loss_window :], NLL)
     if stop.loss is not None and len(losses) == stop.loss_window:
         mean = statistics.fmean(losses)
         if mean <= stop.loss:
             return f"pipeline.sft_stop.loss: the mean of the last {len(losses)} steps is {mean:.4g}, no more than {stop.loss:g}"
-    if stop.heldout_reward is None:
-        return None
-    measured = scored(rows, HELDOUT_REWARD)
-    patience = stop.heldout_reward.patience
-    if len(measured) <= patience or max(measured[-patience:]) > max(measured[:-patience]):
-        return None
-    return (
-        f"pipeline.sft_stop.heldout_reward: {measured[-1]:.4g}, and no higher than {max(measured[:-patience]):.4g} "
-        f"in the last {patience} measurements"
-    )
+    return None

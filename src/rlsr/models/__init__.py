@@ -1,6 +1,6 @@
 """Policies: where they come from and how they are asked. Loads torch only when a function is called."""
 
-from rlsr.models.chat import as_chat, prompt_ids, reference_length
+from rlsr.models.chat import as_chat, prompt_ids, reference_length, response_ids
 from rlsr.models.load import (
     Device,
     Policy,
@@ -24,4 +24,5 @@ __all__ = [
     "load_tokenizer",
     "prompt_ids",
     "reference_length",
+    "response_ids",
 ]

@@ -81,6 +81,21 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     return ids
 
 
+def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
+    """Encode a response as the policy would have to write it: with the end of sequence, unless it is cut.
+
+    Args:
+        tokenizer: The policy's.
+        text: The response.
+        max_response_tokens: Longest response, end of sequence included.
+
+    Returns:
+        Token ids, at least one.
+    """
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [*ids, tokenizer.eos_token_id][:max_response_tokens]
+
+
 def reference_length(tokenizer: Any, reference: str) -> int:
     """Count a reference in the policy's tokens, end of sequence included.
 

@@ -74,7 +74,7 @@ def generate_responses(
         stop_ids=stop_ids(policy),
         on_progress=on_progress,
     )
-    generate = _in_groups if _takes_groups(policy.model) else _in_padded_batches
+    generate = _in_groups if takes_groups(policy.model) else _in_padded_batches
     groups: list[list[Response]] = [[] for _ in prompts]
     written = generate(policy, [prompts[place] for place in order], request)
     for place, group in zip(order, written, strict=True):
@@ -100,8 +100,15 @@ def stop_ids(policy: Policy) -> tuple[int, ...]:
     return tuple(sorted({policy.tokenizer.eos_token_id, *declared} - {None}))
 
 
-def _takes_groups(model: Any) -> bool:
-    """Say whether responses are written by groups; what an engine is told about its passes is no matter of evaluation."""
+def takes_groups(model: Any) -> bool:
+    """Say whether a policy is asked by groups; what an engine is told about its passes is no matter of evaluation.
+
+    Args:
+        model: A causal language model.
+
+    Returns:
+        True on a CPU, unless the policy's attention does not allow it.
+    """
     from rlsr.forward.support import check_support
 
     if not wants_groups("auto", model.device.type):

@@ -15,6 +15,9 @@ def save_policy(policy: Policy, directory: Path) -> None:
     neutral = policy.model.generation_config
     if policy.published_generation is not None:
         policy.model.generation_config = policy.published_generation
-    policy.model.save_pretrained(directory)
+    # A policy in training may have a frozen copy of its adapters beside them.
+    adapters = hasattr(policy.model, "peft_config")
+    own = {"selected_adapters": [policy.model.active_adapter]} if adapters else {}
+    policy.model.save_pretrained(directory, **own)
     policy.tokenizer.save_pretrained(directory)
     policy.model.generation_config = neutral

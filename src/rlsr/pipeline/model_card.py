@@ -23,7 +23,12 @@ tokenizer = AutoTokenizer.from_pretrained("{directory}")"""
 
 
 def write_model_card(
-    directory: Path, config: RunConfig, changes: Sequence[MetricChange], num_steps: int
+    directory: Path,
+    config: RunConfig,
+    changes: Sequence[MetricChange],
+    num_steps: int,
+    *,
+    kept: str | None = None,
 ) -> Path:
     """Write the model card of a trained model.
 
@@ -32,14 +37,22 @@ def write_model_card(
         config: The resolved config of its run.
         changes: Held-out metrics before and after; may be empty.
         num_steps: Optimiser steps that were taken.
+        kept: Which weights the model has, in words, where validation chose them.
     """
     file = directory / "README.md"
-    file.write_text(model_card(directory.name, config, changes, num_steps), encoding="utf-8")
+    file.write_text(
+        model_card(directory.name, config, changes, num_steps, kept=kept), encoding="utf-8"
+    )
     return file
 
 
 def model_card(
-    directory: str, config: RunConfig, changes: Sequence[MetricChange], num_steps: int
+    directory: str,
+    config: RunConfig,
+    changes: Sequence[MetricChange],
+    num_steps: int,
+    *,
+    kept: str | None = None,
 ) -> str:
     """Compose a model card.
 
@@ -48,6 +61,7 @@ def model_card(
         config: The resolved config of its run.
         changes: Held-out metrics before and after; may be empty.
         num_steps: Optimiser steps that were taken.
+        kept: Which weights the model has, in words, where validation chose them.
 
     Returns:
         Markdown with the metadata that the Hugging Face hub reads.
@@ -65,6 +79,7 @@ def model_card(
         f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__} on {config.data.path}: "
         f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
         f"{config.learning_rate:g}.",
+        *([] if kept is None else ["", f"Kept are {kept}."]),
         "",
         *_table(changes, config.evaluation.confidence),
         "## Use",

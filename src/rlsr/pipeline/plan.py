@@ -24,6 +24,7 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
+from rlsr.pipeline.validation import set_aside
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 
@@ -48,6 +49,10 @@ class RunPlan:
     """The config with every value filled in that follows from the data."""
     dataset: Dataset
     """The records, split."""
+    train: tuple[PromptRecord, ...]
+    """The training prompts without those that are set aside for validation."""
+    validation: tuple[PromptRecord, ...]
+    """The prompts that are measured while training; empty where none are."""
     device: Device
     """Where it will run."""
     processes: Processes
@@ -94,14 +99,17 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
-    resolved = _resolve(config, dataset, references, room=context - prompts.maximum)
+    train, validation = set_aside(
+        dataset.train, config.validation.num_prompts, seed=config.data.seed
+    )
+    resolved = _resolve(config, train, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
     engine = engine_of(resolved)
     # Before anything is loaded or written.
     engine.check(resolved, device=device, processes=processes)
     reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, DpoMethod):
-        rejected_source(resolved.method, dataset.train)
+        rejected_source(resolved.method, train)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
     memory = engine.plan(
@@ -110,13 +118,15 @@ def plan_run(config: RunConfig) -> RunPlan:
     return RunPlan(
         config=resolved,
         dataset=dataset,
+        train=tuple(train),
+        validation=tuple(validation),
         device=device,
         processes=processes,
         num_steps=num_steps,
         prompt_lengths=prompts,
         reference_lengths=references,
         memory=memory,
-        warnings=(*_warnings(resolved, dataset, references), *memory.notices),
+        warnings=(*_warnings(resolved, dataset, train, references), *memory.notices),
     )
 
 
@@ -140,12 +150,13 @@ def estimate_run(plan: RunPlan) -> TimeEstimate:
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,
         num_samples=_num_samples(plan),
+        num_validation=len(plan.validation),
     )
     return engine_of(plan.config).estimate(plan.config, work, device=plan.device)
 
 
 def _num_samples(plan: RunPlan) -> int:
-    method, records = plan.config.method, plan.dataset.train
+    method, records = plan.config.method, plan.train
     if not isinstance(method, DpoMethod) or rejected_source(method, records) == "data":
         return 0
     return method.num_generations * len(used_records(plan.config, records))
@@ -182,9 +193,9 @@ def _check_context(config: RunConfig, prompts: TokenLengths, context: int) -> No
 
 
 def _resolve(
-    config: RunConfig, dataset: Dataset, references: TokenLengths, *, room: int
+    config: RunConfig, train: Sequence[PromptRecord], references: TokenLengths, *, room: int
 ) -> RunConfig:
-    """Fill in what follows from the data and from other settings: response length, steps, learning rate, scorer."""
+    """Fill in what follows from the data and from other settings: response length, steps, learning rate, scorers."""
     method, training = config.method, config.training
     if method.max_response_tokens is None:
         tokens = min(max(2 * math.ceil(references.p95), 32), 2048)
@@ -192,27 +203,35 @@ def _resolve(
         method = method.model_copy(update={"max_response_tokens": tokens})
     steps = training.steps
     if steps is None:
-        steps = _steps_of(training.epochs, config, dataset)
+        steps = _steps_of(training.epochs, config, train)
     if method.learns_from == "references" and config.pipeline.sft_stop.epoch is not None:
-        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, dataset))
+        steps = min(steps, _steps_of(config.pipeline.sft_stop.epoch, config, train))
     training = training.model_copy(update={"steps": steps, "learning_rate": config.learning_rate})
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
     )
+    validation = config.validation.model_copy(update={"metric": config.validation_metric})
     return config.model_copy(
-        update={"method": method, "training": training, "evaluation": evaluation}
+        update={
+            "method": method,
+            "training": training,
+            "validation": validation,
+            "evaluation": evaluation,
+        }
     )
 
 
-def _steps_of(epochs: float, config: RunConfig, dataset: Dataset) -> int:
-    num_rows = len(dataset.train)
+def _steps_of(epochs: float, config: RunConfig, train: Sequence[PromptRecord]) -> int:
+    num_rows = len(train)
     if config.method.learns_from == "references":
         # A row for each of them.
-        num_rows = sum(len(record.references) for record in dataset.train)
+        num_rows = sum(len(record.references) for record in train)
     return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
 
 
-def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> list[str]:
+def _warnings(
+    config: RunConfig, dataset: Dataset, train: Sequence[PromptRecord], references: TokenLengths
+) -> list[str]:
     found = []
     limit = config.method.max_response_tokens
     if limit is not None and references.maximum > limit:
@@ -222,10 +241,10 @@ def _warnings(config: RunConfig, dataset: Dataset, references: TokenLengths) -> 
         found.append(
             f"method.max_response_tokens is {limit}, but the longest reference has {references.maximum} tokens: {consequence}"
         )
-    if len(dataset.train) < config.training.prompts_per_step:
+    if len(train) < config.training.prompts_per_step:
         found.append(
             f"training.prompts_per_step is {config.training.prompts_per_step}, but there are only "
-            f"{len(dataset.train)} training prompts: a step holds some of them twice"
+            f"{len(train)} training prompts: a step holds some of them twice"
         )
     if config.evaluation.enabled and not dataset.heldout:
         found.append(

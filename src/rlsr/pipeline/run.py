@@ -10,23 +10,25 @@ from pathlib import Path
 
 from rlsr.data import PromptRecord
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.job import TrainingJob
-from rlsr.engines.stopping import stop_reason
+from rlsr.engines.stopping import pipeline_used_up, stop_reason, too_small_a_budget
 from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
-from rlsr.pipeline.heldout import make_evaluation
+from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_cut
-from rlsr.pipeline.summary import RunSummary, manifest, run_facts
-from rlsr.pipeline.validation import mean_reward, set_aside
+from rlsr.pipeline.summary import RunSummary, kept_weights, manifest, run_facts
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
+from rlsr.runs.step_totals import steps_taken
+from rlsr.runs.whole_directory import copy_directory
 
 
 def train_run(
@@ -35,6 +37,7 @@ def train_run(
     *,
     resume: bool = False,
     observer: TrainingObserver | None = None,
+    place: PlaceInPipeline = WITHOUT_STAGES,
 ) -> RunSummary:
     """Evaluate, train, evaluate again, and write down all of it.
 
@@ -44,6 +47,7 @@ def train_run(
             read the trained model there.
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
+        place: Of the run among the stages of a pipeline.
 
     Returns:
         What was done; the same facts are in ``manifest.json``.
@@ -59,7 +63,8 @@ def train_run(
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     reward = open_reward(config, plan.device)
-    evaluation = make_evaluation(plan, reward)
+    measuring = Measuring(plan, reward)
+    evaluation = measuring.evaluation
     policy = cache(partial(load_policy, config.model, plan.device))
     if run is None and evaluation is not None:
         policy()
@@ -69,39 +74,64 @@ def train_run(
     seconds: dict[str, float] = {}
     with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
-        data = _training_data(plan, policy, reward, run, observer, seconds)
-        # The engine loads its own: where it trains, nobody else holds a policy.
-        policy.cache_clear()
-        observer.on_stage("training")
-        started = time.perf_counter()
-        job = TrainingJob(
-            config=config,
-            records=data.records,
-            reward=reward,
-            run=run,
-            device=plan.device,
-            num_steps=plan.num_steps,
-            cut=cut,
-            processes=processes,
-            measure_heldout=data.measure_heldout,
-        )
-        final = engine_of(config).train(job, resume=resume, observer=observer)
-        seconds["training"] = time.perf_counter() - started
-        trained = partial(load_policy, config.model.saved_in(final), plan.device)
-        after = _evaluate(plan, evaluation, trained, run, "after", observer, seconds, reuse=False)
+        skipped = pipeline_used_up(config, place.earlier)
+        if skipped is None:
+            data = _training_data(plan, policy, reward, run, observer, seconds)
+            # The engine loads its own: where it trains, nobody else holds a policy.
+            policy.cache_clear()
+            job = TrainingJob(
+                config=config,
+                records=data.records,
+                reward=reward,
+                run=run,
+                device=plan.device,
+                num_steps=plan.num_steps,
+                cut=cut,
+                processes=processes,
+                validate=measuring.validate(cut.tokens_per_pass),
+                answer_heldout=measuring.answer_heldout,
+                place=place,
+            )
+            observer.on_stage("training")
+            started = time.perf_counter()
+            final = engine_of(config).train(job, resume=resume, observer=observer)
+            seconds["training"] = time.perf_counter() - started
+            trained = partial(load_policy, config.model.saved_in(final), plan.device)
+            after = _evaluate(
+                plan, evaluation, trained, run, "after", observer, seconds, reuse=False
+            )
+        else:
+            observer.on_stage(f"no step is taken, and the model stays as it is: {skipped}")
+            data = _TrainingData(plan.train)
+            final, after = run.final, before
+            if processes.is_main:
+                copy_directory(final, Path(config.model.name))
+            if evaluation is not None and after is not None:
+                run.write_evaluation("after", evaluation.rows(after))
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
+    num_steps = steps_taken(metrics)
+    stopped = stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None
     summary = RunSummary(
         path,
         tuple(changes),
         seconds,
-        num_steps=len(metrics),
-        stopped=stop_reason(metrics, config) if len(metrics) < plan.num_steps else None,
-        warnings=(*data.warnings, *findings(metrics)),
+        num_steps=num_steps,
+        stopped=skipped or stopped,
+        kept=kept_weights(metrics, config, len(plan.validation)),
+        warnings=(
+            *data.warnings,
+            *too_small_a_budget(metrics, config, place.earlier),
+            *findings(metrics),
+        ),
     )
     if processes.is_main:
-        write_model_card(final, config, changes, summary.num_steps)
+        if num_steps:
+            # A model that stayed as it was has the card of who trained it.
+            kept = summary.kept.in_words if summary.kept else None
+            write_model_card(final, config, changes, num_steps, kept=kept)
         run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(final, path)))
+        run.discard_best()
     processes.wait()
     return summary
 
@@ -125,7 +155,6 @@ class _TrainingData:
     """What training reads."""
 
     records: Sequence[PromptRecord]
-    measure_heldout: Callable[[Policy], float] | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -137,12 +166,8 @@ def _training_data(
     observer: TrainingObserver,
     seconds: dict[str, float],
 ) -> _TrainingData:
-    """Give the training prompts what the method wants: prompts set aside to stop by, or worse answers."""
-    config, records = plan.config, plan.dataset.train
-    rule = config.pipeline.sft_stop.heldout_reward
-    if rule is not None and config.method.learns_from == "references":
-        kept, validation = set_aside(records, rule.num_prompts, seed=config.data.seed)
-        return _TrainingData(kept, mean_reward(validation, reward, config))
+    """Give the training prompts what the method wants beside them."""
+    config, records = plan.config, plan.train
     if config.method.learns_from != "pairs":
         return _TrainingData(records)
     observer.on_stage("pairing references with worse answers")

@@ -11,17 +11,20 @@ from pathlib import Path
 from rlsr.config import RunConfig, StagedConfig
 from rlsr.config.differences import differing_keys
 from rlsr.config.measurement import measured_alike
+from rlsr.config.stages import budget_kind
 from rlsr.engines import SilentObserver, TrainingObserver
+from rlsr.engines.along_the_way import PlaceInPipeline
 from rlsr.engines.memory import free_memory
 from rlsr.errors import ConfigError, RlsrError, RunError
 from rlsr.models import load_model_config
-from rlsr.pipeline.plan import RunPlan, plan_run, set_threads
+from rlsr.pipeline.plan import RunPlan, estimate_run, plan_run, set_threads
 from rlsr.pipeline.run import train_run
 from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
+from rlsr.runs.step_totals import Spent
 
 _ARCHITECTURE = (
     "model_type",
@@ -102,7 +105,8 @@ def train_stages(
                 watcher.on_stage("complete already, skipped")
                 continue
             before = pipeline.stages[place - 1] if place else None
-            _train_stage(staged.configs[place], run, before, plans[name], watcher)
+            among = _place_of(place, pipeline, staged, plans)
+            _train_stage(staged.configs[place], run, before, plans[name], watcher, among)
     except RlsrError:
         if processes.is_main:
             pipeline.discard_if_unused()
@@ -129,6 +133,7 @@ def _train_stage(
     before: RunDirectory | None,
     plan: RunPlan,
     observer: TrainingObserver,
+    place: PlaceInPipeline,
 ) -> None:
     processes = plan.processes
     has_begun = processes.from_main((run.path / "config.json").is_file())
@@ -146,7 +151,52 @@ def _train_stage(
             _carry_answers_over(before, run, plan)
         processes.wait()
         has_begun = True
-    train_run(plan, run.path, resume=has_begun, observer=observer)
+    _say_if_too_late(plan, place, observer)
+    train_run(plan, run.path, resume=has_begun, observer=observer, place=place)
+
+
+def _say_if_too_late(plan: RunPlan, place: PlaceInPipeline, observer: TrainingObserver) -> None:
+    """Say before a stage begins that what the earlier ones have left may not be enough for one step."""
+    budget = plan.config.pipeline.max_seconds
+    if budget is None or place.earlier.seconds >= budget:
+        return
+    left, step = budget - place.earlier.seconds, estimate_run(plan).step_seconds
+    if left < step:
+        observer.on_stage(
+            f"{left:.1f} s are left of pipeline.max_seconds, and a step takes about {step:.1f} s: it takes one step and goes over"
+        )
+
+
+def _place_of(
+    place: int, pipeline: PipelineDirectory, staged: StagedConfig, plans: Mapping[str, RunPlan]
+) -> PlaceInPipeline:
+    """Say what the stages before have taken, and which part of all budgets is this one's."""
+    processes = plans[staged.names[place]].processes
+    rows = [row for run in pipeline.stages[:place] for row in run.read_metrics()]
+    amounts = [
+        _amount(plans[name].config if name in plans else run.read_config())
+        for name, run in zip(staged.names, pipeline.stages, strict=True)
+    ]
+    # Another process may see a shared directory later.
+    return processes.from_main(
+        PlaceInPipeline(
+            earlier=Spent.of(rows),
+            begins=sum(amounts[:place]) / sum(amounts),
+            ends=sum(amounts[: place + 1]) / sum(amounts),
+        )
+    )
+
+
+def _amount(config: RunConfig) -> float:
+    """Take the budget of one stage, of the resolved config."""
+    training = config.training
+    limits = {
+        "seconds": training.max_seconds,
+        "tokens": training.max_tokens,
+        "steps": training.steps,
+    }
+    # With one budget for all stages nobody asks for their parts.
+    return limits[budget_kind(config)] or 1.0
 
 
 def _plan(name: str, config: RunConfig) -> RunPlan:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rlsr.config.measurement import measured_alike
 from rlsr.evaluation import MetricChange
+from rlsr.pipeline.summary import KeptWeights
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.typed_json import from_table
@@ -27,6 +28,8 @@ class StageSummary:
     """Optimiser steps that were taken."""
     stopped: str | None
     """Why training ended before its last step, where a rule ended it."""
+    kept: KeptWeights | None
+    """Which weights ``final/`` has, where validation chose them."""
     warnings: tuple[str, ...]
     """What the numbers of the run say that a person should know."""
     was_skipped: bool
@@ -69,6 +72,7 @@ def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
         changes=from_table(tuple[MetricChange, ...], manifest["heldout"]),
         num_steps=manifest["num_steps"],
         stopped=manifest.get("stopped"),
+        kept=from_table(KeptWeights, kept) if (kept := manifest.get("validation")) else None,
         warnings=tuple(manifest["warnings"]),
         was_skipped=was_skipped,
     )

@@ -1,14 +1,59 @@
 """What a run has done, for people and for ``manifest.json``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlsr.config import RunConfig
 from rlsr.data import DataReport
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.plan import RunPlan
-from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, steps_taken, tokens_trained
+from rlsr.runs.validation import MEASURES, best_measurement, kept_in_words
+
+
+@dataclass(frozen=True)
+class KeptWeights:
+    """Which weights of a run ``final/`` has."""
+
+    best_step: int
+    """Steps after which they were the policy's; 0 for the policy before training."""
+    metric: str
+    """What chose them, as ``validation.metric`` names it."""
+    num_prompts: int
+    """Validation prompts."""
+    value: float
+    """The measurement that was the best; NaN where nothing could be scored, and the last weights were kept."""
+    in_words: str
+    """All of this, as a part of a sentence."""
+
+
+def kept_weights(
+    metrics: Sequence[Mapping[str, Any]], config: RunConfig, num_prompts: int
+) -> KeptWeights | None:
+    """Find out which weights a run has kept.
+
+    Args:
+        metrics: The rows of ``metrics.jsonl``.
+        config: The resolved config.
+        num_prompts: Validation prompts.
+
+    Returns:
+        None where nothing was measured, and the last weights were kept.
+    """
+    metric = config.validation_metric
+    if not any(MEASURES[metric].column in row for row in metrics):
+        return None
+    best, num_steps = best_measurement(metrics, metric), steps_taken(metrics)
+    return KeptWeights(
+        best_step=best.step if best else num_steps,
+        metric=metric,
+        num_prompts=num_prompts,
+        value=best.value if best else math.nan,
+        in_words=kept_in_words(best, metric=metric, num_prompts=num_prompts, num_steps=num_steps),
+    )
 
 
 @dataclass(frozen=True)
@@ -25,6 +70,8 @@ class RunSummary:
     """Optimiser steps that were taken."""
     stopped: str | None
     """Why training ended before its last step, where a rule ended it."""
+    kept: KeptWeights | None
+    """Which weights ``final/`` has, where validation chose them."""
     warnings: tuple[str, ...]
     """What the numbers of the run say that a person should know."""
 
@@ -46,6 +93,8 @@ def manifest(
     return {
         "num_steps": summary.num_steps,
         "stopped": summary.stopped,
+        "best_step": summary.kept.best_step if summary.kept else None,
+        "validation": summary.kept,
         "tokens_trained": tokens_trained(metrics),
         "training_seconds": seconds_spent(metrics),
         "method": plan.config.method.type,

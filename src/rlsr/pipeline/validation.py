@@ -1,15 +1,23 @@
-"""The reward on prompts that are neither trained on nor part of the evaluation, for rules that stop training by it."""
+"""Prompts that are neither trained on nor held out, and what a policy is measured by on them while it is trained."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
 from rlsr.config import RunConfig
 from rlsr.data import PromptRecord
+from rlsr.data.checks import prompt_key
+from rlsr.embeddings import Embedder
 from rlsr.errors import ConfigError
-from rlsr.evaluation.generate import greedy_responses
+from rlsr.evaluation import Evaluation
+from rlsr.evaluation.metrics import HeldoutBatch, describe
+from rlsr.evaluation.metrics.checked import metric_scores
+from rlsr.evaluation.suites.suite import Scored, Suite
 from rlsr.models import Policy
-from rlsr.rewards import Reward, RewardBatch
+from rlsr.models.likelihood import reference_nlls
+from rlsr.processes import Processes
+from rlsr.rewards import Reward, RewardBatch, RewardResult
 
 
 def set_aside(
@@ -17,10 +25,12 @@ def set_aside(
 ) -> tuple[list[PromptRecord], list[PromptRecord]]:
     """Take prompts out of the training prompts.
 
+    Rows whose prompts differ in case and white space alone leave the training together, and the first of them is measured.
+
     Args:
         records: The training prompts.
         num_prompts: How many to take.
-        seed: Of the choice.
+        seed: Of the choice; a smaller number takes some of the same prompts.
 
     Returns:
         Those to train on, and those that were taken, both in their order.
@@ -28,45 +38,116 @@ def set_aside(
     Raises:
         ConfigError: None would be left to train on.
     """
-    if num_prompts >= len(records):
+    first: dict[Hashable, PromptRecord] = {}
+    for record in records:
+        first.setdefault(prompt_key(record), record)
+    keys = list(first)
+    if num_prompts and num_prompts >= len(keys):
         raise ConfigError(
-            f"pipeline.sft_stop.heldout_reward.num_prompts: must leave something to train on, got {num_prompts} of "
-            f"{len(records)} training prompts; lower it"
+            f"validation.num_prompts: must leave something to train on, got {num_prompts} of {len(keys)} different training "
+            "prompts; lower it"
         )
-    taken = set(np.random.default_rng(seed).permutation(len(records))[:num_prompts].tolist())
-    kept = [record for row, record in enumerate(records) if row not in taken]
-    return kept, [records[row] for row in sorted(taken)]
+    chosen = np.random.default_rng(seed).permutation(len(keys))[:num_prompts].tolist()
+    taken = {keys[place] for place in chosen}
+    kept = [record for record in records if prompt_key(record) not in taken]
+    return kept, [record for key, record in first.items() if key in taken]
 
 
-def mean_reward(
-    records: Sequence[PromptRecord], reward: Reward, config: RunConfig
+def make_validation(
+    config: RunConfig,
+    records: Sequence[PromptRecord],
+    *,
+    reward: Reward,
+    independent: Embedder | None,
+    tokens_per_pass: int,
+    processes: Processes,
 ) -> Callable[[Policy], float]:
-    """Make what measures the reward of greedy answers.
+    """Make what measures a policy on validation prompts.
 
     Args:
-        records: The prompts.
-        reward: Scores the answers.
         config: The resolved config.
+        records: The prompts.
+        reward: Scores answers, where that is what is measured.
+        independent: The encoder that the reward never saw; None where the config names none.
+        tokens_per_pass: Tokens of a forward pass over references.
+        processes: Those that answer together, each its share of the prompts.
 
     Returns:
-        From a policy to the mean over the scored answers; NaN where none was scored.
+        From a policy to the mean over the scored answers, or over the tokens of the references, the same in every process;
+        NaN where nothing was scored.
     """
+    metric = config.validation_metric
     limit = config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
+    if metric == "nll":
 
-    def measure(policy: Policy) -> float:
-        was_training = policy.model.training
-        responses, cut = greedy_responses(
-            policy,
-            records,
-            max_response_tokens=limit,
-            batch_size=config.evaluation.batch_size,
-        )
-        policy.model.train(was_training)
-        scores = reward.score(
-            RewardBatch(records, responses, [not was_cut for was_cut in cut])
-        ).scores
+        def nll(policy: Policy) -> float:
+            own = reference_nlls(
+                policy,
+                processes.share(records),
+                max_response_tokens=limit,
+                tokens_per_pass=tokens_per_pass,
+            )
+            sums, counts = zip(*processes.merge(own), strict=True)
+            return float(sum(sums) / sum(counts))
+
+        return nll
+    suite = _OneMetric(metric, records, reward=reward, independent=independent, config=config)
+    evaluation = Evaluation(suite, config, processes, "validation")
+
+    def mean_score(policy: Policy) -> float:
+        scores = evaluation.run(policy).scores[metric]
         scored = scores[~np.isnan(scores)]
-        return float(scored.mean()) if scored.size else float("nan")
+        return float(scored.mean()) if scored.size else math.nan
 
-    return measure
+    return mean_score
+
+
+class _OneMetric(Suite):
+    """Scores answers by one metric of the held-out table.
+
+    Args:
+        name: Of the metric.
+        records: The prompts.
+        reward: What the policy is trained on; it is asked where the metric is its own.
+        independent: The encoder that the reward never saw.
+        config: The resolved config.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        records: Sequence[PromptRecord],
+        *,
+        reward: Reward,
+        independent: Embedder | None,
+        config: RunConfig,
+    ) -> None:
+        self._metric = describe(name)
+        self._records = tuple(records)
+        self._reward = reward
+        self._independent = independent
+        self._config = config
+
+    @property
+    def records(self) -> Sequence[PromptRecord]:
+        """The validation prompts."""
+        return self._records
+
+    def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
+        """Score answers.
+
+        Args:
+            responses: One a prompt.
+            ended: Whether each ended by itself.
+        """
+        # A reward may ask a model or a server, and its seconds count.
+        result = (
+            self._reward.score(RewardBatch(self._records, responses, ended))
+            if self._metric.of_reward
+            else RewardResult(np.full(len(responses), math.nan), {})
+        )
+        batch = HeldoutBatch(
+            self._records, responses, ended, result, self._independent, self._config
+        )
+        return Scored({self._metric.name: metric_scores(self._metric, batch)})

@@ -2,16 +2,18 @@
 
 ``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
 ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
-``checkpoints/`` for ``--resume``, ``evaluation/`` held-out responses and scores, ``final/`` the trained model,
-``log.txt``, and ``manifest.json``, written last: where it exists the run is complete.
+``checkpoints/`` for ``--resume``, ``best/`` the best weights so far, ``evaluation/`` held-out responses and scores,
+``final/`` the trained model, ``log.txt``, and ``manifest.json``, written last: where it exists the run is complete.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError, RunError
+from rlsr.runs.along_the_way import EvaluatedStep, read_evaluated_steps
 from rlsr.runs.json_file import (
     Row,
     append_json_line,
@@ -91,6 +93,11 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        """The best weights so far, where validation chooses them; gone when the run is complete."""
+        return self.path / "best"
+
+    @property
     def evaluation(self) -> Path:
         """Held-out responses and scores."""
         return self.path / "evaluation"
@@ -165,7 +172,12 @@ class RunDirectory:
         write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
 
     def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
-        """Write answers with their scores, ``before`` or ``after`` training or by the suite of that name, one row a prompt."""
+        """Write answers with their scores, one row a prompt.
+
+        Args:
+            when: ``before`` or ``after`` training, ``step-000123`` after that step, or the suite of that name.
+            rows: In the order of the prompts.
+        """
         write_json_lines(self.evaluation_file(when), (row.table() for row in rows))
 
     def evaluation_file(self, when: str) -> Path:
@@ -176,6 +188,10 @@ class RunDirectory:
         """Read the answers of ``before`` or ``after`` or of a suite; None if that evaluation was not finished."""
         file = self.evaluation_file(when)
         return read_heldout_rows(file) if file.is_file() else None
+
+    def read_evaluated_steps(self) -> list[EvaluatedStep]:
+        """Read the evaluations along the way, in the order of the steps; empty where there were none."""
+        return read_evaluated_steps(self.evaluation, self.read_metrics())
 
     def write_preferences(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write the pairs that were sampled for this run, one row a prompt."""
@@ -189,6 +205,10 @@ class RunDirectory:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``manifest.json``, the summary of the complete run, atomically and last."""
         write_json(self.path / "manifest.json", manifest)
+
+    def discard_best(self) -> None:
+        """Let go of the best weights of a complete run, which ``final/`` has."""
+        shutil.rmtree(self.best, ignore_errors=True)
 
     def read_manifest(self) -> Row:
         """Read ``manifest.json``.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError, RunError
+from rlsr.runs.along_the_way import EvaluatedStep
 from rlsr.runs.directory import RunDirectory
 from rlsr.runs.json_file import RESTORE, Row, read_json
 from rlsr.runs.pipeline_directory import FILE, PipelineDirectory
@@ -34,6 +35,8 @@ class Stage:
     """The evaluation before training; None if there is none."""
     after: tuple[HeldoutRow, ...] | None
     """The evaluation after training; None if there is none."""
+    along_the_way: tuple[EvaluatedStep, ...]
+    """The evaluations while training, in order; empty where there were none."""
     manifest: Row | None
     """The summary that is written last; None means that the run is not complete."""
 
@@ -145,6 +148,7 @@ def _read_stage(path: Path) -> Stage:
             steps=tuple(run.read_metrics()),
             before=None if before is None else tuple(before),
             after=None if after is None else tuple(after),
+            along_the_way=tuple(run.read_evaluated_steps()),
             manifest=run.read_manifest() if run.is_complete else None,
         )
     except RunError as error:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 StepRow = dict[str, float]
 """The numbers of one optimiser step by name, as in ``metrics.jsonl``, with ``step``, counted from 1; NaN where nothing was
-scored."""
+scored. A row of step 0 is the validation of the policy before the first step."""
 
 Text = Annotated[
     str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
@@ -84,8 +84,8 @@ def _heldout_row(place: str, line: Any) -> HeldoutRow:
 def read_step_rows(file: Path) -> list[StepRow]:
     """Read the numbers of steps.
 
-    A run that was interrupted and resumed has taken some steps twice; of each the last line counts. A last line cut off
-    by a crash is left out.
+    A run that was interrupted and resumed has taken some steps twice; of each the last line counts, and what stood after it
+    was taken back: the run may end earlier than before the crash. A last line cut off by a crash is left out.
 
     Args:
         file: One line a step.
@@ -102,6 +102,8 @@ def read_step_rows(file: Path) -> list[StepRow]:
         step = row.get("step", math.nan)
         if not math.isfinite(step):
             raise RunError(f"{place}: damaged line: it has no step; {RESTORE}")
+        for later in [taken for taken in rows if taken > step]:
+            del rows[later]
         rows[int(step)] = {**row, "step": int(step)}
     return [rows[step] for step in sorted(rows)]
 

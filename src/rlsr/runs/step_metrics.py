@@ -17,10 +17,12 @@ UNTRANSLATED = "reward/share_untranslated"
 WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
-HELDOUT_REWARD = "stop/heldout_reward"
-"""The reward that ``pipeline.sft_stop.heldout_reward`` measures; only in the rows of measured steps."""
+VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
+    f"validation/{metric}" for metric in ("reward", "independent_similarity", "nll")
+)
+"""What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
 TRAINED_TOKENS = "tokens/trained"
-STEP_SECONDS, HELDOUT_SECONDS = "time/step", "time/heldout"
+STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
 PEAK_MEMORY = "memory/peak_gb"
 BUDGET_SHARE = "budget/share"
 """How much of the budget of seconds or tokens is used, where there is one; told to observers, and not kept."""
@@ -137,7 +139,20 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             "tokens/share_cut", "Share cut off", "Responses that reached the maximum length.",
             brief=Brief(".0%", "  cut {}", "cut"),
         ),
-        StepMetric(HELDOUT_REWARD, "Reward of greedy answers", "To prompts that a stopping rule holds out of training."),
+        StepMetric(
+            VALIDATION_SIMILARITY, "Similarity on validation prompts",
+            "Of greedy answers to the references, by an encoder that the reward never saw. The best weights are kept.",
+            brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
+        ),
+        StepMetric(
+            VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers. The best weights are kept.",
+            brief=Brief(".3f", "  validation reward {}", "validation reward"),
+        ),
+        StepMetric(
+            VALIDATION_NLL, "Negative log-likelihood on validation prompts",
+            "Of a token of the references, in nats; lower is better. The best weights are kept.",
+            brief=Brief(".3f", "  validation nll {}", "validation nll"),
+        ),
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(
             GRADIENT_NORM, "Gradient norm", "Before clipping.", apart="Gradients of different losses do not compare."
@@ -150,7 +165,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             )
         ),
         *(StepMetric(f"time/{phase}", drawn="with_others") for phase in STEP_PHASES),
-        StepMetric(HELDOUT_SECONDS, drawn="with_others"),
+        StepMetric(VALIDATION_SECONDS, drawn="with_others"),
         StepMetric(STEP_SECONDS, drawn="with_others", brief=Brief(".1f", "  {} s", "s")),
     )
 }  # fmt: skip

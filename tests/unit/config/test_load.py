@@ -16,7 +16,7 @@ from rlsr.config.reward import LogicReward, SimilarityReward
 from rlsr.config.supervised import SftMethod
 from rlsr.errors import ConfigError
 
-TOP_KEYS = "data, device, embedding, engine, evaluation, method, model, pipeline, reward, seed, threads, training"
+TOP_KEYS = "data, device, embedding, engine, evaluation, method, model, pipeline, reward, seed, threads, training, validation"
 WORDLLAMA = ["embedding=builtin:wordllama", "evaluation.independent_embedding=null"]
 
 WriteYaml = Callable[..., Path]

@@ -14,7 +14,6 @@ from rlsr.engines.step_log import StepLog
 from rlsr.errors import EngineError, RewardError
 from rlsr.models import Policy
 from rlsr.runs import RunDirectory
-from rlsr.runs.step_metrics import HELDOUT_REWARD
 
 NAN = float("nan")
 STEP = {
@@ -42,9 +41,9 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def log_of(
-    run: RunDirectory, *overrides: str, rewards: list[float] | None = None
+    run: RunDirectory, *overrides: str, values: list[float] | None = None
 ) -> tuple[StepLog, Watcher]:
-    """Make a log; ``rewards`` are what the held-out measurements give, one after another."""
+    """Make a log; ``values`` are what the measurements on validation prompts give, one after another."""
     job = TrainingJob(
         config=load_config(overrides=["training.prompts_per_step=2", *overrides]),
         records=(),
@@ -53,7 +52,7 @@ def log_of(
         device="cpu",
         num_steps=9,
         cut=StepCut(100),
-        measure_heldout=None if rewards is None else lambda _: rewards.pop(0),
+        validate=None if values is None else lambda _: values.pop(0),
     )
     watcher = Watcher()
     return StepLog(job, watcher), watcher
@@ -81,21 +80,6 @@ def test_a_budget_ends_training_and_a_resumed_run_knows_it(run: RunDirectory) ->
     resumed, _ = log_of(run, budget)
     assert resumed.go_on_from(1) is None, "the second step was after the checkpoint"
     assert resumed.go_on_from(2) == reason
-
-
-def test_the_heldout_reward_is_measured_where_it_is_due(run: RunDirectory) -> None:
-    rule = "pipeline.sft_stop.heldout_reward={every_steps: 2, patience: 1}"
-    log, _ = log_of(run, "method=sft", rule, rewards=[0.5, NAN])
-    policy = cast("Any", object())
-    assert [log.add(step, STEP, [], lambda: policy) for step in (1, 2, 3, 4)] == [None] * 4
-    rows = run.read_metrics()
-    assert [row.get(HELDOUT_REWARD) for row in rows] == [
-        None,
-        0.5,
-        None,
-        pytest.approx(NAN, nan_ok=True),
-    ]
-    assert [("time/heldout" in row) for row in rows] == [False, True, False, True]
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from rlsr.config import load_config
+from rlsr.config import RunConfig, load_config
 from rlsr.engines.stopping import (
-    measures_heldout,
     require_scores,
     share_of_budget,
     stop_reason,
+    validates_after,
 )
 from rlsr.errors import RewardError
-from rlsr.runs.step_metrics import HELDOUT_REWARD
-from rlsr.runs.step_totals import seconds_spent
+from rlsr.runs.step_metrics import VALIDATION_NLL, VALIDATION_REWARD
+from rlsr.runs.step_totals import Spent, seconds_spent
 
 
 def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def rows(*steps: dict[str, float]) -> list[dict[str, Any]]:
 
 def test_without_a_rule_training_goes_on() -> None:
     assert stop_reason(rows(*[{}] * 50), load_config()) is None
-    assert share_of_budget(rows({}), load_config().training) is None
+    assert share_of_budget(rows({}), load_config()) is None
 
 
 def test_a_budget_of_time_counts_steps_and_measurements() -> None:
@@ -33,7 +33,7 @@ def test_a_budget_of_time_counts_steps_and_measurements() -> None:
     assert stop_reason([], config) is None
     assert stop_reason(rows(*[{}] * 4), config) is None
     assert "max_seconds" in str(stop_reason(rows(*[{}] * 5), config))
-    measured = rows({}, {"time/heldout": 3.5}, {})
+    measured = rows({}, {"time/validation": 3.5, "time/evaluation": 9.0}, {})
     assert seconds_spent(measured) == 6.5
     assert "6.5 s of 5" in str(stop_reason(measured, config))
 
@@ -42,7 +42,7 @@ def test_a_budget_of_tokens() -> None:
     config = load_config(overrides=["training.max_tokens=250", "training.max_seconds=1e6"])
     assert stop_reason(rows({}, {}), config) is None
     assert "300 of 250" in str(stop_reason(rows({}, {}, {}), config))
-    assert share_of_budget(rows({}), config.training) == pytest.approx(0.4)
+    assert share_of_budget(rows({}), config) == pytest.approx(0.4)
 
 
 def test_the_loss_rule_averages_its_window() -> None:
@@ -54,31 +54,59 @@ def test_the_loss_rule_averages_its_window() -> None:
     assert "1.5" in str(stop_reason(rows({}, {"optim/nll": 1.1}, {"optim/nll": 1.9}), config))
 
 
-def test_the_heldout_rule_waits_for_its_patience() -> None:
-    config = load_config(
-        overrides=["method=sft", "pipeline.sft_stop.heldout_reward={every_steps: 1, patience: 2}"]
-    )
+def validating(*overrides: str) -> RunConfig:
+    return load_config(overrides=["validation.num_prompts=4", *overrides])
 
-    def measured(*values: float | None) -> list[dict[str, Any]]:
-        return rows(*[{} if value is None else {HELDOUT_REWARD: value} for value in values])
 
+def measured(*values: float | None, column: str = VALIDATION_REWARD) -> list[dict[str, Any]]:
+    return rows(*[{} if value is None else {column: value} for value in values])
+
+
+def test_validation_waits_for_its_patience() -> None:
+    config = validating("validation.metric=reward", "validation.patience=2")
     assert stop_reason(measured(0.1, 0.3, 0.2), config) is None
     assert stop_reason(measured(0.1, 0.3, None, 0.2, 0.4), config) is None
-    assert "no higher than 0.3" in str(stop_reason(measured(0.1, 0.3, 0.2, None, 0.3), config))
+    assert stop_reason(measured(0.1, 0.3, 0.2, None, 0.3), config) == (
+        "validation.patience: reward 0.3 on validation prompts, and no better than 0.3 after step 2 in the last 2 measurements"
+    )
+    assert stop_reason(measured(0.3, *[0.1] * 40), validating("validation.metric=reward")) is None
 
 
-def test_supervised_rules_leave_rlsr_alone() -> None:
-    overrides = ["pipeline.sft_stop.loss=9", "pipeline.sft_stop.heldout_reward={every_steps: 1}"]
-    assert stop_reason(rows(*[{}] * 9), load_config(overrides=overrides)) is None
-    assert measures_heldout(1, load_config(overrides=overrides)) is None
-    assert measures_heldout(1, load_config(overrides=[*overrides, "method=sft"])) is not None
+def test_a_lower_likelihood_is_worse() -> None:
+    config = validating("validation.metric=nll", "validation.patience=1")
+    assert stop_reason(measured(2.0, 1.5, column=VALIDATION_NLL), config) is None
+    assert "validation.patience" in str(
+        stop_reason(measured(2.0, 1.5, 1.6, column=VALIDATION_NLL), config)
+    )
 
 
-def test_the_heldout_reward_is_due_every_so_many_steps() -> None:
-    config = load_config(overrides=["method=sft", "pipeline.sft_stop.heldout_reward.every_steps=3"])
-    assert [bool(measures_heldout(step, config)) for step in range(1, 7)] == [
-        False, False, True, False, False, True,
+def test_what_could_not_be_scored_is_no_measurement() -> None:
+    config = validating("validation.metric=reward", "validation.patience=1")
+    assert stop_reason(measured(float("nan"), 0.3, float("nan")), config) is None
+
+
+def test_supervised_rules_leave_rlsr_alone_and_validation_does_not() -> None:
+    assert stop_reason(rows(*[{}] * 9), load_config(overrides=["pipeline.sft_stop.loss=9"])) is None
+    for method in ("rlsr", "sgrpo", "sft", "dpo"):
+        config = validating(f"method={method}", "validation.metric=reward", "validation.patience=1")
+        assert stop_reason(measured(0.3, 0.2), config) is not None
+
+
+def test_validation_is_due_before_the_first_step_and_every_so_many() -> None:
+    config = validating("validation.every_steps=3")
+    assert [validates_after(step, config) for step in range(7)] == [
+        True, False, False, True, False, False, True,
     ]  # fmt: skip
+    assert not validates_after(0, load_config())
+
+
+def test_the_budget_of_all_stages_counts_the_earlier_ones() -> None:
+    config = load_config(overrides=["pipeline.max_seconds=10"])
+    assert stop_reason(rows({}, {}), config, Spent(seconds=7.5)) is None
+    assert stop_reason(rows({}, {"time/validation": 0.5}), config, Spent(seconds=7.5)) == (
+        "pipeline.max_seconds: 10.0 s of 10 are spent by all stages so far"
+    )
+    assert share_of_budget(rows({}), config, Spent(seconds=4)) == pytest.approx(0.5)
 
 
 def unscored(*counts: float) -> list[dict[str, Any]]:

@@ -78,9 +78,16 @@ def test_null_is_not_a_number_and_never_zero(tmp_path: Path) -> None:
 
 def test_of_a_step_that_was_taken_twice_the_last_line_counts(tmp_path: Path) -> None:
     again = {**step_rows(2)[1], "optim/kl": 0.5}
-    (stage,) = read_run(write_run(tmp_path / "run", steps=[*step_rows(3), again])).stages
+    steps = [*step_rows(3), again, *step_rows(3)[2:]]
+    (stage,) = read_run(write_run(tmp_path / "run", steps=steps)).stages
     assert [row["step"] for row in stage.steps] == [1, 2, 3]
     assert stage.steps[1]["optim/kl"] == 0.5
+
+
+def test_a_step_that_is_taken_again_takes_back_those_after_it(tmp_path: Path) -> None:
+    again = {**step_rows(2)[1], "optim/kl": 0.5}
+    (stage,) = read_run(write_run(tmp_path / "run", steps=[*step_rows(4), again])).stages
+    assert [row["step"] for row in stage.steps] == [1, 2], "the resumed run ended earlier"
 
 
 def test_any_text_survives(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def test_known_numbers_come_first_and_others_speak_by_their_names() -> None:
 def test_totals_leave_out_what_was_not_measured() -> None:
     nan = float("nan")
     rows: list[dict[str, float | None]] = [
-        {"time/step": 2.0, "time/heldout": 1.5, "tokens/trained": 10.0, "memory/peak_gb": 1.0},
-        {"time/step": 1.0, "time/heldout": None, "tokens/trained": nan, "memory/peak_gb": 3.0},
+        {"time/step": 2.0, "time/validation": 1.5, "tokens/trained": 10.0, "memory/peak_gb": 1.0},
+        {"time/step": 1.0, "time/validation": None, "tokens/trained": nan, "memory/peak_gb": 3.0},
         {"time/step": nan, "memory/peak_gb": None},
     ]
     assert step_seconds(rows[0]) == 3.5

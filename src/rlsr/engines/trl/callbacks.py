@@ -37,8 +37,8 @@ class StepRecorder(TrainerCallback):
         self.trainer: HostOverrides | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Read what a run that is resumed has behind it."""
-        self._log.go_on_from(int(state.global_step))
+        """Read what a run that is resumed has behind it, and measure what a new one begins with."""
+        self._log.begin(int(state.global_step), self._policy_now)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock."""
@@ -60,10 +60,18 @@ class StepRecorder(TrainerCallback):
             int(state.global_step),
             self._metrics(logs, trainer),
             trainer.sample_rows(self._num_samples),
-            lambda: replace(self._policy, model=trainer.model),
+            self._policy_now,
         )
         if reason_to_stop is not None:
             control.should_training_stop = control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Hear that a checkpoint is written."""
+        self._log.on_checkpoint()
+
+    def _policy_now(self) -> Policy:
+        assert self.trainer is not None, "the trainer is set before it trains"
+        return replace(self._policy, model=self.trainer.model)
 
     def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
         phases = take_phase_seconds(trainer, PHASES)

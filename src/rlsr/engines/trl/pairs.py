@@ -7,8 +7,8 @@ import torch
 from datasets import Dataset
 
 from rlsr.data.record import PromptRecord
-from rlsr.engines.trl.supervised_rows import PromptResponseCollator, response_ids
-from rlsr.models import prompt_ids
+from rlsr.engines.trl.supervised_rows import PromptResponseCollator
+from rlsr.models import prompt_ids, response_ids
 
 
 def as_pair_dataset(

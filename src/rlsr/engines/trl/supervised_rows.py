@@ -8,7 +8,7 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.data.record import PromptRecord
-from rlsr.models import prompt_ids
+from rlsr.models import prompt_ids, response_ids
 
 REFERENCE_COLUMN = "reference_ids"
 """Dataset column with the tokens of a row's reference, beside the prompts of a method with rollouts."""
@@ -39,12 +39,6 @@ def as_reference_dataset(
             for reference in record.references
         ]
     )
-
-
-def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
-    """Encode a response as the policy would have to write it: with the end of sequence, unless it is cut."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return [*ids, tokenizer.eos_token_id][:max_response_tokens]
 
 
 class PromptResponseCollator:

@@ -17,11 +17,10 @@ from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.starting_point import forget_reference, prepare_weights
 from rlsr.engines.trl.trainers import trainer_of
 from rlsr.models import Policy, load_policy
-from rlsr.models.save import save_policy
 
 
 def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path:
-    """Train a policy on prompts and save it to the run's ``final/``.
+    """Train a policy on prompts and save it, or the best that it was on the way, to the run's ``final/``.
 
     Args:
         job: What is to be done.
@@ -47,7 +46,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     if job.processes.is_main:
-        save_policy(replace(policy, model=model), job.run.final)
+        log.save_final(replace(policy, model=model), job.run.final)
     job.processes.wait()
     return job.run.final
 

@@ -16,7 +16,7 @@ from rlsr.engines.trl.settings import (
     with_options,
 )
 from rlsr.errors import ConfigError
-from rlsr.models import Policy, as_chat
+from rlsr.models import Policy, as_chat, response_ids
 from rlsr.plugins import plugin_part
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
     from datasets import Dataset
 
     from rlsr.engines.trl.reward_function import RECORD_COLUMN
-    from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN, response_ids
+    from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
 
     dataset = Dataset.from_list(
         [

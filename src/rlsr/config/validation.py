@@ -1,0 +1,34 @@
+"""Measuring while training: on which prompts, how often, by what, and when it ends training."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from rlsr.config.base import ConfigTable
+
+ValidationMetric = Literal["auto", "reward", "independent_similarity", "nll"]
+
+
+class ValidationConfig(ConfigTable):
+    """Prompts that are neither trained on nor held out choose which weights of a run are kept; of any method."""
+
+    num_prompts: int = Field(default=0, ge=0)
+    """Prompts that are taken out of the training prompts by ``data.seed``, so that the held-out prompts stay unseen by every
+    choice; 0 measures nothing and keeps the last weights."""
+    every_steps: int = Field(default=10, ge=1)
+    """Steps between two measurements; the policy before the first step and after the last one is measured, too."""
+    patience: int | None = Field(default=None, ge=1)
+    """Measurements in a row that are no better than the best before them, after which training ends; null never ends it."""
+    metric: ValidationMetric = "auto"
+    """What decides which weights are the best: ``independent_similarity`` of greedy answers to the references by the encoder
+    that the reward never saw, their ``reward``, or ``nll``, the mean negative log-likelihood of a reference's token in nats,
+    which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else the second."""
+
+    @model_validator(mode="after")
+    def _patience_has_prompts(self) -> Self:
+        if self.patience is not None and not self.num_prompts:
+            raise ValueError(
+                f"patience: counts measurements, and none are made without validation prompts, got {self.patience}; set "
+                "validation.num_prompts, as in validation.num_prompts=32, or leave it out"
+            )
+        return self

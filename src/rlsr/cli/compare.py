@@ -15,7 +15,7 @@ from rlsr.processes import require_one_process
 if TYPE_CHECKING:
     from rlsr.comparison.plan import ComparisonPlan
     from rlsr.comparison.result import Comparison
-    from rlsr.config.training import TrainingConfig
+    from rlsr.config import RunConfig
 
 
 def compare(
@@ -84,7 +84,7 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
     )
     for recipe in plan.recipes:
         settings = [
-            f"{stage.method.type} (learning rate {stage.training.learning_rate:g}, {_ending(stage.training)})"
+            f"{stage.method.type} (learning rate {stage.training.learning_rate:g}, {_ending(stage)})"
             for stage in recipe.stages
         ]
         what = "the policy before training" if recipe.is_untrained else ", then ".join(settings)
@@ -105,9 +105,12 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 
 
-def _ending(training: "TrainingConfig") -> str:
+def _ending(stage: "RunConfig") -> str:
     from rlsr.comparison.words import amount_in_words
 
+    training = stage.training
+    if stage.pipeline.max_seconds is not None:
+        return f"of {amount_in_words('wall_clock', stage.pipeline.max_seconds)} for all stages"
     limits = [
         amount_in_words(by, amount)
         for by, amount in (

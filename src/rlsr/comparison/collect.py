@@ -138,9 +138,7 @@ def _curves(
     settings = CurveSettings(
         rival=plan.rival,
         baseline=plan.experiment.baseline_name,
-        shares=tuple(
-            sorted({share for stage in stages for share in getattr(stage.evaluation, "during", ())})
-        ),
+        shares=tuple(sorted({share for stage in stages for share in stage.evaluation.during})),
         confidence=plan.experiment.confidence,
         num_resamples=num_resamples,
     )

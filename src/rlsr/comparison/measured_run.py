@@ -1,5 +1,6 @@
 """What was measured of one run before, during and after its training, as its files have it."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from rlsr.comparison.cells import Cell
 from rlsr.comparison.curve import AFTER, ALONG, BEFORE, PlainStep
 from rlsr.errors import RunError
 from rlsr.runs import RunDirectory
-from rlsr.runs.rows import HeldoutRow, StepRow
+from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.step_metrics import STEP_SECONDS, TRAINED_TOKENS
-from rlsr.runs.step_totals import scored, seconds_spent, tokens_trained
+from rlsr.runs.step_totals import NOTHING_SPENT, Spent, scored
 
 
 @dataclass(frozen=True)
@@ -71,23 +72,23 @@ def measured_run(cell: Cell, amount: float | None) -> MeasuredRun:
         RunError: A file is damaged or missing.
     """
     if cell.is_untrained:
-        return MeasuredRun(
-            cell.name, (_measurement(BEFORE, [], answers_after(cell.runs[0])),), float("inf")
-        )
+        answers = answers_after(cell.runs[0])
+        only = _measurement(BEFORE, NOTHING_SPENT, answers, counts_tokens=True)
+        return MeasuredRun(cell.name, (only,), math.inf)
     found: list[Measurement] = []
-    steps: list[StepRow] = []
+    earlier, counts_tokens = NOTHING_SPENT, True
     for place, run in enumerate(cell.runs):
+        steps = run.read_metrics()
+        counts_tokens &= not steps or bool(scored(steps, TRAINED_TOKENS))
         if place == 0 and (before := run.read_evaluation("before")):
-            found.append(_measurement(BEFORE, [], before))
-        earlier, own = list(steps), run.read_metrics()
+            found.append(_measurement(BEFORE, NOTHING_SPENT, before, counts_tokens=True))
         found += [
-            _measurement(ALONG, [*earlier, *(row for row in own if row["step"] <= step)], rows)
-            for step, rows in _along_the_way(run)
+            _measurement(ALONG, earlier + step.spent, step.rows, counts_tokens=counts_tokens)
+            for step in run.read_evaluated_steps()
         ]
-        steps += own
-        is_last = place == len(cell.runs) - 1
-        what = AFTER if is_last else f"after {run.path.name}"
-        found.append(_measurement(what, steps, answers_after(run)))
+        earlier += Spent.of(steps)
+        what = AFTER if place == len(cell.stages) - 1 else f"after {run.path.name}"
+        found.append(_measurement(what, earlier, answers_after(run), counts_tokens=counts_tokens))
     return MeasuredRun(cell.name, tuple(found), max(found[-1].seconds, amount or 0.0))
 
 
@@ -130,22 +131,13 @@ def common_prompts(runs: Sequence[MeasuredRun]) -> tuple[tuple[str, str, str], .
     return tuple(key for key in tables[0] if key in common)
 
 
-def _measurement(what: str, steps: Sequence[StepRow], rows: Sequence[HeldoutRow]) -> Measurement:
-    counts_tokens = not steps or bool(scored(steps, TRAINED_TOKENS))
+def _measurement(
+    what: str, spent: Spent, rows: Sequence[HeldoutRow], *, counts_tokens: bool
+) -> Measurement:
     return Measurement(
         what,
-        seconds_spent(steps),
-        len(steps),
-        tokens_trained(steps) if counts_tokens else None,
+        spent.seconds,
+        spent.steps,
+        spent.tokens if counts_tokens else None,
         {row.key: row for row in rows},
     )
-
-
-def _along_the_way(run: RunDirectory) -> list[tuple[int, list[HeldoutRow]]]:
-    """List what was answered after which step, in order."""
-    files = sorted(run.evaluation.glob("step-*.jsonl"))
-    return [
-        (int(file.stem.removeprefix("step-")), rows)
-        for file in files
-        if (rows := run.read_evaluation(file.stem))
-    ]

@@ -13,11 +13,12 @@ from rlsr.comparison.curve_estimates import CurveSettings, trace_curves
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.comparison.measured_run import answers_after, measured_run, plain_sft_step
 from rlsr.comparison.plan import ComparisonPlan
-from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin, Validated
 from rlsr.errors import RunError
 from rlsr.runs import collect_provenance
 from rlsr.runs.json_file import Row
 from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.validation import best_measurement
 from rlsr.statistics.against_baseline import (
     MetricComparison,
     adjusted_confidence,
@@ -121,9 +122,22 @@ def collect(plan: ComparisonPlan, cells: Sequence[Cell]) -> Comparison:
             *_machine_notes(sessions),
             *plan.warnings,
         ),
+        validation=_validation(by_recipe),
         curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"]),
         scores=kept,
     )
+
+
+def _validation(by_recipe: Mapping[str, Sequence[Cell]]) -> dict[str, Validated]:
+    found = {}
+    for name, cells in by_recipe.items():
+        config = cells[0].stages[-1]
+        if cells[0].is_untrained or not config.validation.num_prompts:
+            continue
+        metric = config.validation_metric
+        best = [best_measurement(cell.runs[-1].read_metrics(), metric) for cell in cells]
+        found[name] = Validated(metric, tuple(one.value if one else np.nan for one in best))
+    return found
 
 
 def _curves(

@@ -15,33 +15,39 @@ def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
     return file
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes."""
+def comparison_markdown(comparison: Comparison, *, over_time: bool = True) -> str:
+    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes.
+
+    Args:
+        comparison: What was found.
+        over_time: Whether the curves follow the tables.
+    """
     table = table_of(comparison)
     parts = [
         *map(_sentence, findings(comparison)),
         *(line for group in table.groups for line in ("", *_group(group, table))),
         "",
         how_it_was_compared(comparison),
-        *_over_time(comparison, table),
+        *(("", curves) if over_time and (curves := over_time_markdown(comparison)) else ()),
         *(("", _origin(comparison.origin)) if comparison.origin else ()),
         *(line for note in comparison.notes for line in ("", f"Note: {_escaped(note)}")),
     ]
     return "\n".join(parts).strip() + "\n"
 
 
-def _over_time(comparison: Comparison, table: ComparisonTable) -> list[str]:
+def over_time_markdown(comparison: Comparison) -> str:
     """Write the curves by time, and from when on who is ahead; nothing where nothing was measured along the way."""
     curves = shown_curves(comparison)
     if curves is None:
-        return []
-    return [
-        "",
+        return ""
+    table = table_of(comparison)
+    parts = [
         *(f"- {_escaped(sentence)}." for sentence in crossings_in_words(comparison)),
         *(line for group in curve_groups(comparison) for line in ("", *_group(group, table))),
         "",
         how_curves_were_made(curves),
     ]
+    return "\n".join(parts).strip()
 
 
 def _sentence(finding: Finding) -> str:

@@ -92,6 +92,16 @@ class ComparedRecipe:
         return max(measured, default=None)
 
 
+@dataclass(frozen=True)
+class Validated:
+    """What a recipe reached on prompts that are neither trained on nor held out, by which recipes may be chosen."""
+
+    metric: str
+    """As ``validation.metric`` names it, ``auto`` filled in."""
+    values: tuple[float, ...]
+    """One a seed: the best measurement of the last stage, whose weights were kept; NaN where none was scored."""
+
+
 _COSTS = ("seconds", "tokens", "num_steps", "peak_memory_gb")
 
 
@@ -141,6 +151,8 @@ class Comparison:
     """In the order of the experiment."""
     notes: tuple[str, ...]
     """What a reader of the numbers should know, in sentences."""
+    validation: Mapping[str, Validated] = field(default_factory=dict)
+    """How good what each recipe has kept was on validation prompts; without recipes that measured nothing there."""
     curves: Curves | None = None
     """The recipes over time; None for plain runs, and in files that are older than that."""
     scores: Mapping[str, Mapping[str, tuple[tuple[float, ...], ...]]] = field(default_factory=dict)
@@ -163,7 +175,7 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
-    for name in ("curves", "scores"):
+    for name in ("validation", "curves", "scores"):
         if not table[name]:
             del table[name]
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})

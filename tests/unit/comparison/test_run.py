@@ -10,7 +10,7 @@ import pytest
 from comparisons import answers, finish, make_plan, read_lines, recipe_of, scores
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.plan import ComparisonPlan
-from rlsr.comparison.result import Comparison, read_comparison
+from rlsr.comparison.result import Comparison, Validated, read_comparison
 from rlsr.comparison.run import open_comparison, run_comparison
 from rlsr.errors import ConfigError, RunError
 
@@ -421,6 +421,40 @@ def test_runs_without_anything_along_the_way_have_begin_and_end(tmp_path: Path) 
     assert found.curves.num_prompts == 12
     sft = next(curve for curve in found.curves.recipes if curve.recipe == "sft")
     assert [point.what for point in sft.points] == ["before training", "after training"]
+
+
+def test_what_was_kept_is_known_by_its_validation(tmp_path: Path) -> None:
+    def run(cell: Cell, say: Say) -> int:
+        finish(cell)
+        if not cell.is_untrained:
+            rows = cell.runs[-1].read_metrics()
+            reached = {1: 0.25, 3: 0.5 + cell.seed, 5: 0.375}
+            text = "".join(
+                json.dumps(
+                    {
+                        **row,
+                        **(
+                            {"validation/reward": reached[step]}
+                            if (step := int(row["step"])) in reached
+                            else {}
+                        ),
+                    }
+                )
+                + "\n"
+                for row in rows
+            )
+            cell.runs[-1].metrics_file.write_text(text, encoding="utf-8")
+        return 0
+
+    recipes = {
+        "base": {},
+        "sft": {"method": "sft", "validation": {"num_prompts": 4}},
+        "both": {"method": ["sft", "rlsr"], "validation": {"num_prompts": 4}},
+        "plain": {"method": "rlsr"},
+    }
+    found = run_comparison(make_plan(recipes=recipes), tmp_path, silent, execute=run)
+    assert found.validation == {name: Validated("reward", (0.5, 1.5)) for name in ("sft", "both")}
+    assert read_comparison(tmp_path / "compare.json") == found
 
 
 def test_the_scores_of_every_prompt_at_the_end_are_kept(tmp_path: Path) -> None:

@@ -26,7 +26,12 @@ def experiment(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> Path:
         "model": {"name": str(tiny_model), "dtype": "float32", "lora": None},
         "data": str(tiny_data),
         "embedding": "builtin:wordllama",
-        "evaluation": {"independent_embedding": None, "num_resamples": 200},
+        "evaluation": {
+            "independent_embedding": None,
+            "num_resamples": 200,
+            "during": [0.5],
+            "during_prompts": 3,
+        },
         "method": {"num_generations": 4},
         "training": {
             "prompts_per_step": 2,
@@ -89,7 +94,8 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
     result = cli("compare", experiment, "--out", path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (path / "runs" / "sft" / "seed-0" / "manifest.json").stat().st_mtime_ns == finished
-    for part in ("4 held-out prompts, 2 seeds, after 4 steps", "- sft+rlsr:", "against base", "[sft, seed 1] step 4/4"):  # fmt: skip
+    for part in ("4 held-out prompts, 2 seeds, after 4 steps", "- sft+rlsr:", "against base", "[sft, seed 1] step 4/4",
+                 "BLEU over time", "- sft+rlsr is ahead of sft by BLEU"):  # fmt: skip
         assert part in result.stdout
     _check_numbers(path)
     _check_directories(path)
@@ -149,6 +155,16 @@ def _check_numbers(path: Path) -> None:
     chrf = [row.scores["chrf"] for run in rows for row in run or ()]
     assert recipe_of(found, "sft").metrics["chrf"].mean.mean == pytest.approx(sum(chrf) / 8)
     assert rows[0] != rows[1], "another seed is another run"
+    assert found.curves is not None
+    assert found.curves.num_prompts == 3
+    curves = {curve.recipe: curve.points for curve in found.curves.recipes}
+    assert [(point.what, point.num_steps) for point in curves["sft"]] == [
+        ("before training", 0), ("along the way", 2), ("after training", 4),
+    ]  # fmt: skip
+    # Halfway through the whole is the end of the first stage.
+    assert [(point.what, point.num_steps) for point in curves["sft+rlsr"]] == [
+        ("before training", 0), ("along the way", 2), ("after 1-sft", 2), ("after training", 4),
+    ]  # fmt: skip
 
 
 def _check_directories(path: Path) -> None:

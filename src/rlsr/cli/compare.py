@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rlsr.comparison.plan import ComparisonPlan
     from rlsr.comparison.recipe import Recipe
     from rlsr.comparison.result import Comparison
-    from rlsr.config.training import TrainingConfig
+    from rlsr.config import RunConfig
 
 
 def compare(
@@ -114,7 +114,7 @@ def _in_words(recipe: "Recipe") -> str:
     for place, stage in enumerate(recipe.stages):
         rates = {one.stages[place].training.learning_rate for one in recipe.candidates}
         rate = "to be chosen" if len(rates) > 1 else f"{stage.training.learning_rate:g}"
-        stages.append(f"{stage.method.type} (learning rate {rate}, {_ending(stage.training)})")
+        stages.append(f"{stage.method.type} (learning rate {rate}, {_ending(stage)})")
     taken = recipe.chosen_by if recipe.chosen_by and not recipe.chooses else None
     return ", then ".join(stages) + (f"; takes the choice of {taken}" if taken else "")
 
@@ -124,7 +124,7 @@ def _show_trials(console: Console, recipe: "Recipe") -> None:
     from rlsr.runs.validation import MEASURES
 
     count, last = len(recipe.candidates), recipe.candidates[0].trial[-1]
-    stages = ", then ".join(_ending(stage.training) for stage in recipe.candidates[0].trial)
+    stages = ", then ".join(_ending(stage) for stage in recipe.candidates[0].trial)
     console.print(
         f"    chooses by {MEASURES[last.validation_metric].words} on {last.validation.num_prompts} validation prompts, after "
         f"{count} trial{'s' if count > 1 else ''} of {stages}:",
@@ -134,9 +134,12 @@ def _show_trials(console: Console, recipe: "Recipe") -> None:
         console.print(f"      {in_words(candidate.values)}", markup=False)
 
 
-def _ending(training: "TrainingConfig") -> str:
+def _ending(stage: "RunConfig") -> str:
     from rlsr.comparison.words import amount_in_words
 
+    training = stage.training
+    if stage.pipeline.max_seconds is not None:
+        return f"of {amount_in_words('wall_clock', stage.pipeline.max_seconds)} for all stages"
     limits = [
         amount_in_words(by, amount)
         for by, amount in (
@@ -150,8 +153,9 @@ def _ending(training: "TrainingConfig") -> str:
 
 
 def _show(console: Console, comparison: "Comparison", path: Path) -> None:
-    from rlsr.cli.comparison_table import comparison_table, sentences
+    from rlsr.cli.comparison_table import comparison_table, curve_table, sentences
     from rlsr.comparison.choice_table import choice_in_words
+    from rlsr.comparison.curve_words import crossings_in_words
 
     console.print()
     console.print(comparison_table(comparison))
@@ -159,6 +163,12 @@ def _show(console: Console, comparison: "Comparison", path: Path) -> None:
         console.print(sentence, markup=False)
     for choice in comparison.choices:
         console.print(choice_in_words(choice), markup=False)
+    over_time = curve_table(comparison)
+    if over_time is not None:
+        console.print()
+        console.print(over_time)
+    for sentence in crossings_in_words(comparison):
+        console.print(f"- {sentence}", markup=False)
     for note in comparison.notes:
         console.print(f"note: {note}", markup=False, style="yellow")
     console.print(

@@ -1,21 +1,24 @@
 """The table and the sentences of a comparison."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
+from rlsr.comparison.curve_words import (
+    shown_curves,
+    steps_in_words,
+    time_in_words,
+    unseen_metrics,
+)
 from rlsr.comparison.words import amount_in_words
-from rlsr.evaluation.metrics import describe
-from rlsr.statistics.in_words import mean_with_interval
+from rlsr.evaluation.metrics import describe, main_metrics
+from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
+    from rlsr.comparison.curve import CurvePoint
     from rlsr.comparison.result import ComparedRecipe, Comparison
     from rlsr.evaluation.metrics import SharedMetric
-
-MOST_METRICS = 3
-"""Columns of means; ``compare.json`` has all."""
 
 
 def comparison_table(comparison: "Comparison") -> Table:
@@ -53,13 +56,40 @@ def comparison_table(comparison: "Comparison") -> Table:
     return table
 
 
-def main_metrics(metrics: "Sequence[SharedMetric]") -> "list[SharedMetric]":
-    """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
-    ranks = {metric: describe(metric.name).rank for metric in metrics}
-    ranked = [
-        (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
-    ]
-    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_METRICS]
+def curve_table(comparison: "Comparison") -> Table | None:
+    """Lay the first of the main metrics that no reward has out over time, one row a time.
+
+    Args:
+        comparison: What was found.
+
+    Returns:
+        The table; None where nothing was measured along the way, or every metric is in the reward.
+    """
+    curves, metrics = shown_curves(comparison), unseen_metrics(comparison)
+    if curves is None or not metrics:
+        return None
+    metric = describe(metrics[0].name)
+    table = Table(
+        title=f"{metric.label} over time",
+        title_justify="left",
+        caption="in brackets the optimiser steps by then",
+        caption_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("after", justify="right", no_wrap=True)
+    for recipe in curves.recipes:
+        table.add_column(recipe.recipe, justify="right")
+    for points in zip(*(recipe.at_times for recipe in curves.recipes), strict=True):
+        table.add_row(
+            time_in_words(points[0].seconds),
+            *(_reached(point, metrics[0].name, metric.digits) for point in points),
+        )
+    return table
+
+
+def _reached(point: "CurvePoint", metric: str, digits: int) -> str:
+    steps = steps_in_words(point)
+    return f"{number(point.metrics[metric].mean, digits)}{f' ({steps})' if steps else ''}"
 
 
 def sentences(comparison: "Comparison") -> list[str]:

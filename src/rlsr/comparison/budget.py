@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any
 
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.config.layers import Table, merge
@@ -14,6 +13,8 @@ UNBOUNDED_EPOCHS = 1e6
 """Passes over the training prompts that no budget of seconds or tokens reaches."""
 
 _LIMITS = ("epochs", "steps", "max_seconds", "max_tokens")
+_POT = "max_seconds"
+"""Of ``pipeline``: what all stages together may use up."""
 
 
 def trial_budget(budget: BudgetConfig, share: float) -> BudgetConfig:
@@ -40,10 +41,14 @@ def trial_budget(budget: BudgetConfig, share: float) -> BudgetConfig:
 
 def without_effect(base: Table) -> list[str]:
     """Name the limits of an experiment's shared settings, whose place the budget takes, one sentence each."""
+    limits = {
+        **{f"training.{key}": _part(base, "training").get(key) for key in _LIMITS},
+        f"pipeline.{_POT}": _part(base, "pipeline").get(_POT),
+    }
     return [
-        f"base: training.{key}={value:g} is without effect, since the budget decides how long a recipe trains"
-        for key, value in _training(base).items()
-        if key in _LIMITS and value is not None
+        f"base: {key}={value:g} is without effect, since the budget decides how long a recipe trains"
+        for key, value in limits.items()
+        if value is not None
     ]
 
 
@@ -61,44 +66,69 @@ def own_limits(own: Table, stage: Table, budget: BudgetConfig) -> Table:
     Raises:
         ConfigError: It sets what the budget sets.
     """
-    training = merge(_training(own), _training(stage))
+    training = merge(_part(own, "training"), _part(stage, "training"))
     limits = {key: training[key] for key in _LIMITS if training.get(key) is not None}
-    refused = _LIMITS if budget.by == "steps" else _LIMITS[2:]
-    for key in limits:
-        if key in refused:
-            raise ConfigError(
-                f"training.{key}: how long a recipe trains is decided by the budget of the experiment, {budget.amount:g} by "
-                f"{budget.by}; leave it out"
-            )
+    refused = [
+        *(f"training.{key}" for key in limits if key in _LIMITS[2:] or budget.by == "steps"),
+        *(f"pipeline.{_POT}" for table in (own, stage) if _part(table, "pipeline").get(_POT)),
+    ]
+    for key in refused:
+        raise ConfigError(
+            f"{key}: how long a recipe trains is decided by the budget of the experiment, {budget.amount:g} by "
+            f"{budget.by}; leave it out"
+        )
     return limits
 
 
-def _training(table: Table) -> Table:
-    training = table.get("training")
+def _part(table: Table, name: str) -> Table:
+    part = table.get(name)
     # Something else is no table of settings; the check of the config says so.
-    return training if isinstance(training, dict) else {}
+    return part if isinstance(part, dict) else {}
 
 
-def with_budget(table: Table, budget: BudgetConfig, amount: float, limits: Table) -> Any:
-    """Write a budget as settings of the training, in place of the limits that the shared settings have.
+def shares_one_pot(stages: Sequence[Table], budget: BudgetConfig) -> bool:
+    """Say whether the stages of a recipe need no shares of the budget, since all but the last end by themselves.
+
+    Args:
+        stages: The settings of each.
+        budget: Of the experiment.
+
+    Returns:
+        Whether every stage may use up what those before it have left.
+    """
+    ends = [_part(stage, "validation").get("patience") is not None for stage in stages[:-1]]
+    return budget.by == "wall_clock" and bool(ends) and all(ends)
+
+
+def with_budget(table: Table, budget: BudgetConfig, amount: float | None, limits: Table) -> Table:
+    """Write a budget as settings, in place of the limits that the shared settings have.
 
     Args:
         table: The settings of a stage.
         budget: Of the experiment.
-        amount: The stage's part of it.
+        amount: The stage's part of it; None where all stages together have the whole.
         limits: Of the recipe's own.
 
     Returns:
-        The stage's ``training``; something that is no table as it was, for the check of the config to name.
+        The stage's settings; what is no table where one belongs stays, for the check of the config to name.
     """
-    training = table.get("training", {})
-    if not isinstance(training, dict):
-        return training
+    training, pipeline = _part(table, "training"), _part(table, "pipeline")
     kept = {key: value for key, value in training.items() if key not in _LIMITS}
-    if budget.by == "steps":
-        return {**kept, "steps": int(amount)}
-    ending = {"max_seconds": amount} if budget.by == "wall_clock" else {"max_tokens": int(amount)}
-    return {**kept, "epochs": UNBOUNDED_EPOCHS, **limits, **ending}
+    unbounded = {**kept, "epochs": UNBOUNDED_EPOCHS, **limits}
+    pot = {key: value for key, value in pipeline.items() if key != _POT}
+    if amount is None:
+        kept, pot = unbounded, {**pot, _POT: budget.amount}
+    elif budget.by == "steps":
+        kept = {**kept, "steps": int(amount)}
+    elif budget.by == "tokens":
+        kept = {**unbounded, "max_tokens": int(amount)}
+    else:
+        kept = {**unbounded, "max_seconds": amount}
+    return {
+        **table,
+        **({"training": kept} if isinstance(table.get("training", {}), dict) else {}),
+        **({"pipeline": pot} if pot and isinstance(table.get("pipeline", {}), dict) else {}),
+    }
 
 
 def require_known_end(config: RunConfig, budget: BudgetConfig, limits: Table) -> None:

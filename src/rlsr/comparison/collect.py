@@ -10,19 +10,26 @@ import rlsr
 from rlsr.comparison.cells import Cell
 from rlsr.comparison.choice_table import choice_notes
 from rlsr.comparison.choices import Choice
+from rlsr.comparison.curve import Curves
+from rlsr.comparison.curve_estimates import CurveSettings, trace_curves
 from rlsr.comparison.experiment import BudgetConfig
+from rlsr.comparison.measured_run import answers_after, measured_run, plain_sft_step
 from rlsr.comparison.plan import ComparisonPlan
-from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin
+from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin, Validated
 from rlsr.errors import RunError
 from rlsr.runs import collect_provenance
 from rlsr.runs.json_file import Row
 from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.validation import best_measurement
 from rlsr.statistics.against_baseline import (
     MetricComparison,
     adjusted_confidence,
     compare_metric,
 )
+from rlsr.statistics.resamples import Floats
 from rlsr.statistics.wins import WinShares, win_shares
+
+Table = tuple[tuple[float, ...], ...]
 
 FEW_SEEDS = 5
 """Below it a bootstrap over seeds has too few to draw from."""
@@ -60,7 +67,9 @@ def collect(
         recipe.name: [cell for cell in cells if cell.recipe == recipe.name]
         for recipe in plan.recipes
     }
-    answers = {name: [_answers(cell) for cell in found] for name, found in by_recipe.items()}
+    answers = {
+        name: [answers_after(cell.runs[-1]) for cell in found] for name, found in by_recipe.items()
+    }
     num_prompts = _require_same_prompts(by_recipe, answers)
     baseline = experiment.baseline_name
     options: dict[str, Any] = {
@@ -69,11 +78,14 @@ def collect(
     }
     metrics: dict[str, dict[str, MetricComparison]] = {}
     wins: dict[str, dict[str, WinShares]] = {name: {} for name in by_recipe}
+    kept: dict[str, dict[str, Table]] = {name: {} for name in by_recipe}
     for metric in plan.metrics:
         scores = {
             name: np.array([[row.scores[metric.name] for row in rows] for rows in runs])
             for name, runs in answers.items()
         }
+        for name, values in scores.items():
+            kept[name][metric.name] = _with_five_digits(values)
         metrics[metric.name] = compare_metric(scores, baseline, **options)
         if metric.name in plan.tie_margins and not metric.in_reward:
             for name in by_recipe:
@@ -117,17 +129,47 @@ def collect(
             *plan.warnings,
         ),
         choices=tuple(choices),
+        validation=_validation(by_recipe),
+        curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"]),
+        scores=kept,
     )
 
 
-def _answers(cell: Cell) -> list[HeldoutRow]:
-    rows = cell.runs[-1].read_evaluation("after")
-    if not rows:
-        raise RunError(
-            f"{cell.runs[-1].path}: the run is complete, but its evaluation/after.jsonl is missing or empty; put it back, or "
-            "remove the run's directory and give the same command again"
-        )
-    return rows
+def _validation(by_recipe: Mapping[str, Sequence[Cell]]) -> dict[str, Validated]:
+    found = {}
+    for name, cells in by_recipe.items():
+        config = cells[0].stages[-1]
+        if cells[0].is_untrained or not config.validation.num_prompts:
+            continue
+        metric = config.validation_metric
+        best = [best_measurement(cell.runs[-1].read_metrics(), metric) for cell in cells]
+        found[name] = Validated(metric, tuple(one.value if one else np.nan for one in best))
+    return found
+
+
+def _curves(
+    plan: ComparisonPlan, by_recipe: Mapping[str, Sequence[Cell]], num_resamples: int
+) -> Curves:
+    budget = plan.experiment.budget
+    amount = budget.amount if budget.by == "wall_clock" else None
+    runs = {
+        name: [measured_run(cell, amount) for cell in cells] for name, cells in by_recipe.items()
+    }
+    stages = [stage for recipe in plan.recipes for stage in recipe.stages]
+    settings = CurveSettings(
+        rival=plan.rival,
+        baseline=plan.experiment.baseline_name,
+        shares=tuple(sorted({share for stage in stages for share in stage.evaluation.during})),
+        confidence=plan.experiment.confidence,
+        num_resamples=num_resamples,
+    )
+    cells = [cell for of_recipe in by_recipe.values() for cell in of_recipe]
+    return trace_curves(runs, plan.metrics, settings, plain_sft_step(cells))
+
+
+def _with_five_digits(scores: Floats) -> Table:
+    """Round to what no difference of interest is smaller than, so that the file stays small."""
+    return tuple(tuple(float(f"{score:.5g}") for score in row) for row in scores)
 
 
 def _require_same_prompts(

@@ -52,6 +52,9 @@ class ExperimentConfig(ConfigTable):
     """Part of the budget that each trial of a recipe's choice has."""
     baseline: str = ""
     """The recipe that the others are compared with; empty is the first untrained recipe, else the first one."""
+    rival: str = ""
+    """The recipe that the others are to pass in the curves over time; empty is the recipe that trains by sft alone, else the
+    baseline."""
     tie_margins: dict[str, float] = Field(default_factory=dict)
     """Differences of up to this much are ties when wins are counted, by metric; what is not named keeps its default."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -100,11 +103,12 @@ class ExperimentConfig(ConfigTable):
         return margins
 
     @model_validator(mode="after")
-    def _baseline_is_a_recipe(self) -> Self:
-        if self.baseline and self.baseline not in self.recipes:
-            raise ValueError(
-                f"baseline: must be one of the recipes {', '.join(self.recipes)}, got {self.baseline!r}"
-            )
+    def _baseline_and_rival_are_recipes(self) -> Self:
+        for key, name in (("baseline", self.baseline), ("rival", self.rival)):
+            if name and name not in self.recipes:
+                raise ValueError(
+                    f"{key}: must be one of the recipes {', '.join(self.recipes)}, got {name!r}"
+                )
         return self
 
     @property

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from rlsr.comparison.choice_table import choice_in_words, choice_table
 from rlsr.comparison.choices import Choice
+from rlsr.comparison.curve_table import curve_groups
+from rlsr.comparison.curve_words import crossings_in_words, how_curves_were_made, shown_curves
 from rlsr.comparison.result import Comparison, Origin
 from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
 from rlsr.comparison.words import Finding, findings, how_it_was_compared
@@ -15,8 +17,13 @@ def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
     return file
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes."""
+def comparison_markdown(comparison: Comparison, *, over_time: bool = True) -> str:
+    """Write sentences, a table a group of metrics, how the numbers were made and on what, and notes.
+
+    Args:
+        comparison: What was found.
+        over_time: Whether the curves follow the tables.
+    """
     table = table_of(comparison)
     parts = [
         *map(_sentence, findings(comparison)),
@@ -24,10 +31,26 @@ def comparison_markdown(comparison: Comparison) -> str:
         *(line for choice in comparison.choices for line in ("", *_choice(choice))),
         "",
         how_it_was_compared(comparison),
+        *(("", curves) if over_time and (curves := over_time_markdown(comparison)) else ()),
         *(("", _origin(comparison.origin)) if comparison.origin else ()),
         *(line for note in comparison.notes for line in ("", f"Note: {_escaped(note)}")),
     ]
     return "\n".join(parts).strip() + "\n"
+
+
+def over_time_markdown(comparison: Comparison) -> str:
+    """Write the curves by time, and from when on who is ahead; nothing where nothing was measured along the way."""
+    curves = shown_curves(comparison)
+    if curves is None:
+        return ""
+    table = table_of(comparison)
+    parts = [
+        *(f"- {_escaped(sentence)}." for sentence in crossings_in_words(comparison)),
+        *(line for group in curve_groups(comparison) for line in ("", *_group(group, table))),
+        "",
+        how_curves_were_made(curves),
+    ]
+    return "\n".join(parts).strip()
 
 
 def _sentence(finding: Finding) -> str:

@@ -42,6 +42,12 @@ class ComparisonPlan:
     """What is allowed and may surprise."""
 
     @property
+    def rival(self) -> str:
+        """The recipe that the others are to pass over time."""
+        plain = [recipe.name for recipe in self.recipes if recipe.methods == ("sft",)]
+        return self.experiment.rival or [*plain, self.experiment.baseline_name][0]
+
+    @property
     def table(self) -> dict[str, Any]:
         """The resolved experiment as ``experiment.json`` has it."""
         experiment = self.experiment
@@ -49,6 +55,7 @@ class ComparisonPlan:
             "seeds": experiment.seeds,
             "budget": experiment.budget,
             "baseline": experiment.baseline_name,
+            "rival": self.rival,
             "tie_margins": self.tie_margins,
             "confidence": experiment.confidence,
             "keep_checkpoints": experiment.keep_checkpoints,

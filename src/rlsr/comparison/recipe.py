@@ -9,6 +9,7 @@ from rlsr.comparison.budget import (
     own_limits,
     read_shares,
     require_known_end,
+    shares_one_pot,
     with_budget,
 )
 from rlsr.comparison.choose import Values
@@ -180,20 +181,26 @@ def resolve_recipe(experiment: ExperimentConfig, base: Table, name: str, table: 
     own = with_stages(expand({key: value for key, value in table.items() if key != "budget_share"}))
     try:
         shared, stages = _stages(base, own)
-        amounts = cut_budget(experiment.budget, read_shares(table.get("budget_share"), len(stages)))
         limits = [own_limits(own, stage, experiment.budget) for stage in stages]
+        full = split_stages({**shared, "stages": stages})
+        share = table.get("budget_share")
+        one_pot = share is None and shares_one_pot(full, experiment.budget)
+        amounts: Sequence[float | None] = (
+            [None] * len(full)
+            if one_pot
+            else cut_budget(experiment.budget, read_shares(share, len(full)))
+        )
         tables = [
-            {**full, "training": with_budget(full, experiment.budget, amount, limit)}
-            for full, amount, limit in zip(
-                split_stages({**shared, "stages": stages}), amounts, limits, strict=True
-            )
+            with_budget(stage, experiment.budget, amount, limit)
+            for stage, amount, limit in zip(full, amounts, limits, strict=True)
         ]
         configs = check_stages(join_stages(tables)).configs
         for config, limit in zip(configs, limits, strict=True):
             require_known_end(config, experiment.budget, limit)
     except ConfigError as error:
         raise within(place, error) from error
-    notes = [
+    notes = [_pot_note(name, configs)] if one_pot else []
+    notes += [
         f"{name}: training.{key}={value} can end it before its budget is used up"
         for limit in limits
         for key, value in limit.items()
@@ -204,6 +211,13 @@ def resolve_recipe(experiment: ExperimentConfig, base: Table, name: str, table: 
         for note in _rate_notes(name, base, merge(own, stage), config)
     ]
     return Recipe(name, configs, is_untrained=False, notes=tuple(notes))
+
+
+def _pot_note(name: str, configs: Sequence[RunConfig]) -> str:
+    """Say how stages share their time where no share was given."""
+    *first, last = [config.method.type for config in configs]
+    ends = "ends" if len(first) == 1 else "end"
+    return f"{name}: {', '.join(first)} {ends} when validation no longer rises, {last} has the rest"
 
 
 def _stages(base: Table, own: Table) -> tuple[Table, list[Table]]:

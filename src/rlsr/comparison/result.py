@@ -2,11 +2,12 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rlsr.comparison.choices import Choice
+from rlsr.comparison.curve import Curves
 from rlsr.comparison.experiment import BudgetConfig
 from rlsr.errors import RunError
 from rlsr.evaluation.metrics import SharedMetric
@@ -92,6 +93,16 @@ class ComparedRecipe:
         return max(measured, default=None)
 
 
+@dataclass(frozen=True)
+class Validated:
+    """What a recipe reached on prompts that are neither trained on nor held out, by which recipes may be chosen."""
+
+    metric: str
+    """As ``validation.metric`` names it, ``auto`` filled in."""
+    values: tuple[float, ...]
+    """One a seed: the best measurement of the last stage, whose weights were kept; NaN where none was scored."""
+
+
 _COSTS = ("seconds", "tokens", "num_steps", "peak_memory_gb")
 
 
@@ -143,6 +154,14 @@ class Comparison:
     """What a reader of the numbers should know, in sentences."""
     choices: tuple[Choice, ...] = ()
     """What recipes have chosen by trials, beside the budget; empty where none had a choice to make."""
+    validation: Mapping[str, Validated] = field(default_factory=dict)
+    """How good what each recipe has kept was on validation prompts; without recipes that measured nothing there."""
+    curves: Curves | None = None
+    """The recipes over time; None for plain runs, and in files that are older than that."""
+    scores: Mapping[str, Mapping[str, tuple[tuple[float, ...], ...]]] = field(default_factory=dict)
+    """The score of every held-out prompt at the end, by recipe and metric, (seed, prompt), with five digits: whoever compares
+    gains of several recipes needs them, since intervals of ratios do not follow from intervals of means. Empty for plain runs,
+    whose files have them, and in older files."""
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:
@@ -159,6 +178,9 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
+    for name in ("validation", "curves", "scores"):
+        if not table[name]:
+            del table[name]
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})
 
 

@@ -113,19 +113,20 @@ def _metric_cell(metric: SharedMetric, recipe: ComparedRecipe) -> TableCell:
     if found is None:
         return TableCell(NOTHING)
     decimals, difference = describe(metric.name).digits, found.difference
-    value = _typeset(number(found.mean.mean, decimals))
+    value = typeset(number(found.mean.mean, decimals))
     if difference is None:
-        return TableCell(value, _typeset(interval(found.mean, decimals)), verdict=found.verdict)
+        return TableCell(value, typeset(interval(found.mean, decimals)), verdict=found.verdict)
     return TableCell(
         value,
-        _typeset(interval(difference, decimals, sign=True)),
-        _typeset(number(difference.mean, decimals, sign=True)),
+        typeset(interval(difference, decimals, sign=True)),
+        typeset(number(difference.mean, decimals, sign=True)),
         found.verdict,
         tone(metric, found.verdict),
     )
 
 
-def _typeset(numbers: str) -> str:
+def typeset(numbers: str) -> str:
+    """Write minus signs as print has them."""
     return numbers.replace("-", "\N{MINUS SIGN}")
 
 

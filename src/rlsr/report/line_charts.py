@@ -50,8 +50,7 @@ def line_chart(
         height: Pixels.
     """
     colours = [colour(index) for index in range(len(recipes))]
-    drawn = {"y": value_axis(field), "color": _by_recipe(recipes, colours)}
-    dashes = [list(DASHES[index % len(DASHES)]) for index in range(len(recipes))]
+    drawn = {"y": value_axis(field), "color": by_recipe(recipes, colours)}
     seeds: Chart = {
         "transform": [{"filter": "datum.main == 0"}],
         "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35, "clip": True},
@@ -60,7 +59,7 @@ def line_chart(
     main: Chart = {
         "transform": [{"filter": "datum.main == 1"}],
         "mark": {"type": "line", "strokeWidth": 2.2, "clip": True},
-        "encoding": {**drawn, "strokeDash": _by_recipe(recipes, dashes)},
+        "encoding": {**drawn, "strokeDash": by_recipe(recipes, dashes_of(recipes))},
     }
     # Wider than what can be seen, so that the pointer finds them.
     points: Chart = {
@@ -158,7 +157,21 @@ def _course(field: str) -> Chart:
     }
 
 
-def _by_recipe(recipes: Sequence[str], looks: Sequence[Any]) -> Chart:
+def dashes_of(recipes: Sequence[str]) -> list[list[int]]:
+    """List the dashes of recipes in the order of their colours; after eight they begin anew."""
+    return [list(DASHES[index % len(DASHES)]) for index in range(len(recipes))]
+
+
+def by_recipe(recipes: Sequence[str], looks: Sequence[Any]) -> Chart:
+    """Describe what tells recipes apart.
+
+    Args:
+        recipes: Their names.
+        looks: A colour, or dashes, for each.
+
+    Returns:
+        An encoding of Vega-Lite.
+    """
     scale = {"domain": list(recipes), "range": list(looks)}
     return {"field": "recipe", "type": "nominal", "scale": scale, "legend": None}
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import rlsr
 from rlsr.comparison.choice_table import choice_in_words, choice_table
+from rlsr.comparison.curve_words import crossings_in_words, how_curves_were_made, shown_curves
 from rlsr.comparison.policies import compare_policies
 from rlsr.comparison.table import table_of
 from rlsr.comparison.words import amount_in_words, findings, how_it_was_compared
 from rlsr.report.browser_data import Browser, browser_data
+from rlsr.report.curve_charts import curve_figures, curve_order
 from rlsr.report.line_charts import DASHES
 from rlsr.report.page import render_page
 from rlsr.report.report_data import ReportData, ReportedRecipe, read_report_data
@@ -76,6 +78,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     series = step_series(trained)
     groups = {
         "differences": difference_figures(comparison) if comparison else [],
+        "curves": curve_figures(comparison, names) if comparison else [],
         "reward": reward_figures(series, names),
         "measured": measured_figures(series, names),
         "parts": part_figures(series, names),
@@ -86,6 +89,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     }
     browser = browser_data(data.policies, comparison) if comparison else None
     budget = comparison.budget if comparison else None
+    curves = shown_curves(comparison) if comparison else None
     return {
         "data": data,
         "version": rlsr.__version__,
@@ -97,6 +101,9 @@ def _content(data: ReportData) -> dict[str, Any]:
             for choice in (comparison.choices if comparison else ())
         ],
         "caption": how_it_was_compared(comparison) if comparison else "",
+        "crossings": crossings_in_words(comparison) if comparison else [],
+        "curve_names": curve_order(curves, names) if curves else [],
+        "curves_caption": how_curves_were_made(curves) if curves else "",
         "budget": amount_in_words(budget.by, budget.amount) if budget else None,
         "origin": _origin(data),
         "figures": groups,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from rlsr.errors import RunError
 from rlsr.runs.typed_json import to_table
 
 Row = dict[str, Any]
+
+_NUMBER = r"(?:-?\d[-+.\deE]*|null)"
+# No string holds the end of a line, so that this is never inside of one.
+_LIST_OF_NUMBERS = re.compile(rf"(?<=\[)\n\s*{_NUMBER}(?:,\n\s*{_NUMBER})*\n\s*(?=\])")
 
 RESTORE = "restore the file"
 """The way out where one of our own files is damaged."""
@@ -36,8 +41,9 @@ def read_json(file: Path) -> Row:
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Write a mapping or a dataclass as JSON, atomically; NaN becomes null."""
-    _write_text(file, json.dumps(to_table(content), indent=2, ensure_ascii=False) + "\n")
+    """Write a mapping or a dataclass as JSON, atomically, a list of numbers on one line; NaN becomes null."""
+    text = json.dumps(to_table(content), indent=2, ensure_ascii=False)
+    _write_text(file, _LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
 
 def read_json_lines(file: Path, *, may_be_cut_off: bool = False) -> Iterator[tuple[str, Any]]:

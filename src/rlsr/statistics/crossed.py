@@ -4,6 +4,8 @@ Prompts and seeds both vary: other prompts would have given other numbers, and s
 prompts alone takes the luck of one seed for an effect, so both are resampled, crossed.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from rlsr.statistics.estimate import Estimate
@@ -50,3 +52,70 @@ def crossed_mean(
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(np.concatenate(drawn), [tail, 1 - tail])
     return Estimate(mean, mean + float(low), mean + float(high), num)
+
+
+def crossed_means(
+    scores: Floats, *, confidence: float = 0.95, num_resamples: int = 10_000, seed: int = 0
+) -> tuple[Estimate, ...]:
+    """Estimate several means over the same seeds and prompts at once, each as :func:`crossed_mean` does.
+
+    Args:
+        scores: (seed, prompt, measurement); NaN is left out.
+        confidence: Level of each interval, in (0, 1).
+        num_resamples: Bootstrap resamples, the same for all.
+        seed: Of the resampling.
+
+    Returns:
+        One estimate a measurement.
+    """
+    scored = ~np.isnan(scores)
+    nums = scored.sum(axis=(0, 1))
+    sums = np.where(scored, scores, 0.0).sum(axis=(0, 1))
+    means = np.divide(sums, nums, out=np.full(len(nums), np.nan), where=nums > 0)
+    ends = np.full((2, len(nums)), np.nan)
+    wanted = scored.any(axis=0).sum(axis=0) >= 2
+    if wanted.any():
+        deviations = scores[:, :, wanted] - means[wanted]
+        drawn = [
+            found
+            for (found,) in weighted_means([deviations], num_resamples=num_resamples, seed=seed)
+        ]
+        tail = (1 - confidence) / 2
+        ends[:, wanted] = np.nanquantile(np.concatenate(drawn), [tail, 1 - tail], axis=0)
+    return tuple(
+        Estimate(float(mean), float(mean + low), float(mean + high), int(num))
+        for mean, low, high, num in zip(means, *ends, nums, strict=True)
+    )
+
+
+def weighted_means(
+    tables: Sequence[Floats], *, num_resamples: int, seed: int
+) -> Iterator[list[Floats]]:
+    """Compute means in resamples of prompts and seeds, crossed.
+
+    Args:
+        tables: Scores, (seed, prompt, measurement) each, of the same seeds and prompts.
+        num_resamples: How many.
+        seed: Of the resampling.
+
+    Yields:
+        The means of each table, (resample, measurement), for a batch of resamples; NaN where nothing that was drawn is scored.
+    """
+    num_seeds, num_prompts, _ = tables[0].shape
+    for seeds, prompts in resamples(
+        (num_seeds, num_prompts), num_resamples, cells=num_prompts, seed=seed
+    ):
+        counts = (seeds[:, :, None] * prompts[:, None, :]).reshape(len(seeds), -1)
+        yield [_weighted_mean(table.reshape(-1, table.shape[2]), counts) for table in tables]
+
+
+def _weighted_mean(scores: Floats, counts: Floats) -> Floats:
+    scored = ~np.isnan(scores)
+    numbers = counts @ scored.astype(np.float64)
+    means: Floats = np.divide(
+        counts @ np.where(scored, scores, 0.0),
+        numbers,
+        out=np.full(numbers.shape, np.nan),
+        where=numbers > 0,
+    )
+    return means

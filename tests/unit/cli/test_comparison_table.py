@@ -7,15 +7,11 @@ import pytest
 from rich.console import Console
 
 from comparisons import finish, make_plan, recipe_of
-from rlsr.cli.comparison_table import (
-    comparison_table,
-    main_metrics,
-    sentences,
-)
+from rlsr.cli.comparison_table import comparison_table, sentences
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
-from rlsr.evaluation.metrics import SharedMetric
+from rlsr.evaluation.metrics import SharedMetric, main_metrics
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from comparisons import make_plan
 from rlsr.comparison.budget import without_effect
 from rlsr.comparison.candidates import resolve_recipes
 from rlsr.comparison.experiment import ExperimentConfig, experiment_from_table, load_experiment
@@ -220,6 +221,80 @@ def test_stages_share_the_budget(
     assert sum(found) == amount
 
 
+VALIDATED = {"validation": {"num_prompts": 4, "every_steps": 5, "patience": 2}}
+
+
+def test_stages_that_end_by_validation_share_one_pot() -> None:
+    recipe = resolve({"method": ["sft", "rlsr"]}, base=VALIDATED)
+    for stage in recipe.stages:
+        assert stage.pipeline.max_seconds == 60
+        assert stage.training.max_seconds is None
+        assert stage.training.steps is None
+        assert stage.training.epochs > 1e5
+    assert recipe.notes == ("own: sft ends when validation no longer rises, rlsr has the rest",)
+    three = resolve({"method": ["sft", "dft", "rlsr"]}, base=VALIDATED)
+    assert "own: sft, dft end when validation no longer rises, rlsr has the rest" in three.notes
+
+
+def test_the_last_stage_of_a_pot_need_not_end_by_validation() -> None:
+    stages = [{"method": "sft", **VALIDATED}, {"method": "rlsr", "validation": {"num_prompts": 4}}]
+    recipe = resolve({"stages": stages})
+    assert [stage.pipeline.max_seconds for stage in recipe.stages] == [60, 60]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "expected"),
+    [
+        ({"method": ["sft", "rlsr"], "budget_share": [0.5, 0.5]}, {"base": VALIDATED}, [30, 30]),
+        ({"method": ["sft", "rlsr"]}, {"base": {"validation": {"num_prompts": 4}}}, [30, 30]),
+        ({"stages": [{"method": "sft"}, {"method": "rlsr", **VALIDATED}]}, {}, [30, 30]),
+        ({"method": "sft"}, {"base": VALIDATED}, [60]),
+    ],
+    ids=["shares", "no patience", "only the last ends", "one stage"],
+)
+def test_otherwise_each_stage_has_its_part(
+    recipe: dict[str, Any], changes: dict[str, Any], expected: list[float]
+) -> None:
+    found = resolve(recipe, **changes)
+    assert [stage.training.max_seconds for stage in found.stages] == expected
+    assert {stage.pipeline.max_seconds for stage in found.stages} == {None}
+    assert not any("has the rest" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("by", ["tokens", "steps"])
+def test_only_time_is_shared_by_a_pot(by: str) -> None:
+    recipe = resolve({"method": ["sft", "rlsr"]}, base=VALIDATED, budget={"by": by, "amount": 100})
+    assert {stage.pipeline.max_seconds for stage in recipe.stages} == {None}
+
+
+def test_a_pot_of_the_shared_settings_gives_way_to_the_budget() -> None:
+    base = {"pipeline": {"max_seconds": 7, "sft_stop": {"loss_window": 3}}}
+    for recipe in resolve_recipes(
+        experiment(
+            base=base, recipes={"one": {"method": "sft"}, "two": {"method": ["sft", "rlsr"]}}
+        )
+    ):
+        for stage in recipe.stages:
+            assert stage.pipeline.max_seconds is None
+            assert stage.pipeline.sft_stop.loss_window == 3
+    assert without_effect(base) == [
+        "base: pipeline.max_seconds=7 is without effect, since the budget decides how long a recipe trains"
+    ]
+
+
+def test_the_rival_is_plain_sft_or_the_baseline_or_who_is_named() -> None:
+    assert make_plan().rival == "sft"
+    recipes = {"base": {}, "mine": {"method": "sft"}, "rlsr": {"method": "rlsr"}}
+    assert make_plan(recipes=recipes).rival == "mine"
+    assert make_plan(recipes={"base": {}, "rlsr": {"method": "rlsr"}}).rival == "base"
+    assert make_plan(recipes=recipes, rival="rlsr").rival == "rlsr"
+    assert make_plan(recipes=recipes, rival="rlsr").table["rival"] == "rlsr"
+    with pytest.raises(
+        ConfigError, match="rival: must be one of the recipes base, rlsr, got 'sft'"
+    ):
+        experiment(rival="sft")
+
+
 def test_shared_settings_of_a_method_reach_only_recipes_of_that_method() -> None:
     base = {"method": {"num_generations": 4, "max_response_tokens": 33}}
     recipes = resolve_recipes(
@@ -268,6 +343,7 @@ def test_a_learning_rate_for_another_method_is_noted() -> None:
         ({"training": {"learning_rate": 1}}, {"base": {"method": {"max_response_tokens": 9}}}, ["method: is missing"]),
         ({"method": "sft", "seed": 3}, {}, ["seed", "seeds"]),
         ({"method": "sft", "training": {"max_seconds": 3}}, {}, ["training.max_seconds", "60 by wall_clock"]),
+        ({"method": ["sft", "rlsr"], "pipeline": {"max_seconds": 3}}, {}, ["pipeline.max_seconds", "60 by wall_clock", "leave it out"]),
         ({"method": "sft", "training": {"steps": 3}}, {"budget": {"by": "steps", "amount": 4}}, ["training.steps", "budget"]),
         ({"method": "sft", "training": {"lr_schedule": "cosine"}}, {}, ["training.lr_schedule", "budget.by=steps"]),
         ({"method": ["sft", "rlsr"], "budget_share": [1.0]}, {}, ["budget_share", "2 positive numbers"]),

@@ -10,7 +10,7 @@ import pytest
 from comparisons import answers, finish, make_plan, read_lines, recipe_of, scores
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.plan import ComparisonPlan
-from rlsr.comparison.result import Comparison, read_comparison
+from rlsr.comparison.result import Comparison, Validated, read_comparison
 from rlsr.comparison.run import open_comparison, run_comparison
 from rlsr.errors import ConfigError, RunError
 
@@ -161,7 +161,7 @@ def test_the_file_has_the_keys_that_reports_read(tmp_path: Path) -> None:
     assert list(table) == [
         "version", "rlsr", "created", "commit", "machine", "experiment", "budget", "baseline", "seeds", "num_prompts",
         "confidence", "adjusted_confidence", "num_comparisons", "metrics", "recipes", "notes",
-        "choices",
+        "choices", "curves", "scores",
     ]  # fmt: skip
     assert table["version"] == 1
     assert table["budget"] == {"by": "steps", "amount": 10}
@@ -353,3 +353,127 @@ def test_answers_are_scored_as_null_where_they_could_not_be(tmp_path: Path) -> N
     again = recipe_of(read_comparison(tmp_path / "compare.json"), "sft")
     assert again.metrics["bleu"].mean.mean != again.metrics["bleu"].mean.mean
     assert again.wins["bleu"].win != again.wins["bleu"].win
+
+
+def along(cell: Cell, share: float = 0.5) -> None:
+    """Write what a run would have answered along the way: to the first eight prompts, halfway through each stage."""
+    finish(cell)
+    for run in () if cell.is_untrained else cell.runs:
+        steps = run.read_metrics()
+        step = int(steps[round(share * len(steps)) - 1]["step"])
+        level = 0.1 if cell.recipe == "rlsr" else 0.0
+        rows = answers([value + level for value in scores(cell.recipe, cell.seed)])[:8]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (run.evaluation / f"step-{step:06d}.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_what_was_measured_along_the_way_becomes_curves(tmp_path: Path) -> None:
+    def run(cell: Cell, say: Say) -> int:
+        along(cell)
+        return 0
+
+    found = run_comparison(make_plan(), tmp_path, silent, execute=run)
+    assert found.curves is not None
+    assert read_comparison(tmp_path / "compare.json") == found
+    curves = {curve.recipe: curve for curve in found.curves.recipes}
+    assert (found.curves.num_prompts, found.curves.rival) == (8, "sft")
+    assert [(p.what, p.seconds, p.num_steps, p.tokens) for p in curves["sft"].points] == [
+        ("before training", 0, 0, 0), ("along the way", 10, 5, 250), ("after training", 20, 10, 500),
+    ]  # fmt: skip
+    # Stages go on counting.
+    assert [(p.what, p.seconds, p.num_steps, p.tokens) for p in curves["sft+rlsr"].points] == [
+        ("before training", 0, 0, 0), ("along the way", 4, 2, 100), ("after 1-sft", 10, 5, 250),
+        ("along the way", 14, 7, 350), ("after training", 20, 10, 500),
+    ]  # fmt: skip
+    assert [point.what for point in curves["base"].points] == ["before training"]
+    # All points are of the prompts that were answered along the way, the last one too.
+    for name, curve in curves.items():
+        seeds = (0, 1) if name != "base" else (0,)
+        last = curve.points[-1].metrics["chrf"]
+        expected = [100 * value for seed in seeds for value in scores(name, seed)[:8]]
+        assert last.num == len(expected)
+        assert last.mean == pytest.approx(sum(expected) / len(expected))
+    step = found.curves.sft_step
+    assert step is not None
+    assert (step.seconds, step.prompts) == (2.0, make_plan().recipes[1].stages[0].training.prompts_per_step)  # fmt: skip
+
+
+def test_the_row_before_the_first_step_is_no_step(tmp_path: Path) -> None:
+    def run(cell: Cell, say: Say) -> int:
+        along(cell)
+        if cell.recipe == "sft":
+            file = cell.runs[0].metrics_file
+            first = json.dumps({"step": 0, "time/validation": 3.0})
+            file.write_text(f"{first}\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
+        return 0
+
+    found = run_comparison(make_plan(), tmp_path, silent, execute=run)
+    assert found.curves is not None
+    sft = next(curve for curve in found.curves.recipes if curve.recipe == "sft")
+    assert [(point.seconds, point.num_steps) for point in sft.points] == [(0, 0), (13, 5), (23, 10)]
+    assert found.curves.sft_step is not None
+    assert found.curves.sft_step.seconds == 2.0
+
+
+def test_runs_without_anything_along_the_way_have_begin_and_end(tmp_path: Path) -> None:
+    found = compare(make_plan(), tmp_path / "out")
+    assert found.curves is not None
+    assert found.curves.num_prompts == 12
+    sft = next(curve for curve in found.curves.recipes if curve.recipe == "sft")
+    assert [point.what for point in sft.points] == ["before training", "after training"]
+
+
+def test_what_was_kept_is_known_by_its_validation(tmp_path: Path) -> None:
+    def run(cell: Cell, say: Say) -> int:
+        finish(cell)
+        if not cell.is_untrained:
+            rows = cell.runs[-1].read_metrics()
+            reached = {1: 0.25, 3: 0.5 + cell.seed, 5: 0.375}
+            text = "".join(
+                json.dumps(
+                    {
+                        **row,
+                        **(
+                            {"validation/reward": reached[step]}
+                            if (step := int(row["step"])) in reached
+                            else {}
+                        ),
+                    }
+                )
+                + "\n"
+                for row in rows
+            )
+            cell.runs[-1].metrics_file.write_text(text, encoding="utf-8")
+        return 0
+
+    recipes = {
+        "base": {},
+        "sft": {"method": "sft", "validation": {"num_prompts": 4}},
+        "both": {"method": ["sft", "rlsr"], "validation": {"num_prompts": 4}},
+        "plain": {"method": "rlsr"},
+    }
+    found = run_comparison(make_plan(recipes=recipes), tmp_path, silent, execute=run)
+    assert found.validation == {name: Validated("reward", (0.5, 1.5)) for name in ("sft", "both")}
+    assert read_comparison(tmp_path / "compare.json") == found
+
+
+def test_the_scores_of_every_prompt_at_the_end_are_kept(tmp_path: Path) -> None:
+    found = compare(make_plan(), tmp_path / "out")
+    for name, seeds in (("base", [0]), ("sft", [0, 1])):
+        for kept, seed in zip(found.scores[name]["reward"], seeds, strict=True):
+            assert kept == pytest.approx(scores(name, seed), rel=1e-4)
+    text = (tmp_path / "out" / "compare.json").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 3000, "the scores of a run stand in one line"
+
+
+def test_prompts_that_changed_between_runs_are_refused(tmp_path: Path) -> None:
+    def run(cell: Cell, say: Say) -> int:
+        along(cell)
+        if cell.name == "rlsr, seed 1":
+            file = next(cell.runs[0].evaluation.glob("step-*.jsonl"))
+            text = file.read_text(encoding="utf-8").replace("prompt-", "other-")
+            file.write_text(text, encoding="utf-8")
+        return 0
+
+    with pytest.raises(RunError, match="no held-out prompt was answered in every measurement"):
+        run_comparison(make_plan(), tmp_path, silent, execute=run)

@@ -41,7 +41,9 @@ def test_only_the_last_third_counts() -> None:
 def test_prompts_that_were_set_aside_are_asked_first() -> None:
     rows = steps(noisy(3, -0.02))
     rewards = dict.fromkeys((44, 49, 54, 59), 0.5)
-    rows = [{**row, VALIDATION_REWARD: rewards.get(place, np.nan)} for place, row in enumerate(rows)]
+    rows = [
+        {**row, VALIDATION_REWARD: rewards.get(place, np.nan)} for place, row in enumerate(rows)
+    ]
     found = sft_learning(rows)
     assert found is not None
     assert (found.metric, found.change.num) == (VALIDATION_REWARD, 4)

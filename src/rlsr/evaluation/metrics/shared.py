@@ -9,6 +9,9 @@ from rlsr.evaluation.metrics.metric import Better
 from rlsr.evaluation.metrics.table import describe, find_metric, metrics_of
 from rlsr.rewards import reward_kind
 
+MOST_METRICS = 3
+"""Metrics that a narrow table has room for."""
+
 
 @dataclass(frozen=True)
 class SharedMetric:
@@ -70,3 +73,12 @@ def in_reward(name: str, config: RunConfig) -> bool:
     """
     metric = find_metric(name)
     return metric is None or metric.of_reward or name in reward_kind(config).seen_metrics(config)
+
+
+def main_metrics(metrics: Sequence[SharedMetric]) -> list[SharedMetric]:
+    """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
+    ranks = {metric: describe(metric.name).rank for metric in metrics}
+    ranked = [
+        (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
+    ]
+    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_METRICS]

@@ -1,0 +1,241 @@
+"""From when on a curve stays ahead of another."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from bootstrap_oracle import scores_by_seed
+from rlsr.statistics.crossed import crossed_mean, crossed_means
+from rlsr.statistics.crossing import Crossing, Direction, crossing, last_not_ahead
+from rlsr.statistics.resamples import Floats
+
+NAN = float("nan")
+TIMES = np.array([0.0, 100.0, 250.0, 300.0, 600.0])
+directions = st.sampled_from(["higher", "lower", "near_one"])
+# Whole numbers, so that a mean is never ahead by what rounding leaves.
+curves = arrays(np.float64, (2, 3, len(TIMES)), elements=st.integers(-4, 6).map(float))
+
+
+def found(ours: Floats, theirs: Floats, better: Direction = "higher") -> Crossing:
+    crossed = crossing(ours, theirs, TIMES, better, num_resamples=100)
+    assert crossed is not None
+    return crossed
+
+
+def is_ahead(one: float, other: float, better: Direction) -> bool:
+    if better == "near_one":
+        return abs(one - 1) < abs(other - 1)
+    return one > other if better == "higher" else one < other
+
+
+@given(curves, curves, directions)
+def test_it_is_what_going_back_from_the_end_finds(
+    ours: Floats, theirs: Floats, better: Direction
+) -> None:
+    """An oracle that walks back on a fine grid while ours is ahead."""
+    means = [side.mean(axis=(0, 1)) for side in (ours, theirs)]
+    grid = np.unique(np.concatenate([np.linspace(0, TIMES[-1], 6001), TIMES]))
+    one, other = (np.interp(grid, TIMES, mean) for mean in means)
+    step = 0.1
+    place = len(grid)
+    while place and is_ahead(one[place - 1], other[place - 1], better):
+        place -= 1
+    seconds = found(ours, theirs, better).seconds
+    if place == len(grid):
+        # Within a step of the end it may still pass by rounding.
+        assert seconds is None or seconds >= TIMES[-1] - step
+    elif seconds is None:
+        pytest.fail(f"ahead on the grid from {grid[place]} to the end")
+    elif place == 0:
+        # Between points of the grid two curves may touch.
+        assert seconds == 0 or touches(one, other, better)
+    else:
+        assert abs(seconds - grid[place - 1]) <= step + 1e-6 or touches(one, other, better)
+
+
+def touches(one: Floats, other: Floats, better: Direction) -> bool:
+    """Whether two curves come so near to each other that a grid does not see which is ahead."""
+    gap = (
+        np.abs(np.abs(one - 1) - np.abs(other - 1)) if better == "near_one" else np.abs(one - other)
+    )
+    return bool((gap < 1e-2).any())
+
+
+@given(curves, curves, directions)
+def test_from_there_on_it_is_ahead_and_just_before_it_is_not(
+    ours: Floats, theirs: Floats, better: Direction
+) -> None:
+    seconds = found(ours, theirs, better).seconds
+    means = [side.mean(axis=(0, 1)) for side in (ours, theirs)]
+    if seconds is None:
+        assert not is_ahead(means[0][-1], means[1][-1], better) or np.isclose(
+            abs(means[0][-1] - 1), abs(means[1][-1] - 1)
+        )
+        return
+    for time in np.linspace(seconds, TIMES[-1], 50)[1:]:
+        one, other = (float(np.interp(time, TIMES, mean)) for mean in means)
+        assert is_ahead(one, other, better) or gap(one, other, better) < 1e-9
+    if seconds > 0:
+        one, other = (float(np.interp(seconds, TIMES, mean)) for mean in means)
+        assert gap(one, other, better) < 1e-9
+
+
+def gap(one: float, other: float, better: Direction) -> float:
+    return abs(abs(one - 1) - abs(other - 1)) if better == "near_one" else abs(one - other)
+
+
+@given(curves, curves)
+def test_lower_is_higher_turned_round(ours: Floats, theirs: Floats) -> None:
+    assert found(ours, theirs, "lower") == found(-ours, -theirs, "higher")
+
+
+@given(curves, directions)
+def test_nothing_passes_itself(values: Floats, better: Direction) -> None:
+    same = found(values, values, better)
+    assert (same.seconds, same.low, same.high, same.share) == (None, None, None, 0)
+
+
+@given(curves, curves, directions)
+def test_only_one_of_two_is_ahead_at_the_end(
+    ours: Floats, theirs: Floats, better: Direction
+) -> None:
+    one, other = found(ours, theirs, better), found(theirs, ours, better)
+    assert one.seconds is None or other.seconds is None
+    assert one.share + other.share <= 1 + 1e-9
+
+
+@given(curves, curves, st.floats(0.01, 100))
+def test_another_unit_of_time_moves_it_and_its_interval(
+    ours: Floats, theirs: Floats, unit: float
+) -> None:
+    one = found(ours, theirs)
+    other = crossing(ours, theirs, TIMES * unit, "higher", num_resamples=100)
+    assert other is not None
+    for seconds, scaled in (
+        (one.seconds, other.seconds),
+        (one.low, other.low),
+        (one.high, other.high),
+    ):
+        assert (seconds is None) == (scaled is None)
+        if seconds is not None:
+            assert scaled == pytest.approx(seconds * unit, abs=1e-6)
+
+
+@given(curves, curves, directions)
+def test_the_ends_of_the_interval_are_in_order(
+    ours: Floats, theirs: Floats, better: Direction
+) -> None:
+    crossed = found(ours, theirs, better)
+    if crossed.low is None:
+        assert crossed.high is None
+    elif crossed.high is not None:
+        assert 0 <= crossed.low <= crossed.high <= crossed.until
+
+
+def rising(slopes: list[float], late: float = 0.0) -> Floats:
+    """Straight lines from ``-late``, one a prompt, of one seed."""
+    return np.array([[[slope * time - late for time in TIMES] for slope in slopes]])
+
+
+def test_two_lines_cross_where_they_meet() -> None:
+    flat = np.full((1, 4, len(TIMES)), 0.0)
+    crossed = found(rising([0.01] * 4, late=1.5), flat)
+    for end in (crossed.seconds, crossed.low, crossed.high):
+        assert end == pytest.approx(150)
+    assert (crossed.until, crossed.share) == (600, 1)
+
+
+def test_ahead_from_the_beginning_though_both_begin_alike() -> None:
+    crossed = found(rising([0.01, 0.02]), rising([0.0, 0.0]))
+    assert (crossed.seconds, crossed.low, crossed.high) == (0, 0, 0)
+
+
+def test_a_lead_that_is_lost_is_none() -> None:
+    ours = np.array([[[0.0, 2, 2, 2, -1]] * 3])
+    assert found(ours, np.zeros_like(ours)).seconds is None
+
+
+def test_what_is_between_unscored_times_is_not_ahead() -> None:
+    ours = np.array([[[0.0, 1, NAN, 1, 1]] * 3])
+    assert found(ours, np.zeros_like(ours)).seconds == 0, "the line goes on over what nobody scored"
+    assert crossing(ours * NAN, ours, TIMES, "higher") is None
+
+
+def test_a_prompt_alone_has_no_interval() -> None:
+    crossed = found(rising([0.01], late=1), np.zeros((1, 1, len(TIMES))))
+    assert crossed.seconds == pytest.approx(100)
+    assert (crossed.low, crossed.high) == (None, None)
+    assert np.isnan(crossed.share)
+
+
+def test_an_untrained_policy_stands_beside_every_seed() -> None:
+    ours = scores_by_seed(3, 8, seed=1)[:, :, None] + np.linspace(-1, 1, len(TIMES))
+    base = scores_by_seed(1, 8, seed=2)[:, :, None] + np.zeros(len(TIMES))
+    repeated = np.repeat(base, 3, axis=0)
+    assert found(ours, base) == found(ours, repeated)
+
+
+def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
+    """An oracle that draws seeds and prompts one resample at a time and looks for the crossing second by second."""
+    rng = np.random.default_rng(3)
+    lines = np.linspace(-0.6, 0.6, len(TIMES))
+    ours = 0.3 * rng.normal(size=(3, 24, 1)) + 0.1 * rng.normal(size=(3, 24, len(TIMES))) + lines
+    theirs = np.zeros_like(ours)
+    crossed = crossing(ours, theirs, TIMES, "higher", num_resamples=4000)
+    assert crossed is not None
+    grid = np.linspace(0, 600, 1201)
+    drawn = []
+    for _ in range(1500):
+        seeds, prompts = rng.integers(3, size=3), rng.integers(24, size=24)
+        mean = ours[seeds][:, prompts].mean(axis=(0, 1))
+        behind = np.flatnonzero(np.interp(grid, TIMES, mean) <= 0)
+        last = 0.0 if not behind.size else grid[behind[-1]]
+        drawn.append(np.inf if last == grid[-1] else last)
+    low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf")
+    assert crossed.low == pytest.approx(low, abs=0.08 * (high - low))
+    assert crossed.high == pytest.approx(high, abs=0.08 * (high - low))
+    assert crossed.share == pytest.approx(np.isfinite(drawn).mean(), abs=0.02)
+
+
+def test_a_doubtful_lead_has_an_open_interval() -> None:
+    rng = np.random.default_rng(5)
+    ours = rng.normal(0.0, 1, size=(1, 40, 1)) + np.linspace(0, 0.1, len(TIMES))
+    ours += 0.05 - ours[:, :, -1].mean()
+    crossed = found(ours, np.zeros_like(ours))
+    assert crossed.seconds is not None
+    assert crossed.high is None
+    assert 0.5 < crossed.share < 0.95
+
+
+def test_a_factor_that_is_not_a_number_gives_none() -> None:
+    factor = np.array([[-1.0, NAN, 1.0], [-1.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(last_not_ahead(np.array([0.0, 1, 2]), [factor]), [NAN, 1])
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_several_means_at_once_are_each_the_one_mean(missing: float) -> None:
+    scores = np.stack(
+        [scores_by_seed(3, 10, seed=seed, missing=missing) for seed in range(3)]
+        + [np.full((3, 10), NAN)],
+        axis=-1,
+    )
+    scores[:, 1:, 2] = NAN
+    several = crossed_means(scores, num_resamples=500)
+    for place, estimate in enumerate(several):
+        alone = crossed_mean(scores[:, :, place], num_resamples=500)
+        assert estimate.num == alone.num
+        for one, other in zip(
+            (estimate.mean, estimate.low, estimate.high),
+            (alone.mean, alone.low, alone.high),
+            strict=True,
+        ):
+            assert one == pytest.approx(other, nan_ok=True, abs=1e-12)
+
+
+@given(curves)
+def test_equal_numbers_have_an_interval_of_no_width(values: Floats) -> None:
+    assume(values.size)
+    (estimate,) = crossed_means(np.full((2, 3, 1), values.flat[0]), num_resamples=100)
+    assert estimate.low == estimate.mean == estimate.high

@@ -33,6 +33,12 @@ def show_head(console: Console, plan: "RunPlan") -> None:
         console.print(_validation(plan), markup=False)
     if config.evaluation.during and dataset.heldout:
         console.print(_along_the_way(plan), markup=False)
+    if config.pipeline.forecast and config.method.num_sampled:
+        console.print(
+            f"forecast: after a supervised stage, {config.forecast.num_prompts} prompts are first answered {config.forecast.num_generations} "
+            "times; where choosing among the answers says that it does not pay, the stage is left out",
+            markup=False,
+        )
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 

@@ -35,3 +35,7 @@ class PipelineConfig(ConfigTable):
     max_seconds: float | None = Field(default=None, gt=0)
     """Budget of all stages together: ends a stage after the step in which the steps of all stages so far, measurements on
     validation prompts included, have taken this long. A later stage gets what the earlier ones have left."""
+    forecast: bool = False
+    """Whether a stage with rollouts first asks, as ``rlsr forecast`` does, if it will pay after the supervised stage before it. Where it
+    will not, it takes no step, and its model is that of the stage before; where nobody can say, it trains. Without effect on
+    other stages."""

@@ -32,6 +32,7 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
                 "advantage": {"cut": "lowest"},
             },
             "training": {"prompts_per_step": 4},
+            "pipeline": {"forecast": True},
             "validation": {"num_prompts": 32, "every_steps": 6, "patience": 4},
         },
     )

@@ -72,7 +72,23 @@ def plan_forecast(
     if config.data != trained.data:
         return _choose(plan, plan.dataset.train, "unknown", run)
     check_same_data(run, plan)
-    if plan.validation:
+    return plan_after(run, plan)
+
+
+def plan_after(run: RunDirectory, plan: RunPlan) -> ForecastPlan:
+    """Choose the prompts that a supervised run has set aside, or else those that it was trained on.
+
+    Args:
+        run: The run.
+        plan: Data, reward and lengths, with what the run has left as the model.
+
+    Raises:
+        RlsrError: There are too few prompts, or nothing that the reward has not seen.
+    """
+    is_set_aside = (
+        0 < plan.config.validation.num_prompts <= run.read_config().validation.num_prompts
+    )
+    if is_set_aside:
         return _choose(plan, plan.validation, "set aside", run)
     return _choose(plan, plan.train, "trained on", run)
 
@@ -176,11 +192,27 @@ def forecast_run(
     Raises:
         RlsrError: A part cannot be loaded, or the reward scores too little.
     """
-    observer = observer or SilentObserver()
+    found = ask(planned, calibration, observer or SilentObserver())
+    if planned.run is not None:
+        write_json(planned.run.forecast_file, found)
+    return found
+
+
+def ask(planned: ForecastPlan, calibration: Calibration, observer: TrainingObserver) -> Forecast:
+    """Load the policy, ask it, and write nothing.
+
+    Args:
+        planned: Whom to ask what.
+        calibration: What RLSR gave where that is known.
+        observer: Who watches.
+
+    Raises:
+        RlsrError: A part cannot be loaded, or the reward scores too little.
+    """
     plan, run = planned.plan, planned.run
     observer.on_stage("loading policy and encoders")
     with closing(open_reward(plan.config, plan.device)) as reward:
-        found = forecast_policy(
+        return forecast_policy(
             plan.config,
             load_policy(plan.config.model, plan.device),
             planned.records,
@@ -191,6 +223,3 @@ def forecast_run(
             prompts=planned.prompts,
             observer=observer,
         )
-    if run is not None:
-        write_json(run.forecast_file, found)
-    return found

@@ -38,6 +38,7 @@ def train_run(
     resume: bool = False,
     observer: TrainingObserver | None = None,
     place: PlaceInPipeline = WITHOUT_STAGES,
+    left_out: str | None = None,
 ) -> RunSummary:
     """Evaluate, train, evaluate again, and write down all of it.
 
@@ -48,6 +49,7 @@ def train_run(
         resume: Whether to go on with a run that was interrupted.
         observer: Who watches.
         place: Of the run among the stages of a pipeline.
+        left_out: Why no step is to be taken, in words, so that the model stays that of the stage before; None where it trains.
 
     Returns:
         What was done; the same facts are in ``manifest.json``.
@@ -74,7 +76,7 @@ def train_run(
     seconds: dict[str, float] = {}
     with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
-        skipped = pipeline_used_up(config, place.earlier)
+        skipped = left_out or pipeline_used_up(config, place.earlier)
         if skipped is None:
             data = _training_data(plan, policy, reward, run, observer, seconds)
             # The engine loads its own: where it trains, nobody else holds a policy.

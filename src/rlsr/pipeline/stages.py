@@ -19,6 +19,7 @@ from rlsr.errors import ConfigError, RlsrError, RunError
 from rlsr.models import load_model_config
 from rlsr.pipeline.plan import RunPlan, estimate_run, plan_run, set_threads
 from rlsr.pipeline.run import train_run
+from rlsr.pipeline.stage_forecast import asks_forecast, why_left_out
 from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
@@ -151,8 +152,11 @@ def _train_stage(
             _carry_answers_over(before, run, plan)
         processes.wait()
         has_begun = True
+    left_out = None
+    if before is not None and asks_forecast(plan.config, before.read_config()):
+        left_out = why_left_out(plan, run, before, observer)
     _say_if_too_late(plan, place, observer)
-    train_run(plan, run.path, resume=has_begun, observer=observer, place=place)
+    train_run(plan, run.path, resume=has_begun, observer=observer, place=place, left_out=left_out)
 
 
 def _say_if_too_late(plan: RunPlan, place: PlaceInPipeline, observer: TrainingObserver) -> None:

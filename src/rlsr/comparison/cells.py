@@ -163,7 +163,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:
     """Give a cell that was not begun the answers of the policy before training, where another cell has them."""
-    if cell.has_begun or cell.is_untrained or not cell.stages[0].evaluation.enabled:
+    if cell.has_begun or cell.is_untrained:
         return
     rows = next((rows for other in others if (rows := _answers_for(cell, other))), None)
     if rows is None:

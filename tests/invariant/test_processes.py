@@ -34,6 +34,7 @@ CASES = {
         "model.lora={rank: 4}",
     ],
     "prefixes": ["method=sgrpo", "method.prefix_ratios=[0, 0, 0.5, 1]"],
+    "rank": ["method=rank", "method.margin=0.01", "model.lora={rank: 4}"],
     "pear": ["method=pear"],
     "dpo": ["method=dpo", "method.beta=0.5", "model.lora={rank: 4}"],
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rlsr.config.method import methods_that_learn_from
+from rlsr.config.methods import methods_that_learn_from
 from rlsr.config.supervised import SupervisedMethod
 from rlsr.methods.iw_sft import iw_sft_weights
 from rlsr.methods.pear import pear_weights

@@ -185,6 +185,12 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
             "grpo",
             "GRPO (KL coefficient 0.001), 10 steps",
         ),
+        (
+            "{type: rank, num_generations: 3, margin: 0.1}",
+            "BRIO ranking (arXiv 2203.16804)",
+            "brio",
+            "likelier, and the better of 3 responses to each prompt likelier than the worse, ranked by",
+        ),
         ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),

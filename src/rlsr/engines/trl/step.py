@@ -22,6 +22,9 @@ from rlsr.methods.advantages import Floats
 STEP = "step"
 """Entry of TRL's batch with the step, once for each response: TRL shuffles and splits the entries of a batch by rows."""
 
+PLACE = "place"
+"""Entry of TRL's batch with the place of each response among those of the step, so that it is known after the shuffle."""
+
 Row = Mapping[str, Any]
 """A row of the dataset, as TRL reads it."""
 
@@ -66,6 +69,8 @@ class Step:
     """Rows of the dataset of this process, one a response; the responses to a prompt stand next to each other."""
     prompts: Sequence[tuple[int, ...]]
     """Token ids of the prompt of each of these."""
+    responses: Sequence[list[int]]
+    """Token ids of each of these, what it was begun with included."""
     beginnings: Sequence[Beginning]
     """What each of these was begun with."""
     own: slice
@@ -156,9 +161,11 @@ def make_step(
     counted = is_token & ~given & chosen
     # A response that is all beginning is none of the policy.
     responses = chosen[:, 0] & (counted.any(dim=1) | ~given.any(dim=1))
+    written = rollout_responses(batch)
     return Step(
         rows=rows,
-        prompts=rollout_responses(batch).prompts,
+        prompts=written.prompts,
+        responses=written.responses,
         beginnings=beginnings,
         own=own,
         num_generations=size,

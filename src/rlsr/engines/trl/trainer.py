@@ -52,7 +52,7 @@ from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
-from rlsr.engines.trl.step import STEP, Addition, Step, make_step, step_metrics
+from rlsr.engines.trl.step import PLACE, STEP, Addition, Step, make_step, step_metrics
 from rlsr.engines.trl.update import Update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
@@ -221,6 +221,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         batch = {
             **batch,
             STEP: [step] * len(step.rows),
+            PLACE: torch.arange(len(step.rows), device=device),
             "advantages": torch.tensor(
                 step.group.advantages[step.own], dtype=torch.float32, device=device
             ),

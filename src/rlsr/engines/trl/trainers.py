@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rlsr.config.method import RlsrMethod, methods_that_learn_from
+from rlsr.config.method import RlsrMethod
+from rlsr.config.methods import methods_that_learn_from
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import ReferenceMethod
 from rlsr.engines.job import TrainingJob
@@ -94,15 +95,23 @@ Additions = Callable[[Any, "RewardFunction"], Sequence["Addition"]]
 """From the method, with its settings, and the reward function to what the method adds to the step of rlsr."""
 
 
-def rollout_trainer(additions: Additions = lambda *_: ()) -> MethodTrainer:
+def rollout_trainer(
+    additions: Additions = lambda *_: (),
+    *,
+    in_terms_of_rlsr: Callable[[Any], RlsrMethod] = lambda method: method,
+) -> MethodTrainer:
     """Describe how TRL trains by a method with rollouts.
 
     Args:
         additions: What the method adds to the step of rlsr; called when training starts.
+        in_terms_of_rlsr: From the method to the settings of that step, where it does not inherit them.
 
     Returns:
         The method's entry. Where the method learns from the tokens of the references, the rows of a step have them.
     """
+
+    def as_rlsr(config: RunConfig) -> RunConfig:
+        return config.model_copy(update={"method": in_terms_of_rlsr(config.method)})
 
     def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
         from rlsr.engines.trl.reward_function import RewardFunction
@@ -110,24 +119,27 @@ def rollout_trainer(additions: Additions = lambda *_: ()) -> MethodTrainer:
         from rlsr.engines.trl.trainer import RolloutTrainer
         from rlsr.models.generate import stop_ids
 
-        method = job.config.method
-        assert isinstance(method, RlsrMethod), "other methods have other trainers"
+        config = as_rlsr(job.config)
+        assert isinstance(config.method, RlsrMethod), "other methods have other trainers"
         reward_function = RewardFunction(job.reward, job.records, stop_ids(policy), job.processes)
         trainer = RolloutTrainer(
             # With a KL term TRL makes the reference policy.
             reference=None
-            if method.kl_coefficient
-            else frozen_reference(job.config, parts["model"]),
+            if config.method.kl_coefficient
+            else frozen_reference(config, parts["model"]),
             reward_function=reward_function,
             rows_at_a_time=job.cut.rows_at_a_time,
-            additions=additions(method, reward_function),
+            additions=additions(job.config.method, reward_function),
             train_dataset=_rollout_rows(job, policy),
-            **parts,
+            **{**parts, "config": config},
         )
         settle_copy_of_adapters(trainer.model)
         return trainer
 
-    return MethodTrainer("GRPOConfig", grpo_arguments, make)
+    def arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+        return grpo_arguments(as_rlsr(config), shared)
+
+    return MethodTrainer("GRPOConfig", arguments, make)
 
 
 def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
@@ -157,6 +169,12 @@ def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence
     from rlsr.engines.trl.sgrpo import sgrpo_additions
 
     return sgrpo_additions(method, reward_function)
+
+
+def _rank_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.rank import rank_additions
+
+    return rank_additions(method)
 
 
 def _supervised_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
@@ -207,6 +225,9 @@ SUPERVISED = MethodTrainer("SFTConfig", sft_arguments, _supervised_trainer)
 TRAINERS: Mapping[str, MethodTrainer] = {
     "rlsr": rollout_trainer(),
     "sgrpo": rollout_trainer(_sgrpo_additions),
+    "rank": rollout_trainer(
+        _rank_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_sgrpo
+    ),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
 }
 """For the other methods, by their type."""

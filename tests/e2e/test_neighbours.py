@@ -1,0 +1,89 @@
+"""Runs of the methods that stand beside RLSR, through the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlsr.comparison.result import read_comparison
+from rlsr.runs import RunDirectory
+from tiny import Cli
+
+
+def test_a_policy_ranks_its_samples_and_learns_its_references(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    result = cli(
+        "train", *tiny_settings, "method=rank", "training.steps=12",
+        "training.learning_rate=0.003", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "BRIO ranking trains all weights" in result.stdout
+    assert "2 x 4 responses and 2 references" in result.stdout
+    assert "in order" in result.stdout
+    run = RunDirectory(path)
+    rows = run.read_metrics()
+    assert rows[-1]["optim/label_nll"] < rows[0]["optim/label_nll"] - 0.3
+    for row in rows:
+        assert 0 <= row["rank/accuracy"] <= 1
+        assert row["rank/loss"] >= 0
+        assert row["optim/loss"] == pytest.approx(
+            row["optim/label_nll"] + row["rank/loss"], rel=1e-3
+        )
+        assert row["tokens/trained"] > 0
+    samples = [
+        json.loads(line)
+        for line in (run.path / "samples" / "step-000001.jsonl").read_text().splitlines()
+    ]
+    assert sum(sample["rank_slope"] for sample in samples[:4]) == 0
+    assert all(sample["score"] < 0 for sample in samples)
+    assert "likelier than the worse, ranked by" in (run.final / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["method=rank", "method.margin=-1"], "method.margin: must be greater than or equal to 0, got -1"),
+        (["method=rank", "method.rank_weight=0"], "method.rank_weight: must be greater than 0, got 0"),
+        (["method=rank", "method.num_generations=1"], "method.num_generations: must be greater than or equal to 2, got 1"),
+        (["method=rank", "method.kl_coefficient=0"], "method.kl_coefficient: a setting of the methods rlsr and sgrpo, and the method is rank"),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_refused(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, settings: list[str], message: str
+) -> None:
+    result = cli("train", *tiny_settings, *settings, "--out", tmp_path / "run")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_they_stand_in_one_comparison(
+    cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    table = {
+        "base": {
+            "model": {"name": str(tiny_model), "dtype": "float32", "lora": None},
+            "data": str(tiny_data),
+            "embedding": "builtin:wordllama",
+            "evaluation": {"independent_embedding": None, "num_resamples": 200},
+            "method": {"max_response_tokens": 8},
+            "training": {"prompts_per_step": 2, "warmup_steps": 0},
+        },
+        "recipes": {
+            "sft": {"method": "sft"},
+            "rank": {"method": {"type": "rank", "num_generations": 2}},
+            "sft+rank": {"method": ["sft", "rank"]},
+        },
+        "seeds": [0],
+        "budget": {"by": "steps", "amount": 2},
+    }
+    experiment = tmp_path / "neighbours.yaml"
+    experiment.write_text(yaml.safe_dump(table, sort_keys=False), encoding="utf-8")
+    result = cli("compare", experiment, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    compared = read_comparison(tmp_path / "out" / "compare.json")
+    methods = {recipe.name: recipe.methods for recipe in compared.recipes}
+    assert methods == {"sft": ("sft",), "rank": ("rank",), "sft+rank": ("sft", "rank")}

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rlsr.comparison.result import read_comparison
 from rlsr.runs import RunDirectory
 from tiny import Cli
 
@@ -42,19 +41,38 @@ def test_a_policy_ranks_its_samples_and_learns_its_references(
     assert "likelier than the worse, ranked by" in (run.final / "README.md").read_text()
 
 
+def test_a_policy_learns_behind_its_own_predictions(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    shared = [setting for setting in tiny_settings if not setting.startswith("method.")]
+    result = cli(
+        "train", *shared, "method={type: ift, residual: 0.3, max_response_tokens: 8}",
+        "training.steps=12", "training.learning_rate=0.003", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    run = RunDirectory(path)
+    rows = run.read_metrics()
+    assert rows[-1]["optim/nll"] < rows[0]["optim/nll"] - 0.3
+    assert "of which 0.3 is the policy's own prediction" in (run.final / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (["method=rank", "method.margin=-1"], "method.margin: must be greater than or equal to 0, got -1"),
         (["method=rank", "method.rank_weight=0"], "method.rank_weight: must be greater than 0, got 0"),
         (["method=rank", "method.num_generations=1"], "method.num_generations: must be greater than or equal to 2, got 1"),
+        (["method=ift", "method.residual=2"], "method.residual: must be less than or equal to 1, got 2"),
+        (["method=ift", "method.discount=-1"], "method.discount: must be greater than or equal to 0, got -1"),
         (["method=rank", "method.kl_coefficient=0"], "method.kl_coefficient: a setting of the methods rlsr and sgrpo, and the method is rank"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_refused(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, settings: list[str], message: str
 ) -> None:
-    result = cli("train", *tiny_settings, *settings, "--out", tmp_path / "run")
+    shared = [setting for setting in tiny_settings if not setting.startswith("method.")]
+    result = cli("train", *shared, *settings, "--out", tmp_path / "run")
     assert result.returncode == 2
     assert message in result.stderr
     assert not (tmp_path / "run").exists()
@@ -76,14 +94,14 @@ def test_they_stand_in_one_comparison(
             "sft": {"method": "sft"},
             "rank": {"method": {"type": "rank", "num_generations": 2}},
             "sft+rank": {"method": ["sft", "rank"]},
+            "ift": {"method": {"type": "ift", "residual": 0.1}},
         },
         "seeds": [0],
         "budget": {"by": "steps", "amount": 2},
     }
     experiment = tmp_path / "neighbours.yaml"
     experiment.write_text(yaml.safe_dump(table, sort_keys=False), encoding="utf-8")
-    result = cli("compare", experiment, "--out", tmp_path / "out")
+    result = cli("compare", experiment, "--out", tmp_path / "out", "--dry-run")
     assert result.returncode == 0, result.stderr
-    compared = read_comparison(tmp_path / "out" / "compare.json")
-    methods = {recipe.name: recipe.methods for recipe in compared.recipes}
-    assert methods == {"sft": ("sft",), "rank": ("rank",), "sft+rank": ("sft", "rank")}
+    assert "sft+rank: sft (learning rate 2e-05, 1 steps), then rank" in result.stdout
+    assert "ift: ift" in result.stdout

@@ -39,7 +39,12 @@ def test_resume_equals_no_resume(
 
 @pytest.mark.parametrize(
     ("method", "dtype", "lora"),
-    [("sft", "bfloat16", "{rank: 4}"), ("pear", "float32", "null"), ("iw_sft", "bfloat16", "null")],
+    [
+        ("sft", "bfloat16", "{rank: 4}"),
+        ("pear", "float32", "null"),
+        ("iw_sft", "bfloat16", "null"),
+        ("ift", "bfloat16", "{rank: 4}"),
+    ],
 )
 def test_supervised_runs_resume_exactly(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, method: str, dtype: str, lora: str

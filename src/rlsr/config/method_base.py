@@ -72,6 +72,11 @@ class MethodTable(ConfigTable):
         """Whether the policy before training takes part."""
         return False
 
+    @property
+    def extra_passes(self) -> int:
+        """Passes without gradient over what an update learns from: that of the policy before training."""
+        return int(self.needs_reference_policy)
+
     def batch_in_words(self, num_prompts: int) -> str:
         """Say what a step learns from.
 

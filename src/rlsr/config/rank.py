@@ -53,6 +53,11 @@ class RankMethod(MethodTable):
         return True
 
     @property
+    def extra_passes(self) -> int:
+        """The responses are scored before they are ranked."""
+        return 1
+
+    @property
     def in_terms_of_sgrpo(self) -> SgrpoMethod:
         """How a step samples and reads the references; the ranking takes the place of GRPO."""
         return SgrpoMethod(

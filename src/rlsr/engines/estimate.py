@@ -65,7 +65,7 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         if method.num_sampled
         else 0.0
     )
-    passes = 3 + (1 if method.needs_reference_policy else 0)
+    passes = 3 + method.extra_passes
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     if config.evaluation.enabled and work.num_heldout:

@@ -195,6 +195,12 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),
         ("pear", "PEAR (arXiv 2602.01058)", "sft", "weighted as in PEAR"),
+        (
+            "ift",
+            "IFT (arXiv 2405.11870)",
+            "sft",
+            "as in IFT (arXiv 2405.11870), behind inputs of which 0.2 is the",
+        ),
         ("dpo", "DPO (arXiv 2305.18290)", "dpo", "DPO (beta 0.1)"),
     ],
 )

@@ -57,15 +57,49 @@ def test_a_policy_learns_behind_its_own_predictions(
     assert "of which 0.3 is the policy's own prediction" in (run.final / "README.md").read_text()
 
 
+def test_a_policy_writes_the_next_sentence(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    data, path = tmp_path / "sentences.jsonl", tmp_path / "run"
+    rows = [
+        {
+            "prompt": f"Tell me about {row}",
+            "response": f"A cat sat on {row}. It ran. The sun is red.",
+        }
+        for row in range(8)
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    result = cli(
+        "train", *tiny_settings, f"data.path={data}", "data.heldout=2", "method=rlpt",
+        "method.segment_tokens=8", "method.max_response_tokens=40", "training.steps=6", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "2 x 4 responses of one sentence" in result.stdout
+    run = RunDirectory(path)
+    samples = [
+        json.loads(line)
+        for file in sorted(run.samples.iterdir())
+        for line in file.read_text().splitlines()
+    ]
+    assert {sample["reference"] for sample in samples} >= {"It ran.", "The sun is red."}
+    for sample in samples:
+        assert sample["num_tokens"] <= 8
+        whole = f"{sample['given']} {sample['reference']}".strip()
+        assert any(row["response"].startswith(whole) for row in rows)
+    assert "the next sentence of the references" in (run.final / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         (["method=rank", "method.margin=-1"], "method.margin: must be greater than or equal to 0, got -1"),
         (["method=rank", "method.rank_weight=0"], "method.rank_weight: must be greater than 0, got 0"),
         (["method=rank", "method.num_generations=1"], "method.num_generations: must be greater than or equal to 2, got 1"),
+        (["method=rlpt", "method.segment_tokens=0"], "method.segment_tokens: must be greater than or equal to 1, got 0"),
+        (["method=rlpt", "engine.options.use_vllm=true"], "engine.options.use_vllm: cannot stop behind a sentence; leave it out, or"),
         (["method=ift", "method.residual=2"], "method.residual: must be less than or equal to 1, got 2"),
         (["method=ift", "method.discount=-1"], "method.discount: must be greater than or equal to 0, got -1"),
-        (["method=rank", "method.kl_coefficient=0"], "method.kl_coefficient: a setting of the methods rlsr and sgrpo, and the method is rank"),
+        (["method=rank", "method.kl_coefficient=0"], "method.kl_coefficient: a setting of the methods rlsr, sgrpo and rlpt, and the method is rank"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_refused(
@@ -94,6 +128,7 @@ def test_they_stand_in_one_comparison(
             "sft": {"method": "sft"},
             "rank": {"method": {"type": "rank", "num_generations": 2}},
             "sft+rank": {"method": ["sft", "rank"]},
+            "rlpt": {"method": "rlpt"},
             "ift": {"method": {"type": "ift", "residual": 0.1}},
         },
         "seeds": [0],
@@ -104,4 +139,5 @@ def test_they_stand_in_one_comparison(
     result = cli("compare", experiment, "--out", tmp_path / "out", "--dry-run")
     assert result.returncode == 0, result.stderr
     assert "sft+rank: sft (learning rate 2e-05, 1 steps), then rank" in result.stdout
-    assert "ift: ift" in result.stdout
+    for part in ("ift: ift", "rlpt: rlpt"):
+        assert part in result.stdout

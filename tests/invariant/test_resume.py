@@ -107,7 +107,11 @@ def test_runs_with_labels_resume_exactly(
 
 @pytest.mark.parametrize(
     ("method", "dtype", "lora"),
-    [("rank", "float32", "null"), ("rank", "bfloat16", "{rank: 4}")],
+    [
+        ("rank", "float32", "null"),
+        ("rank", "bfloat16", "{rank: 4}"),
+        ("rlpt", "float32", "null"),
+    ],
 )
 def test_runs_of_neighbours_resume_exactly(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, method: str, dtype: str, lora: str

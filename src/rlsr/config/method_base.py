@@ -58,6 +58,11 @@ class MethodTable(ConfigTable):
         return 0
 
     @property
+    def longest_sample(self) -> int | None:
+        """Tokens of the longest response that the policy samples in a step."""
+        return self.max_response_tokens
+
+    @property
     def responses_per_prompt(self) -> int:
         """Responses of a prompt that the update learns from."""
         return 1

@@ -191,6 +191,12 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
             "brio",
             "likelier, and the better of 3 responses to each prompt likelier than the worse, ranked by",
         ),
+        (
+            "rlpt",
+            "RLPT (arXiv 2509.19249)",
+            "grpo",
+            "the next sentence of the references, which were given up to it: 8 responses to each prompt",
+        ),
         ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),

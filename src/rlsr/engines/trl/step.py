@@ -25,6 +25,9 @@ STEP = "step"
 PLACE = "place"
 """Entry of TRL's batch with the place of each response among those of the step, so that it is known after the shuffle."""
 
+GIVEN_COLUMN = "given_ids"
+"""Dataset column with the tokens of an answer that stand behind its prompt, where a row is about what follows them."""
+
 Row = Mapping[str, Any]
 """A row of the dataset, as TRL reads it."""
 
@@ -122,6 +125,10 @@ class Addition:
     def begin(self, rows: Sequence[Row], beginnings: Sequence[Beginning]) -> Sequence[Beginning]:
         """Say what the responses to the rows of a step begin with, where it is not the policy that says so."""
         return beginnings
+
+    def end(self, response: list[int], host: HostOverrides) -> list[int]:
+        """Say where a response ends that was sampled; what stands behind counts as never written."""
+        return response
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Return the step with what this addition changes; ``host`` is the trainer."""

@@ -1,5 +1,7 @@
 """References cut into what is given and the sentence that comes next, and responses cut behind their first sentence."""
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +60,7 @@ def test_a_sentence_behind_too_much_is_left_out_but_the_first_never_is(
 def test_a_response_ends_with_the_token_that_ends_its_first_sentence(parts: list[str]) -> None:
     tokens = list(range(len(parts)))
 
-    def decode(chosen: list[int]) -> str:
+    def decode(chosen: Sequence[int]) -> str:
         return "".join(parts[token] for token in chosen)
 
     found = first_sentence(tokens, decode)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from trl.trainer.utils import shuffle_sequence_dict
 
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.step import Addition, PassTokens, Share, Step
@@ -61,10 +62,11 @@ def test_an_addition_of_ones_own_is_learnt_from_and_logged(
         batches.append(roll_out(trainer))
         move(trainer)
     loss, grad = step(plain, batches[0])
+    # As TRL does it before an update.
+    batches[1] = shuffle_sequence_dict(batches[1])
     loss_with, grad_with = step(imitating, batches[1])
     best = int(step_of(batches[1]).rewards.argmax())
-    mask = batches[1]["completion_mask"][best].bool()
-    response = batches[1]["completion_ids"][best][mask].tolist()
+    response = step_of(batches[1]).responses[best]
     plain.model.zero_grad()
     nll = -log_probs_of(plain.model, step_of(batches[1]).prompts[best], response).sum()
     nll.backward()

@@ -40,6 +40,7 @@ CASES = {
         "evaluation={during: [0.5], during_prompts: 2}",
     ],
     "validation by likelihood": ["validation={num_prompts: 3, every_steps: 1, metric: nll}"],
+    "rank": ["method=rank", "method.margin=0.01", "model.lora={rank: 4}"],
     "pear": ["method=pear"],
     "dpo": ["method=dpo", "method.beta=0.5", "model.lora={rank: 4}"],
 }

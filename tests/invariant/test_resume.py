@@ -39,7 +39,12 @@ def test_resume_equals_no_resume(
 
 @pytest.mark.parametrize(
     ("method", "dtype", "lora"),
-    [("sft", "bfloat16", "{rank: 4}"), ("pear", "float32", "null"), ("iw_sft", "bfloat16", "null")],
+    [
+        ("sft", "bfloat16", "{rank: 4}"),
+        ("pear", "float32", "null"),
+        ("iw_sft", "bfloat16", "null"),
+        ("ift", "bfloat16", "{rank: 4}"),
+    ],
 )
 def test_supervised_runs_resume_exactly(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, method: str, dtype: str, lora: str
@@ -92,6 +97,36 @@ def test_runs_with_labels_resume_exactly(
     assert result.returncode == 0, result.stderr
     weights = [row["optim/label_weight"] for row in RunDirectory(whole).read_metrics()]
     assert weights == sorted(weights, reverse=True)
+    interrupt_after(2, whole, broken)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert numbers_of(broken) == numbers_of(whole)
+    name = "model.safetensors" if lora == "null" else "adapter_model.safetensors"
+    assert (broken / "final" / name).read_bytes() == (whole / "final" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("method", "dtype", "lora"),
+    [
+        ("rank", "float32", "null"),
+        ("rank", "bfloat16", "{rank: 4}"),
+        ("rlpt", "float32", "null"),
+    ],
+)
+def test_runs_of_neighbours_resume_exactly(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path, method: str, dtype: str, lora: str
+) -> None:
+    settings = [
+        *tiny_settings,
+        f"method={method}",
+        f"model.dtype={dtype}",
+        f"model.lora={lora}",
+        "training.steps=5",
+        "training.keep_checkpoints=9",
+    ]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *settings, "--out", whole)
+    assert result.returncode == 0, result.stderr
     interrupt_after(2, whole, broken)
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr

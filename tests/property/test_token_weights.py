@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
+from rlsr.config.supervised import DftMethod, IftMethod, IwSftMethod, PearMethod, SftMethod
 from rlsr.methods.token_weights import WEIGHTS, ReferenceTokens, token_weights
 
 log_prob = st.floats(-12, 0, allow_nan=False)
@@ -118,6 +118,6 @@ def test_before_the_first_step_all_weights_are_one(method: SftMethod) -> None:
 def test_weights_carry_no_gradient_and_every_method_has_them() -> None:
     now = torch.tensor([[-1.0, -2.0]], requires_grad=True)
     tokens = ReferenceTokens(now, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool))
-    for method in (SftMethod(), DftMethod(), IwSftMethod(), PearMethod()):
+    for method in (SftMethod(), DftMethod(), IwSftMethod(), PearMethod(), IftMethod()):
         assert not token_weights(method, tokens).requires_grad
-    assert set(WEIGHTS) == {"sft", "dft", "iw_sft", "pear"}
+    assert set(WEIGHTS) == {"sft", "dft", "iw_sft", "pear", "ift"}

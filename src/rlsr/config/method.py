@@ -1,13 +1,11 @@
-"""Training methods; a method is a name with vetted defaults."""
+"""Methods that optimise the reward by GRPO; a method is a name with vetted defaults."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.method_base import LearningRates, MethodTable
-from rlsr.config.preference import DpoMethod
-from rlsr.config.supervised import SupervisedMethod
 
 
 class AdvantageConfig(ConfigTable):
@@ -201,21 +199,3 @@ class SgrpoMethod(RlsrMethod):
             ways.append(f"a supervised term on the references ({self.label_loss}, {weight})")
         words = super().training_in_words(reward)
         return f"{words} with {' and '.join(ways)}" if ways else words
-
-
-MethodConfig = Annotated[
-    RlsrMethod | SgrpoMethod | SupervisedMethod | DpoMethod, Field(discriminator="type")
-]
-"""The methods; what each says of itself is all that the rest of the program knows of it."""
-
-
-def methods_that_learn_from(source: str) -> set[str]:
-    """List the methods of our own by what an update reads.
-
-    Args:
-        source: As in ``MethodTable.learns_from``.
-    """
-    methods: tuple[type[MethodTable], ...] = get_args(get_args(MethodConfig)[0])
-    return {
-        method.model_fields["type"].default for method in methods if method.learns_from == source
-    }

@@ -58,6 +58,11 @@ class MethodTable(ConfigTable):
         return 0
 
     @property
+    def longest_sample(self) -> int | None:
+        """Tokens of the longest response that the policy samples in a step."""
+        return self.max_response_tokens
+
+    @property
     def responses_per_prompt(self) -> int:
         """Responses of a prompt that the update learns from."""
         return 1
@@ -76,6 +81,11 @@ class MethodTable(ConfigTable):
     def needs_reference_policy(self) -> bool:
         """Whether the policy before training takes part."""
         return False
+
+    @property
+    def extra_passes(self) -> int:
+        """Passes without gradient over what an update learns from: that of the policy before training."""
+        return int(self.needs_reference_policy)
 
     def batch_in_words(self, num_prompts: int) -> str:
         """Say what a step learns from.

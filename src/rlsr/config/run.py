@@ -9,7 +9,8 @@ from rlsr.config.data import DataConfig
 from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
 from rlsr.config.engine import EngineConfig, TrlEngine
 from rlsr.config.forecast import ForecastConfig
-from rlsr.config.method import MethodConfig, RlsrMethod
+from rlsr.config.method import RlsrMethod
+from rlsr.config.methods import MethodConfig
 from rlsr.config.model import ModelConfig
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward

@@ -18,6 +18,16 @@ class ReferenceMethod(MethodTable):
     # TRL's default for SFT, ten times it for adapters.
     learning_rates = LearningRates(adapters=2e-4, all_weights=2e-5)
 
+    @property
+    def own_share(self) -> float:
+        """How much of what the policy reads of a reference is its own prediction."""
+        return 0.0
+
+    @property
+    def extra_passes(self) -> int:
+        """The policy before training, and the policy's own predictions, are asked for."""
+        return super().extra_passes + int(self.own_share > 0)
+
     def batch_in_words(self, num_prompts: int) -> str:
         """Say how many references a step learns from."""
         return f"{num_prompts} references"
@@ -110,5 +120,29 @@ class PearMethod(ReferenceMethod):
         return True
 
 
-SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod
+class IftMethod(ReferenceMethod):
+    """Intuitive fine-tuning (arXiv 2405.11870): tokens are learnt behind what the policy would have written in part."""
+
+    title = "IFT"
+    paper = "2405.11870"
+
+    type: Literal["ift"] = "ift"
+    residual: float = Field(default=0.2, ge=0, le=1)
+    """Share of the policy's own greedy prediction in the embedding of each token of the reference that it reads; 0 reads the
+    reference as it is."""
+    discount: float = Field(default=0.95, ge=0, le=1)
+    """Factor, for every token in between, of how much the loss of a token takes from the weights behind it; 0 lets all
+    tokens count the same."""
+
+    @property
+    def own_share(self) -> float:
+        """The residual."""
+        return self.residual
+
+    def training_in_words(self, reward: str) -> str:
+        """Say by which weights the references were learnt, and behind which inputs."""
+        return f"{super().training_in_words(reward)}, behind inputs of which {self.residual:g} is the policy's own prediction"
+
+
+SupervisedMethod = SftMethod | DftMethod | IwSftMethod | PearMethod | IftMethod
 """The methods that learn from the references alone."""

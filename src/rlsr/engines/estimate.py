@@ -70,7 +70,7 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         if method.num_sampled
         else 0.0
     )
-    passes = 3 * method.updates_per_step + (1 if method.needs_reference_policy else 0)
+    passes = 3 * method.updates_per_step + method.extra_passes
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
     answers = 0.0
     settings = config.evaluation

@@ -45,10 +45,46 @@ def packed_log_probs(
     Raises:
         UnsupportedPolicyError: The model's attention has parts that this pass does not know.
     """
+    layout = pack(prompts, responses, prompt_of_response, model.device)
+    log_probs, entropy = selected_log_probs(
+        _logits(model, layout),
+        layout.targets,
+        temperature=temperature,
+        with_entropy=with_entropy,
+    )
+    return TokenScores(
+        _as_table(log_probs, layout), None if entropy is None else _as_table(entropy, layout)
+    )
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+def packed_greedy_tokens(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    responses: Sequence[Sequence[int]],
+    prompt_of_response: Sequence[int],
+) -> list[list[int]]:
+    """Say what the policy would have written in the place of each token of responses, given what stands before it.
+
+    Args:
+        model: A causal language model.
+        prompts: As for ``packed_log_probs``.
+        responses: As there.
+        prompt_of_response: As there.
+
+    Returns:
+        The likeliest token for each token of each response.
+    """
+    layout = pack(prompts, responses, prompt_of_response, model.device)
+    chosen = _logits(model, layout).argmax(dim=-1)
+    return [tokens.tolist() for tokens in chosen.split(layout.response_lengths)]
+
+
+def _logits(model: Any, layout: PackedLayout) -> torch.Tensor:
+    """(target, vocabulary): logits of every response token, response by response."""
     assert attends_by_plan(model) or not _runs_again(model), (
         "with gradient checkpointing the backward pass, too, must happen inside attention_by_plan"
     )
-    layout = pack(prompts, responses, prompt_of_response, model.device)
     with attention_by_plan(model):
         output = model(
             input_ids=layout.tokens[None],
@@ -57,16 +93,9 @@ def packed_log_probs(
             use_cache=False,
             plan=PackedAttention(layout),
         )
-    log_probs, entropy = selected_log_probs(
-        # Not ``logits[0]``, whose gradient would be written into a table of zeros.
-        output.logits.flatten(0, 1),
-        layout.targets,
-        temperature=temperature,
-        with_entropy=with_entropy,
-    )
-    return TokenScores(
-        _as_table(log_probs, layout), None if entropy is None else _as_table(entropy, layout)
-    )
+    # Not ``logits[0]``, whose gradient would be written into a table of zeros.
+    logits: torch.Tensor = output.logits.flatten(0, 1)
+    return logits
 
 
 def _runs_again(model: Any) -> bool:

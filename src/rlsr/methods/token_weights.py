@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from rlsr.config.method import methods_that_learn_from
+from rlsr.config.methods import methods_that_learn_from
 from rlsr.config.supervised import SupervisedMethod
+from rlsr.methods.ift import ift_weights
 from rlsr.methods.iw_sft import iw_sft_weights
 from rlsr.methods.pear import pear_weights
 from rlsr.plugins import plugin_part
@@ -68,14 +69,14 @@ def dft_weights(_: Any, tokens: ReferenceTokens) -> torch.Tensor:
 
 
 Weights = Callable[[Any, ReferenceTokens], torch.Tensor]
-"""From the method, with its settings, and the references to (reference, token): weights of at least 0, of no meaning where there
-is no token."""
+"""From the method, with its settings, and the references to (reference, token): weights, of no meaning where there is no token."""
 
 WEIGHTS: Mapping[str, Weights] = {
     "sft": sft_weights,
     "dft": dft_weights,
     "iw_sft": lambda method, tokens: iw_sft_weights(method, tokens.log_ratios, tokens.is_token),
     "pear": lambda method, tokens: pear_weights(method, tokens.log_ratios, tokens.is_token),
+    "ift": lambda method, tokens: ift_weights(method, tokens.log_probs, tokens.is_token),
 }
 """The weights of each supervised method by its type."""
 
@@ -110,6 +111,6 @@ def token_weights(method: SupervisedMethod, tokens: ReferenceTokens) -> torch.Te
         tokens: The references.
 
     Returns:
-        (reference, token): weights without gradient, at least 0; of no meaning where there is no token.
+        (reference, token): weights without gradient; of no meaning where there is no token.
     """
     return weights_of(method)(method, tokens).detach()

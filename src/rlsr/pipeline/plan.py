@@ -139,13 +139,13 @@ def estimate_run(plan: RunPlan) -> TimeEstimate:
     Returns:
         The estimate, after a short measurement of the device.
     """
-    response_tokens = plan.config.method.max_response_tokens
+    method = plan.config.method
+    response_tokens, longest_sample = method.max_response_tokens, method.longest_sample
     assert response_tokens is not None, "resolved by the plan"
+    assert longest_sample is not None, "resolved by the plan"
     work = Workload(
         prompt_tokens=plan.prompt_lengths.median,
-        response_tokens=response_tokens
-        if plan.config.method.num_sampled
-        else plan.reference_lengths.median,
+        response_tokens=longest_sample if method.num_sampled else plan.reference_lengths.median,
         answer_tokens=response_tokens,
         num_heldout=len(plan.dataset.heldout),
         num_steps=plan.num_steps,

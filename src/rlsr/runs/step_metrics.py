@@ -97,6 +97,11 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             WITHOUT_SIGNAL, "Share of groups without signal", "Their responses all got the same reward.",
             drawn="if_above_zero",
         ),
+        StepMetric(
+            "rank/accuracy", "Responses in order", "Share of the pairs whose better response the policy finds likelier.",
+            brief=Brief(".0%", "  in order {}", "in order"),
+        ),
+        StepMetric("rank/loss", "Ranking loss", "Mean over the pairs of responses, without its weight."),
         StepMetric("advantage/mean_size", drawn="never"),
         StepMetric("advantage/label", drawn="never"),
         *(StepMetric(name, drawn="with_others") for name in REWARD_QUANTILES),

@@ -263,11 +263,11 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
         (
             "method=stf",
-            "method.type: must be 'rlsr', 'sgrpo', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'stf'; did you mean sft?",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'stf'; did you mean sft?",
         ),
         (
             "method=reinforce",
-            "method.type: must be 'rlsr', 'sgrpo', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'reinforce'",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'reinforce'",
         ),
         ("engine=slime", "engine.type: must be 'trl', got 'slime'"),
         (
@@ -528,7 +528,9 @@ def test_a_method_without_a_name_is_rlsr() -> None:
     assert config_from_table({"method": {}}).method == RlsrMethod()
 
 
-@pytest.mark.parametrize("method", ["rlsr", "sgrpo", "sft", "dft", "iw_sft", "pear", "dpo"])
+@pytest.mark.parametrize(
+    "method", ["rlsr", "sgrpo", "rlpt", "rank", "sft", "dft", "iw_sft", "pear", "ift", "dpo"]
+)
 def test_a_method_may_be_named_alone(method: str, write_yaml: WriteYaml) -> None:
     assert load_config(overrides=[f"method={method}"]).method.type == method
     assert load_config([write_yaml(f"method: {method}\n")]).method.type == method
@@ -546,7 +548,7 @@ def test_settings_of_one_method_do_not_linger_in_the_other(write_yaml: WriteYaml
     [
         (
             ["method=sft", "method.kl_coefficient=0"],
-            "method.kl_coefficient: a setting of the methods rlsr and sgrpo, and the method is sft; name it as well, as in "
+            "method.kl_coefficient: a setting of the methods rlsr, sgrpo and rlpt, and the method is sft; name it as well, as in "
             "method.type=rlsr",
         ),
         (

@@ -207,11 +207,11 @@ def test_a_damaged_file_is_a_config_error(table: dict[str, object]) -> None:
         ),
         (
             ["method=[stf,rlsr]"],
-            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'sft', 'dft', 'iw_sft', 'pear', 'dpo', got 'stf'; did you mean sft?",
+            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'stf'; did you mean sft?",
         ),
         (
             [BOTH, "stages.0.method.kl_coefficient=0"],
-            "stage 1-sft: method.kl_coefficient: a setting of the methods rlsr and sgrpo, and the method is sft; name it as well, as in "
+            "stage 1-sft: method.kl_coefficient: a setting of the methods rlsr, sgrpo and rlpt, and the method is sft; name it as well, as in "
             "method.type=rlsr",
         ),
     ],

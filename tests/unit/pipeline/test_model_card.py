@@ -185,10 +185,28 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
             "grpo",
             "GRPO (KL coefficient 0.001), 10 steps",
         ),
+        (
+            "{type: rank, num_generations: 3, margin: 0.1}",
+            "BRIO ranking (arXiv 2203.16804)",
+            "brio",
+            "likelier, and the better of 3 responses to each prompt likelier than the worse, ranked by",
+        ),
+        (
+            "rlpt",
+            "RLPT (arXiv 2509.19249)",
+            "grpo",
+            "the next sentence of the references, which were given up to it: 8 responses to each prompt",
+        ),
         ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),
         ("pear", "PEAR (arXiv 2602.01058)", "sft", "weighted as in PEAR"),
+        (
+            "ift",
+            "IFT (arXiv 2405.11870)",
+            "sft",
+            "as in IFT (arXiv 2405.11870), behind inputs of which 0.2 is the",
+        ),
         ("dpo", "DPO (arXiv 2305.18290)", "dpo", "DPO (beta 0.1)"),
     ],
 )

@@ -167,6 +167,22 @@ class HostOverrides(Trainer):
             ask = partial(score or self.score_pass, reference)
             return self.timed("reference", lambda: self.score_in_passes(rows, ask))
 
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def log_probs_now(self, rows: Responses, *, temperature: float) -> torch.Tensor:
+        """Ask the policy itself, before an update, in passes like those of the update.
+
+        Args:
+            rows: What to score.
+            temperature: Divides the logits, as in sampling.
+
+        Returns:
+            (response, token): log-probabilities, 0 where there is no token.
+        """
+        ask = partial(
+            self.score_pass, self.accelerator.unwrap_model(self.model), temperature=temperature
+        )
+        return self.score_in_passes(rows, ask)
+
     def backward_by_parts(
         self,
         model: Any,

@@ -38,14 +38,19 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
 
 def score_groups(model: Any, rows: Responses, **settings: Any) -> TokenScores:
     """Score responses with each prompt read once for its group; settings as for ``packed_log_probs``."""
+    return packed_log_probs(model, *packed_rows(rows), **settings)
+
+
+def packed_rows(
+    rows: Responses,
+) -> tuple[list[tuple[int, ...]], list[list[int]], list[int]]:
+    """List each prompt once, the responses, and the place of the prompt of each."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(rows.groups))}
     prompts = dict(zip(rows.groups, rows.prompts, strict=True))
-    return packed_log_probs(
-        model,
+    return (
         [prompts[group] for group in numbers],
         rows.responses,
         [numbers[group] for group in rows.groups],
-        **settings,
     )
 
 
@@ -66,15 +71,10 @@ def score_padded(
     Returns:
         Log-probabilities with gradient, and entropies; 0 where there is no token.
     """
-    ids, mask = padded_rows(rows, model.device)
-    num_tokens = max(rows.response_lengths)
-    output = model(
-        input_ids=ids, attention_mask=mask, logits_to_keep=num_tokens + 1, use_cache=False
-    )
-    shown = mask[:, -num_tokens:].bool()
+    logits, targets, shown = padded_logits(model, rows)
     chosen, measured = selected_log_probs(
-        output.logits[:, :-1][shown],
-        ids[:, -num_tokens:][shown],
+        logits,
+        targets,
         temperature=temperature,
         with_entropy=with_entropy,
     )
@@ -82,6 +82,25 @@ def score_padded(
     if measured is None:
         return TokenScores(log_probs, None)
     return TokenScores(log_probs, torch.zeros_like(log_probs).masked_scatter(shown, measured))
+
+
+def padded_logits(model: Any, rows: Responses) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Pass responses in rows of their own.
+
+    Args:
+        model: A causal language model.
+        rows: None of the responses is empty.
+
+    Returns:
+        (target, vocabulary) logits of every response token, (target,) the tokens, and (row, token): where there is one.
+    """
+    ids, mask = padded_rows(rows, model.device)
+    num_tokens = max(rows.response_lengths)
+    output = model(
+        input_ids=ids, attention_mask=mask, logits_to_keep=num_tokens + 1, use_cache=False
+    )
+    shown = mask[:, -num_tokens:].bool()
+    return output.logits[:, :-1][shown], ids[:, -num_tokens:][shown], shown
 
 
 def padded_rows(rows: Responses, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod
+from rlsr.config.rlpt import RlptMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.prompt_order import prompts_per_process
 from rlsr.errors import ConfigError
@@ -80,7 +81,11 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
     method = config.method
     assert isinstance(method, RlsrMethod), "other methods have other trainers"
     if isinstance(method, SgrpoMethod) and method.prefix_ratios is not None:
-        _refuse_other_samplers(config)
+        _refuse_other_samplers(
+            config, "cannot go on from prefixes", "take method.prefix_ratios=null"
+        )
+    if isinstance(method, RlptMethod):
+        _refuse_other_samplers(config, "cannot stop behind a sentence", "take another method")
     ours = {
         # To TRL a rollout is one step; that it may be learnt from several times is ours (RolloutTrainer.compute_loss).
         "per_device_train_batch_size": shared["per_device_train_batch_size"]
@@ -105,12 +110,10 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
     return ours
 
 
-def _refuse_other_samplers(config: RunConfig) -> None:
-    """Refuse what would sample by probabilities of its own, which TRL then wants for prefixes, too."""
+def _refuse_other_samplers(config: RunConfig, reason: str, way_out: str) -> None:
+    """Refuse what would sample by probabilities of its own, which TRL then wants of what we changed, too."""
     if config.engine.options.get("use_vllm"):
-        raise ConfigError(
-            "engine.options.use_vllm: cannot go on from prefixes; leave it out, or take method.prefix_ratios=null"
-        )
+        raise ConfigError(f"engine.options.use_vllm: {reason}; leave it out, or {way_out}")
 
 
 def sft_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:

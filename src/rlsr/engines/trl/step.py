@@ -22,6 +22,12 @@ from rlsr.methods.advantages import Floats
 STEP = "step"
 """Entry of TRL's batch with the step, once for each response: TRL shuffles and splits the entries of a batch by rows."""
 
+PLACE = "place"
+"""Entry of TRL's batch with the place of each response among those of the step, so that it is known after the shuffle."""
+
+GIVEN_COLUMN = "given_ids"
+"""Dataset column with the tokens of an answer that stand behind its prompt, where a row is about what follows them."""
+
 Row = Mapping[str, Any]
 """A row of the dataset, as TRL reads it."""
 
@@ -66,6 +72,8 @@ class Step:
     """Rows of the dataset of this process, one a response; the responses to a prompt stand next to each other."""
     prompts: Sequence[tuple[int, ...]]
     """Token ids of the prompt of each of these."""
+    responses: Sequence[list[int]]
+    """Token ids of each of these, what it was begun with included."""
     beginnings: Sequence[Beginning]
     """What each of these was begun with."""
     own: slice
@@ -118,6 +126,10 @@ class Addition:
         """Say what the responses to the rows of a step begin with, where it is not the policy that says so."""
         return beginnings
 
+    def end(self, response: list[int], host: HostOverrides) -> list[int]:
+        """Say where a response ends that was sampled; what stands behind counts as never written."""
+        return response
+
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Return the step with what this addition changes; ``host`` is the trainer."""
         return step
@@ -156,9 +168,11 @@ def make_step(
     counted = is_token & ~given & chosen
     # A response that is all beginning is none of the policy.
     responses = chosen[:, 0] & (counted.any(dim=1) | ~given.any(dim=1))
+    written = rollout_responses(batch)
     return Step(
         rows=rows,
-        prompts=rollout_responses(batch).prompts,
+        prompts=written.prompts,
+        responses=written.responses,
         beginnings=beginnings,
         own=own,
         num_generations=size,

@@ -15,6 +15,7 @@ from trl import SFTTrainer
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import ReferenceMethod
 from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.own_predictions import own_predictions_in
 from rlsr.engines.trl.padded import rollout_responses, token_mask
 from rlsr.engines.trl.passes import micro_batches
 from rlsr.methods.token_weights import ReferenceTokens, token_weights
@@ -58,7 +59,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
         self.num_trained_tokens = sum(rows.response_lengths)
         num_tokens = self.over_processes(self.num_trained_tokens)
         # What the processes return is averaged.
-        share = self.accelerator.num_processes / num_tokens
+        scale = self.accelerator.num_processes / num_tokens
         metrics: dict[str, float] = {"optim/nll": 0.0, "optim/mean_weight": 0.0}
 
         def loss_of(part: list[int]) -> torch.Tensor:
@@ -66,7 +67,9 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             before = (
                 self.log_probs_before(references) if self._method.needs_reference_policy else None
             )
-            log_probs = self.score_pass(model, references).log_probs
+            share = self._method.own_share
+            with own_predictions_in(model, references, share=share, by_groups=self.by_groups):
+                log_probs = self.score_pass(model, references).log_probs
             tokens = ReferenceTokens(
                 log_probs=log_probs.detach(),
                 before=before,
@@ -75,7 +78,7 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             weights = token_weights(self._method, tokens) * tokens.is_token
             metrics["optim/nll"] -= float((tokens.log_probs * tokens.is_token).sum()) / num_tokens
             metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
-            return -(weights * log_probs).sum() * share
+            return -(weights * log_probs).sum() * scale
 
         parts = micro_batches(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
         total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)

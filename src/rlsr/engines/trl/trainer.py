@@ -9,6 +9,7 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
           GRPOTrainer._generate_and_score_completions
             GRPOTrainer._generate                     logs lengths and numbers of tokens
             * _write, as TRL's rollout_func           responses, by groups or by GRPOTrainer._generate_single_turn
+              * Addition.end                          of each addition of the method: where a response ends
             GRPOTrainer._calculate_rewards
             * reward, as TRL's reward_funcs           scores; RewardFunction keeps the whole rollout
             (TRL's advantages)                        logs rewards; ours take their place
@@ -53,7 +54,7 @@ from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
-from rlsr.engines.trl.step import STEP, Addition, Step, make_step, step_metrics
+from rlsr.engines.trl.step import GIVEN_COLUMN, PLACE, STEP, Addition, Step, make_step, step_metrics
 from rlsr.engines.trl.update import OLD_LOG_PROBS, Update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
@@ -152,7 +153,8 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         for addition in self._additions:
             beginnings = addition.begin(inputs, beginnings)
         # TRL calls it with the prompts and nothing else of the rows.
-        self.rollout_func = partial(self._write, beginnings)
+        given = [row.get(GIVEN_COLUMN, []) for row in inputs]
+        self.rollout_func = partial(self._write, beginnings, given)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         step = make_step(inputs, beginnings, batch, self._rewards(), method=self._method, host=self)
         for addition in self._additions:
@@ -172,9 +174,17 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         was_cut = np.array([ended is False for ended in rollout.ended], dtype=np.bool_)
         return lowest_where_cut(rewards, was_cut, self._method.num_generations)
 
-    def _write(self, beginnings: Sequence[Beginning], prompts: list[Any], _: Any) -> dict[str, Any]:
+    def _write(
+        self,
+        beginnings: Sequence[Beginning],
+        given: Sequence[list[int]],
+        prompts: list[Any],
+        _: Any,
+    ) -> dict[str, Any]:
         """Write the responses of a rollout; TRL gives each prompt once for every response, and itself."""
         prompt_ids, *_ = self._tokenize_prompts(prompts)
+        # Given for good, as the prompt is: the response begins behind it.
+        prompt_ids = [[*ids, *tokens] for ids, tokens in zip(prompt_ids, given, strict=True)]
 
         def write() -> tuple[list[list[int]], Any]:
             if not any(beginning.tokens for beginning in beginnings):
@@ -190,6 +200,8 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             return responses, None
 
         responses, log_probs = self.timed("generate", write)
+        for addition in self._additions:
+            responses = [addition.end(response, self) for response in responses]
         return {"prompt_ids": prompt_ids, "completion_ids": responses, "logprobs": log_probs}
 
     def _sample(
@@ -232,6 +244,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         batch = {
             **batch,
             STEP: [step] * len(step.rows),
+            PLACE: torch.arange(len(step.rows), device=device),
             "advantages": torch.tensor(
                 step.group.advantages[step.own], dtype=torch.float32, device=device
             ),

@@ -1,10 +1,12 @@
 """Which trainer of TRL's carries out a method, and how it is put together: a line a method in ``TRAINERS``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rlsr.config.method import RlsrMethod, methods_that_learn_from
+from rlsr.config.method import RlsrMethod
+from rlsr.config.methods import methods_that_learn_from
+from rlsr.config.rlpt import RlptMethod
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import ReferenceMethod
 from rlsr.engines.job import TrainingJob
@@ -21,6 +23,7 @@ from rlsr.plugins import plugin_part
 
 if TYPE_CHECKING:
     from rlsr.engines.trl.reward_function import RewardFunction
+    from rlsr.engines.trl.segments import Context
     from rlsr.engines.trl.step import Addition
 
 Parts = dict[str, Any]
@@ -94,40 +97,66 @@ Additions = Callable[[Any, "RewardFunction"], Sequence["Addition"]]
 """From the method, with its settings, and the reward function to what the method adds to the step of rlsr."""
 
 
-def rollout_trainer(additions: Additions = lambda *_: ()) -> MethodTrainer:
+Contexts = Callable[[TrainingJob, Policy], Sequence["Context"]]
+"""From the job and the policy to what is asked of it, in the place of the training prompts."""
+
+
+def rollout_trainer(
+    additions: Additions = lambda *_: (),
+    *,
+    in_terms_of_rlsr: Callable[[Any], RlsrMethod] = lambda method: method,
+    contexts: Contexts | None = None,
+) -> MethodTrainer:
     """Describe how TRL trains by a method with rollouts.
 
     Args:
         additions: What the method adds to the step of rlsr; called when training starts.
+        in_terms_of_rlsr: From the method to the settings of that step, where they are others than its own.
+        contexts: What is asked in the place of the prompts, for a method whose responses are parts of answers: whether they end
+            is not told to the reward.
 
     Returns:
         The method's entry. Where the method learns from the tokens of the references, the rows of a step have them.
     """
 
+    def as_rlsr(config: RunConfig) -> RunConfig:
+        return config.model_copy(update={"method": in_terms_of_rlsr(config.method)})
+
     def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
         from rlsr.engines.trl.reward_function import RewardFunction
         from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
+        from rlsr.engines.trl.step import GIVEN_COLUMN
         from rlsr.engines.trl.trainer import RolloutTrainer
         from rlsr.models.generate import stop_ids
 
-        method = job.config.method
-        assert isinstance(method, RlsrMethod), "other methods have other trainers"
-        reward_function = RewardFunction(job.reward, job.records, stop_ids(policy), job.processes)
+        config = as_rlsr(job.config)
+        assert isinstance(config.method, RlsrMethod), "other methods have other trainers"
+        ends = stop_ids(policy)
+        asked = None if contexts is None else contexts(job, policy)
+        if asked is not None:
+            job, ends = replace(job, records=[context.record for context in asked]), ()
+        rows = _rollout_rows(job, policy)
+        if asked is not None:
+            rows = rows.add_column(GIVEN_COLUMN, [context.given for context in asked])
+        reward_function = RewardFunction(job.reward, job.records, ends, job.processes)
         trainer = RolloutTrainer(
             # With a KL term TRL makes the reference policy.
             reference=None
-            if method.kl_coefficient
-            else frozen_reference(job.config, parts["model"]),
+            if config.method.kl_coefficient
+            else frozen_reference(config, parts["model"]),
             reward_function=reward_function,
             rows_at_a_time=job.cut.rows_at_a_time,
-            additions=additions(method, reward_function),
-            train_dataset=_rollout_rows(job, policy),
-            **parts,
+            additions=additions(job.config.method, reward_function),
+            train_dataset=rows,
+            **{**parts, "config": config},
         )
         settle_copy_of_adapters(trainer.model)
         return trainer
 
-    return MethodTrainer("GRPOConfig", grpo_arguments, make)
+    def arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+        return grpo_arguments(as_rlsr(config), shared)
+
+    return MethodTrainer("GRPOConfig", arguments, make)
 
 
 def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
@@ -157,6 +186,36 @@ def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence
     from rlsr.engines.trl.sgrpo import sgrpo_additions
 
     return sgrpo_additions(method, reward_function)
+
+
+def _rlpt_additions(*_: Any) -> Sequence["Addition"]:
+    from rlsr.engines.trl.segments import OneSentence
+
+    return [OneSentence()]
+
+
+def _sentences(job: TrainingJob, policy: Policy) -> Sequence["Context"]:
+    from rlsr.engines.trl.segments import next_segments
+
+    method = job.config.method
+    assert isinstance(method, RlptMethod), "no other method asks for sentences"
+    room = _longest_response(job) - method.longest_sample
+
+    def encode(text: str) -> list[int]:
+        ids: list[int] = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    return [
+        context
+        for record in job.records
+        for context in next_segments(record, encode, most_given=room)
+    ]
+
+
+def _rank_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.rank import rank_additions
+
+    return rank_additions(method)
 
 
 def _supervised_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
@@ -207,6 +266,14 @@ SUPERVISED = MethodTrainer("SFTConfig", sft_arguments, _supervised_trainer)
 TRAINERS: Mapping[str, MethodTrainer] = {
     "rlsr": rollout_trainer(),
     "sgrpo": rollout_trainer(_sgrpo_additions),
+    "rlpt": rollout_trainer(
+        _rlpt_additions,
+        in_terms_of_rlsr=lambda method: method.in_terms_of_rlsr,
+        contexts=_sentences,
+    ),
+    "rank": rollout_trainer(
+        _rank_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_sgrpo
+    ),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
 }
 """For the other methods, by their type."""

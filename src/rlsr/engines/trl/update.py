@@ -10,7 +10,7 @@ from rlsr.engines.trl.grpo_loss import grpo_loss
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.padded import Responses, rollout_responses, take_rows, token_mask
 from rlsr.engines.trl.passes import micro_batches
-from rlsr.engines.trl.step import STEP, PassTokens, Step, Term
+from rlsr.engines.trl.step import PLACE, STEP, PassTokens, Step, Term
 from rlsr.forward.token_scores import TokenScores
 
 OLD_LOG_PROBS = "old_per_token_logps"
@@ -115,7 +115,7 @@ class Update:
         is_own = batch["completion_mask"] * batch.get("tool_mask", 1)
         self._logged.append((int(is_own.sum()), logged))
         is_reference = (batch["completion_mask"] - is_own).bool()
-        tokens = PassTokens(responses, scores.log_probs, is_reference)
+        tokens = PassTokens(batch[PLACE].tolist(), scores.log_probs, is_reference)
         return sum(self._shares(self._step.response_terms, tokens), loss)
 
     def _shares(self, terms: Iterable[Term], tokens: PassTokens) -> Iterator[torch.Tensor]:

@@ -34,6 +34,12 @@ CASES = {
         "model.lora={rank: 4}",
     ],
     "prefixes": ["method=sgrpo", "method.prefix_ratios=[0, 0, 0.5, 1]"],
+    "validation": [
+        "model.lora={rank: 4}",
+        "validation={num_prompts: 3, every_steps: 2, metric: reward}",
+        "evaluation={during: [0.5], during_prompts: 2}",
+    ],
+    "validation by likelihood": ["validation={num_prompts: 3, every_steps: 1, metric: nll}"],
     "pear": ["method=pear"],
     "dpo": ["method=dpo", "method.beta=0.5", "model.lora={rank: 4}"],
 }
@@ -101,6 +107,12 @@ def assert_same(one: Path, two: Path) -> None:
     trained = load_file(second.final / weights)
     for name, weight in load_file(first.final / weights).items():
         assert (weight - trained[name]).abs().max() < 1e-4, name
+    for measured, other in zip(
+        first.read_evaluated_steps(), second.read_evaluated_steps(), strict=True
+    ):
+        assert measured.spent.steps == other.spent.steps
+        assert [row.response for row in measured.rows] == [row.response for row in other.rows]
+    assert first.read_manifest()["best_step"] == second.read_manifest()["best_step"]
     assert answers(first, "after") == answers(second, "after")
     assert answers(first, "before") == answers(second, "before")
     for file in sorted(first.samples.iterdir()):

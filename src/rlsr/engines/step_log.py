@@ -79,8 +79,11 @@ class StepLog:
             self._rows.append(row)
             job.run.append_metrics(row)
             self._observer.on_step(0, job.num_steps, row)
-        if job.processes.is_main and not self._best.has(0):
+        if not job.processes.is_main:
+            return
+        if not self._best.has(0):
             self._keep(0, policy)
+        self._best.go_on_from(0)
 
     def add(
         self,

@@ -10,6 +10,7 @@ from rlsr.errors import RunError
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.record import UNTRAINED, Run, is_run, read_run
 from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.step_totals import steps_taken
 
 BEFORE = "before training"
 """Name of the policy that the runs began with."""
@@ -150,7 +151,7 @@ def _missing(run: Run) -> list[str]:
     """Say what a run does not have yet."""
     found = []
     if not run.is_complete:
-        steps = sum(len(stage.steps) for stage in run.stages)
+        steps = sum(steps_taken(stage.steps) for stage in run.stages)
         rest = f"; not begun: {', '.join(run.missing_stages)}" if run.missing_stages else ""
         found.append(
             f"{run.path} is not complete: {steps} step{'' if steps == 1 else 's'} so far{rest}. This page shows what is there."

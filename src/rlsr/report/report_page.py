@@ -19,6 +19,7 @@ from rlsr.report.result_charts import difference_figures, phases_of, time_figure
 from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
+    measured_figures,
     optimisation_figures,
     other_figures,
     part_figures,
@@ -78,6 +79,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "differences": difference_figures(comparison) if comparison else [],
         "curves": curve_figures(comparison, names) if comparison else [],
         "reward": reward_figures(series, names),
+        "measured": measured_figures(series, names),
         "parts": part_figures(series, names),
         "distribution": distribution_figures(series, names),
         "optimisation": optimisation_figures(series, names),
@@ -102,6 +104,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "figures": groups,
         "charts": _chart_data(groups, series),
         "trained": names,
+        "kept": _kept_weights(trained),
         "dashes": [" ".join(map(str, dash)) if dash[1] else "" for dash in DASHES],
         "phases": phases_of(trained),
         "steps_per_point": series.steps_per_point,
@@ -110,6 +113,21 @@ def _content(data: ReportData) -> dict[str, Any]:
         "browser": browser,
         "browser_words": _browser_words(browser),
     }
+
+
+def _kept_weights(recipes: Sequence[ReportedRecipe]) -> list[str]:
+    """Say which weights runs have kept, where validation chose them."""
+    found = []
+    for recipe in recipes:
+        for seed, run in recipe.runs.items():
+            for stage in run.stages:
+                kept = (stage.manifest or {}).get("validation")
+                if not isinstance(kept, dict):
+                    continue
+                place = f"{recipe.name}, stage {stage.name}" if run.is_pipeline else recipe.name
+                of_seed = f", seed {seed}" if len(recipe.runs) > 1 else ""
+                found.append(f"{place}{of_seed}: {kept.get('in_words')}.")
+    return found
 
 
 def _has_steps(recipe: ReportedRecipe) -> bool:

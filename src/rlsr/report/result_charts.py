@@ -165,5 +165,5 @@ def _seconds(run: Run, phase: str) -> float:
 
 
 def _explained(step: StepRow) -> float:
-    """Add up the phases of a step; what is measured for a stopping rule comes after it."""
+    """Add up the phases of a step; what is measured on validation prompts comes after it."""
     return sum(sum(scored([step], f"time/{phase}")) for phase in STEP_PHASES)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlsr.report.line_charts import band_chart, line_chart, value_axis
-from rlsr.report.run_series import Series
+from rlsr.report.run_series import MEASURED, Series, is_of
 from rlsr.report.vega import Chart
 from rlsr.runs.step_metrics import (
     HEADS,
@@ -78,6 +78,20 @@ def part_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
     )
 
 
+def measured_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
+    """Draw what was measured while training: on validation prompts, and on held-out prompts along the way.
+
+    Args:
+        series: What happened.
+        recipes: Names in the order of their colours.
+
+    Returns:
+        A figure a number that there is.
+    """
+    wanted = [metric for metric in _drawn(series) if is_of(metric.name, *MEASURED)]
+    return [_figure(series, recipes, metric, is_sparse=True) for metric in wanted]
+
+
 def optimisation_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
     """Draw lengths, and what the optimiser did.
 
@@ -89,7 +103,7 @@ def optimisation_figures(series: Series, recipes: Sequence[str]) -> list[Figure]
         A figure a number that there is; losses apart by method.
     """
     lengths = [_length_figure(series, recipes)] if all(map(series.has, _LENGTHS)) else []
-    wanted = [metric for metric in _drawn(series) if metric.head in HEADS - {_REWARD}]
+    wanted = [metric for metric in _drawn(series) if metric.head in HEADS - {_REWARD, *MEASURED}]
     return [*lengths, *_figures(series, recipes, wanted)]
 
 
@@ -104,7 +118,9 @@ def other_figures(series: Series, recipes: Sequence[str]) -> list[Figure]:
         A figure a number that there is.
     """
     return _figures(
-        series, recipes, [metric for metric in _drawn(series) if metric.head not in HEADS]
+        series,
+        recipes,
+        [metric for metric in _drawn(series) if metric.head not in HEADS | set(MEASURED)],
     )
 
 
@@ -156,9 +172,17 @@ def _figures(series: Series, recipes: Sequence[str], metrics: Sequence[StepMetri
     return found
 
 
-def _figure(series: Series, recipes: Sequence[str], metric: StepMetric) -> Figure:
+def _figure(
+    series: Series, recipes: Sequence[str], metric: StepMetric, *, is_sparse: bool = False
+) -> Figure:
     name = metric.name
-    drawn = line_chart(name, recipes, with_seeds=series.has_seeds(name))
+    drawn = line_chart(
+        name,
+        recipes,
+        # A line would end at every step that has no number.
+        transform=[{"filter": f"isValid(datum['{name}'])"}] if is_sparse else [],
+        with_seeds=series.has_seeds(name),
+    )
     return Figure(_id(name), metric.words, metric.caption, drawn, (name,), follows_choice=True)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from rlsr.evaluation.metrics import labelled
+from rlsr.report.heldout_course import HELDOUT, heldout_course, metric_name
 from rlsr.report.report_data import ReportedRecipe
 from rlsr.rewards import reward_kind
 from rlsr.runs.record import Run
-from rlsr.runs.step_metrics import StepMetric, step_metrics
+from rlsr.runs.step_metrics import VALIDATION, StepMetric, step_metrics
 from rlsr.runs.step_totals import step_seconds
 
 MEAN = "mean"
@@ -23,6 +25,9 @@ _DIGITS = 5
 
 # Vega-Lite takes these for code where they stand in the name of a column.
 _HARMLESS = str.maketrans({".": "·", "[": "(", "]": ")", "'": "`", '"': "”", "\\": "/"})
+
+MEASURED = (VALIDATION, HELDOUT)
+"""Heads of what is measured after some steps alone."""
 
 Values = Mapping[str, float]
 
@@ -124,7 +129,23 @@ def step_series(recipes: Sequence[ReportedRecipe]) -> Series:
                 for point in _mean_line(list(lines.values()))
             ]
     columns = ("recipe", "seed", "main", "method", "step", "seconds", *names)
-    return Series(columns, tuple(rows), width, tuple(step_metrics(names, _reward_parts(recipes))))
+    further = {**_reward_parts(recipes), **_heldout_metrics(names)}
+    return Series(columns, tuple(rows), width, tuple(step_metrics(names, further)))
+
+
+def _heldout_metrics(names: Sequence[str]) -> dict[str, StepMetric]:
+    """Describe what was measured on held-out prompts along the way."""
+    caption = "Of the held-out prompts that were answered along the way; the last point is the policy that was kept."
+    return {
+        name: StepMetric(name, labelled(metric_name(name), in_reward=False), caption)
+        for name in names
+        if is_of(name, HELDOUT)
+    }
+
+
+def is_of(name: str, *heads: str) -> bool:
+    """Say whether a metric is of one of these kinds."""
+    return name.partition("/")[0] in heads
 
 
 def _reward_parts(recipes: Sequence[ReportedRecipe]) -> dict[str, StepMetric]:
@@ -153,13 +174,18 @@ def _points(run: Run) -> list[_Point]:
     """Number the steps of all stages through, with the seconds that steps have taken so far."""
     points: list[_Point] = []
     seconds, steps = 0.0, 0
-    for stage in run.stages:
-        for row in stage.steps:
+    for place, stage in enumerate(run.stages):
+        course = heldout_course(stage, is_first=place == 0)
+        # Before the first step there is a row only where validation has measured.
+        begins = (
+            [{"step": 0.0}] if 0 in course and not any(r["step"] == 0 for r in stage.steps) else []
+        )
+        for row in [*begins, *stage.steps]:
             seconds += step_seconds(row)
-            values = {name.translate(_HARMLESS): value for name, value in row.items()}
-            points.append(
-                _Point(stage.method, steps + int(row["step"]), {**values, "seconds": seconds})
-            )
+            step = int(row["step"])
+            measured = {**row, **course.get(step, {})}
+            values = {name.translate(_HARMLESS): value for name, value in measured.items()}
+            points.append(_Point(stage.method, steps + step, {**values, "seconds": seconds}))
         steps = points[-1].step if points else 0
     return points
 
@@ -185,11 +211,21 @@ def _mean_line(lines: Sequence[Sequence[_Point]]) -> list[_Point]:
         for point in line:
             found.setdefault((point.method, point.step), []).append(point)
     points = [
-        _Point(method, step, _mean(together))
+        _Point(method, step, _mean_of_seeds(together))
         for (method, step), together in found.items()
         if len(together) == reached[method]
     ]
     return sorted(points, key=lambda point: point.step)
+
+
+def _mean_of_seeds(points: Sequence[_Point]) -> dict[str, float]:
+    """Take means over seeds; what was measured after this step of some of them alone would be theirs and no mean."""
+    return {
+        name: value
+        for name, value in _mean(points).items()
+        if not is_of(name, *MEASURED)
+        or all(math.isfinite(point.values.get(name, math.nan)) for point in points)
+    }
 
 
 def _mean(points: Sequence[_Point]) -> dict[str, float]:

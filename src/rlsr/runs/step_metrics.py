@@ -17,8 +17,9 @@ UNTRANSLATED = "reward/share_untranslated"
 WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
+VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
-    f"validation/{metric}" for metric in ("reward", "independent_similarity", "nll")
+    f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
 )
 """What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
 TRAINED_TOKENS = "tokens/trained"

@@ -65,3 +65,21 @@ def test_samples_before_training_take_their_time(monkeypatch: pytest.MonkeyPatch
         estimate(config, SMOLLM2, replace(DEMO, num_samples=400), device="cpu").total_minutes
         > 1.5 * without
     )
+
+
+def test_validation_takes_its_time_which_a_budget_counts() -> None:
+    config = load_config(
+        overrides=[*SETTINGS, "evaluation.enabled=false", "validation.every_steps=5"]
+    )
+    work = replace(DEMO, num_validation=32)
+    found = estimate(config, SMOLLM2, work, device="cpu")
+    assert found.validation_seconds > 0
+    # Before the first step, after 5, 10, 15, 20, and after the last.
+    seconds = found.step_seconds * 24 + found.validation_seconds * 6
+    assert found.total_minutes == pytest.approx(seconds / 60)
+    limited = load_config(
+        overrides=[*SETTINGS, "evaluation.enabled=false", "training.max_seconds=1"]
+    )
+    assert estimate(limited, SMOLLM2, work, device="cpu").total_minutes == pytest.approx(1 / 60)
+    likelihood = load_config(overrides=[*SETTINGS, "validation.metric=nll"])
+    assert estimate(likelihood, SMOLLM2, work, device="cpu").validation_seconds > 0

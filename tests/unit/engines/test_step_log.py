@@ -1,10 +1,12 @@
 """What is written and decided after a step, with numbers made by hand and no trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import torch
 
 from rlsr.config import load_config
 from rlsr.engines import SilentObserver
@@ -14,6 +16,8 @@ from rlsr.engines.step_log import StepLog
 from rlsr.errors import EngineError, RewardError
 from rlsr.models import Policy
 from rlsr.runs import RunDirectory
+from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.step_totals import Spent
 
 NAN = float("nan")
 STEP = {
@@ -41,7 +45,10 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def log_of(
-    run: RunDirectory, *overrides: str, values: list[float] | None = None
+    run: RunDirectory,
+    *overrides: str,
+    values: list[float] | None = None,
+    answer: Callable[[Policy], list[HeldoutRow]] | None = None,
 ) -> tuple[StepLog, Watcher]:
     """Make a log; ``values`` are what the measurements on validation prompts give, one after another."""
     job = TrainingJob(
@@ -53,6 +60,7 @@ def log_of(
         num_steps=9,
         cut=StepCut(100),
         validate=None if values is None else lambda _: values.pop(0),
+        answer_heldout=answer,
     )
     watcher = Watcher()
     return StepLog(job, watcher), watcher
@@ -80,6 +88,112 @@ def test_a_budget_ends_training_and_a_resumed_run_knows_it(run: RunDirectory) ->
     resumed, _ = log_of(run, budget)
     assert resumed.go_on_from(1) is None, "the second step was after the checkpoint"
     assert resumed.go_on_from(2) == reason
+
+
+class Saved:
+    """A policy that is saved as the number of the step that it is at."""
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def __call__(self) -> Policy:
+        model: Any = torch.nn.Linear(1, 1)
+        step = self.step
+        model.device = torch.device("cpu")
+        model.generation_config = None
+        model.save_pretrained = lambda directory: (directory / "step").write_text(str(step))
+        tokenizer = SimpleNamespace(save_pretrained=lambda directory: None)
+        return Policy(model, tokenizer, "somewhere")
+
+
+def take_steps(log: StepLog, policy: Saved, *steps: int) -> list[str | None]:
+    reasons = []
+    for step in steps:
+        policy.step = step
+        reasons.append(log.add(step, STEP, [], policy))
+    return reasons
+
+
+RULE = ["method=sft", "validation={num_prompts: 4, every_steps: 2, metric: reward}"]
+
+
+def test_validation_measures_before_every_so_many_and_at_the_end(run: RunDirectory) -> None:
+    log, watcher = log_of(run, *RULE, values=[0.5, 0.7, NAN, 0.6, 0.6, 0.1])
+    policy = Saved()
+    log.begin(0, policy)
+    assert take_steps(log, policy, *range(1, 10)) == [None] * 9
+    rows = run.read_metrics()
+    assert [row["step"] for row in rows if "time/validation" in row] == [0, 2, 4, 6, 8, 9]
+    assert [row["validation/reward"] for row in rows if "validation/reward" in row] == [
+        0.5, 0.7, pytest.approx(NAN, nan_ok=True), 0.6, 0.6, 0.1,
+    ]  # fmt: skip
+    assert [step for step, _, _ in watcher.seen] == list(range(10))
+    assert watcher.seen[4][2]["validation/reward"] is None, "unscored, and not 0"
+    log.save_final(policy(), run.final)
+    assert (run.final / "step").read_text() == "2"
+
+
+def test_where_nothing_could_be_scored_the_last_weights_are_kept(run: RunDirectory) -> None:
+    log, _ = log_of(run, *RULE, values=[NAN] * 3)
+    policy = Saved()
+    log.begin(0, policy)
+    take_steps(log, policy, 1, 2, 3, 4)
+    run.final.mkdir()
+    log.save_final(policy(), run.final)
+    assert (run.final / "step").read_text() == "4"
+
+
+def test_a_run_that_a_budget_ends_is_measured_there(run: RunDirectory) -> None:
+    log, _ = log_of(run, *RULE, "training.max_tokens=30", values=[0.5, 0.7, 0.8])
+    policy = Saved()
+    log.begin(0, policy)
+    *others, last = take_steps(log, policy, 1, 2, 3)
+    assert others == [None, None]
+    assert "training.max_tokens" in str(last)
+    assert run.read_metrics()[-1]["validation/reward"] == 0.8
+
+
+def test_a_run_that_starts_again_does_not_measure_twice_before_its_first_step(
+    run: RunDirectory,
+) -> None:
+    policy = Saved()
+    log_of(run, *RULE, values=[0.5])[0].begin(0, policy)
+    (run.best / "step-000000" / "step").unlink()
+    (run.best / "step-000000").rmdir()
+    again, _ = log_of(run, *RULE, values=[])
+    again.begin(0, policy)
+    assert len(run.read_metrics()) == 1
+    assert (run.best / "step-000000" / "step").read_text() == "0", "saved again"
+
+
+def test_held_out_prompts_are_answered_at_shares_of_the_budget_and_once(run: RunDirectory) -> None:
+    row = HeldoutRow("a", "prompt", "reference", "response", {"chrf": 1.0})
+    answered: list[int] = []
+    policy = Saved()
+
+    def answer(_: Policy) -> list[HeldoutRow]:
+        answered.append(policy.step)
+        return [row]
+
+    def log() -> StepLog:
+        settings = ["training.max_tokens=60", "evaluation.during=[0.1, 0.3, 0.5, 0.9]"]
+        return log_of(run, *settings, answer=answer)[0]
+
+    log().begin(0, policy)
+    first = log()
+    take_steps(first, policy, 1, 2, 3)
+    assert answered == [1, 2, 3]
+    resumed = log()
+    resumed.go_on_from(1)
+    take_steps(resumed, policy, 2, 3, 4, 5)
+    assert answered == [1, 2, 3], "what was answered before the crash is there"
+    take_steps(resumed, policy, 6)
+    assert answered == [1, 2, 3, 6]
+    found = run.read_evaluated_steps()
+    assert [(step.spent, step.rows) for step in found] == [
+        (Spent(2.0 * step, 10 * step, step), (row,)) for step in (1, 2, 3, 6)
+    ]
+    assert min(file.name for file in run.evaluation.iterdir()) == "step-000001.jsonl"
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])

@@ -1,6 +1,7 @@
 """The charts of a report: what they are drawn from, and that Vega-Lite can draw them."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from rlsr.report.result_charts import difference_figures, phases_of, time_figure
 from rlsr.report.run_charts import (
     Figure,
     distribution_figures,
+    measured_figures,
     optimisation_figures,
     other_figures,
     part_figures,
     reward_figures,
 )
 from rlsr.report.run_series import Series, step_series
+from rlsr.runs.json_file import write_json_lines
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,30 @@ def test_a_number_that_nobody_knows_is_drawn_whatever_its_name(tmp_path: Path) -
     for figure in others:
         path = drawn(figure, series).split("mark-line")[1].split(' d="')[1].split('"')[0]
         assert path.count("L") == 2, f"{figure.title} has no line through its three points"
+
+
+def test_what_is_measured_after_some_steps_alone_is_one_line(tmp_path: Path) -> None:
+    steps = step_rows(6)
+    for row in steps[1::2]:
+        row["validation/nll"] = 2.0 / row["step"]
+    path = write_run(
+        tmp_path / "run", before=heldout_rows(0.3), after=heldout_rows(0.6), steps=steps
+    )
+    write_json_lines(path / "evaluation" / "step-000003.jsonl", heldout_rows(0.5, 4))
+    data = read_report_data([path])
+    series = step_series(data.recipes)
+    figures = measured_figures(series, ["run"])
+    assert {"validation-nll", "heldout-chrf", "heldout-independent_similarity"} <= {
+        f.id for f in figures
+    }
+    others = [*optimisation_figures(series, ["run"]), *other_figures(series, ["run"])]
+    assert not {figure.id for figure in figures} & {figure.id for figure in others}
+    for figure in figures:
+        svg = drawn(figure, series)
+        # A path of one line alone goes on over the steps that have no number.
+        lines = re.findall(r'aria-roledescription="line mark"[^>]* d="([^"]*)"', svg)
+        assert [path.count("M") for path in lines] == [1], figure.id
+        assert lines[0].count("L") == 2, figure.id
 
 
 def test_a_supervised_run_has_no_charts_of_rewards(tmp_path: Path) -> None:

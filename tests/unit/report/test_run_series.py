@@ -9,6 +9,7 @@ import pytest
 from report_sample import step_rows, write_run, write_sample_pipeline
 from rlsr.report.report_data import ReportedRecipe
 from rlsr.report.run_series import Series, step_series
+from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.record import read_run
 
 
@@ -75,9 +76,9 @@ def test_stages_go_on_counting(tmp_path: Path) -> None:
     assert series.methods_with("none/such") == []
 
 
-def test_measuring_for_a_stopping_rule_takes_time_too(tmp_path: Path) -> None:
+def test_validation_takes_time_too(tmp_path: Path) -> None:
     steps = rows(0.1, 0.2)
-    steps[0]["time/heldout"] = 1.5
+    steps[0]["time/validation"] = 1.5
     assert line(step_series([recipe(tmp_path, steps)]), "0", "seconds") == [(3.5,), (5.5,)]
 
 
@@ -110,3 +111,70 @@ def test_recipes_are_told_apart(tmp_path: Path) -> None:
     series = step_series([one, two])
     assert len(series.numbers("optim/loss", recipe="other")) == 3
     assert series.numbers("reward/mean", recipe="other") == []
+
+
+def measured_run(path: Path, values: dict[str, Sequence[float | None]]) -> Path:
+    """A run of four steps that was measured on validation prompts and answered held-out prompts along the way."""
+    steps = [
+        {**row, "validation/reward": 0.5} if row["step"] == 2 else row for row in rows(*[0.1] * 4)
+    ]
+    begin = {"step": 0, "validation/reward": 0.25, "time/validation": 1.0}
+    write_run(path, steps=[begin, *steps])
+    for name, scores in values.items():
+        found = [
+            {
+                "id": str(row),
+                "prompt": f"p{row}",
+                "reference": "r",
+                "response": "a",
+                "scores": {"chrf": score},
+            }
+            for row, score in enumerate(scores)
+        ]
+        write_json_lines(path / "evaluation" / f"{name}.jsonl", found)
+    return path
+
+
+def test_held_out_metrics_are_of_the_prompts_that_were_answered_along_the_way(
+    tmp_path: Path,
+) -> None:
+    path = measured_run(
+        tmp_path / "run",
+        {
+            "before": [1, 3, 80],
+            "step-000002": [5, None],
+            "step-000009": [9, 9],
+            "after": [6, 8, 90],
+        },
+    )
+    series = step_series([ReportedRecipe("mine", {0: read_run(path)})])
+    assert line(series, "0", "step", "seconds", "heldout/chrf", "validation/reward") == [
+        (0, 1.0, 2.0, 0.25), (1, 3.0, None, None), (2, 5.0, 5.0, 0.5), (3, 7.0, None, None), (4, 9.0, 7.0, None),
+    ]  # fmt: skip
+    assert [metric.words for metric in series.metrics if metric.head == "heldout"] == ["chrF"]
+
+
+def test_without_validation_the_policy_before_training_has_a_point_of_its_own(
+    tmp_path: Path,
+) -> None:
+    path = measured_run(tmp_path / "run", {"before": [1, 3], "step-000001": [5, 5]})
+    write_json_lines(path / "metrics.jsonl", rows(0.1, 0.2))
+    series = step_series([ReportedRecipe("mine", {0: read_run(path)})])
+    assert line(series, "0", "step", "seconds", "heldout/chrf", "reward/mean") == [
+        (0, 0.0, 2.0, None), (1, 2.0, 5.0, 0.1), (2, 4.0, None, 0.2),
+    ]  # fmt: skip
+
+
+def test_a_mean_over_seeds_is_of_all_seeds_or_not_there(tmp_path: Path) -> None:
+    runs = {
+        seed: read_run(
+            measured_run(
+                tmp_path / str(seed), {"step-000001": [seed], f"step-00000{2 + seed}": [9]}
+            )
+        )
+        for seed in (0, 1)
+    }
+    series = step_series([ReportedRecipe("mine", runs)])
+    assert line(series, "mean", "step", "heldout/chrf", "validation/reward") == [
+        (0, None, 0.25), (1, 0.5, None), (2, None, 0.5), (3, None, None), (4, None, None),
+    ]  # fmt: skip

@@ -1,0 +1,79 @@
+"""What is said of a run before it begins."""
+
+from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
+
+from rlsr.cli.plan_text import show_head, show_plan
+from rlsr.config import load_config
+from rlsr.engines.estimate import TimeEstimate
+from rlsr.pipeline.plan import RunPlan, plan_run
+
+
+def plan(tiny_settings: list[str], *overrides: str) -> RunPlan:
+    return plan_run(load_config(overrides=[*tiny_settings, *overrides]))
+
+
+def head(found: RunPlan) -> str:
+    text = StringIO()
+    show_head(Console(file=text, width=500), found)
+    return text.getvalue()
+
+
+def work(found: RunPlan, estimate: TimeEstimate) -> str:
+    text = StringIO()
+    show_plan(Console(file=text, width=500), found, estimate)
+    return text.getvalue()
+
+
+def test_without_validation_nothing_is_said_of_it(tiny_settings: list[str]) -> None:
+    said = head(plan(tiny_settings))
+    assert "8 training and 4 held-out prompts" in said
+    assert "validation" not in said
+    assert "along the way" not in said
+
+
+def test_validation_is_said_with_its_prompts_its_rhythm_and_what_it_is_for(
+    tiny_settings: list[str],
+) -> None:
+    rule = "validation={num_prompts: 3, every_steps: 5, patience: 2, metric: nll}"
+    said = head(plan(tiny_settings, rule))
+    assert "5 training and 4 held-out prompts" in said
+    assert (
+        "validation: 3 of the training prompts are set aside and measured before the first step, after every 5 and after the last, "
+        "by negative log-likelihood of the references; they choose the weights that are kept, and end training after 2 "
+        "measurements in a row without gain\n"
+    ) in said
+    assert "and never end training\n" in head(plan(tiny_settings, "validation.num_prompts=3"))
+
+
+def test_what_is_measured_along_the_way_is_said(tiny_settings: list[str]) -> None:
+    said = head(plan(tiny_settings, "evaluation={during: [0.25, 0.5], during_prompts: 3}"))
+    assert (
+        "along the way: 3 of the held-out prompts are answered at 0.25, 0.5 of the budget, in time that it does not count\n"
+        in said
+    )
+
+
+def test_a_dry_run_says_what_validation_costs_and_that_a_budget_is_too_small(
+    tiny_settings: list[str],
+) -> None:
+    found = plan(tiny_settings, "validation.num_prompts=3", "training.max_seconds=4")
+    said = work(found, TimeEstimate(8.5, 2.0, validation_seconds=3.25))
+    assert "validation: about 3.25 s a measurement, which the budget counts\n" in said
+    assert (
+        "warning: training.max_seconds is 4, less than a step takes: one step would be taken, and go over\n"
+        in said
+    )
+    enough = work(found, TimeEstimate(3.5, 2.0, validation_seconds=3.25))
+    assert "less than a step" not in enough
+    assert "until 4 s of training are spent" in enough
+
+
+def test_a_budget_of_all_stages_is_said_for_each(tiny_settings: list[str]) -> None:
+    found = plan(tiny_settings)
+    pipeline = found.config.pipeline.model_copy(update={"max_seconds": 90.0})
+    config = found.config.model_copy(update={"pipeline": pipeline})
+    said = head(replace(found, config=config))
+    assert "until 90 s are spent by all stages together (at most 3 steps)" in said

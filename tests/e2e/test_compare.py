@@ -95,7 +95,7 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
     assert result.returncode == 0, result.stdout + result.stderr
     assert (path / "runs" / "sft" / "seed-0" / "manifest.json").stat().st_mtime_ns == finished
     for part in ("4 held-out prompts, 2 seeds, after 4 steps", "- sft+rlsr:", "against base", "[sft, seed 1] step 4/4",
-                 "BLEU over time", "- sft+rlsr is ahead of sft by BLEU"):  # fmt: skip
+                 "BLEU over time", "- sft+rlsr ahead of sft: BLEU"):  # fmt: skip
         assert part in result.stdout
     _check_numbers(path)
     _check_directories(path)
@@ -218,6 +218,36 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
             ]
             assert sum(spent) >= amount
             assert sum(spent[:-1]) < amount
+
+
+def test_stages_that_end_by_validation_share_the_seconds(
+    cli: Cli, experiment: Path, tmp_path: Path
+) -> None:
+    table = yaml.safe_load(experiment.read_text(encoding="utf-8"))
+    del table["recipes"]["sft"]
+    table |= {"budget": {"by": "wall_clock", "amount": 1.5}, "seeds": [0]}
+    experiment.write_text(yaml.safe_dump(table, sort_keys=False), encoding="utf-8")
+    validation = "base.validation={num_prompts: 2, every_steps: 1, patience: 2}"
+    path = tmp_path / "out"
+    result = cli("compare", experiment, validation, "--out", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for part in ("of 1.5 s for all stages", "sft ends when validation no longer rises, rlsr has the rest"):  # fmt: skip
+        assert part in result.stdout
+    found = read_comparison(path / "compare.json")
+    both = recipe_of(found, "sft+rlsr")
+    stages = sorted((path / both.runs[0].path).glob("*-*/config.json"))
+    for config in stages:
+        assert read(config)["pipeline"]["max_seconds"] == 1.5
+        assert read(config)["training"]["max_seconds"] is None
+    assert set(found.validation) == {"sft+rlsr"}
+    assert found.curves is not None
+    curve = found.curves.recipes[1]
+    seconds = [point.seconds for point in curve.points]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] == pytest.approx(both.seconds)
+    assert [point.what for point in curve.points if point.what != "along the way"] == [
+        "before training", "after 1-sft", "after training",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def test_every_recipe_but_the_rival_has_a_sentence_by_unseen_metrics(
     comparison: Comparison,
 ) -> None:
     lines = crossings_in_words(comparison)
-    assert [line.split(" is ahead of ")[0] for line in lines] == ["dpo", "rlsr", "sft+rlsr"]
-    assert all(line.split(" is ahead of ")[1].startswith("sft by ") for line in lines)
+    assert [line.split(" ahead of ")[0] for line in lines] == ["dpo", "rlsr", "sft+rlsr"]
+    assert all(line.split(" ahead of ")[1].startswith("sft: independent") for line in lines)
     assert "independent similarity after" in lines[1]
     assert "not within 240 s" in lines[0]
     assert "reward" not in "".join(lines)
@@ -82,7 +82,7 @@ def test_the_text_has_the_sentences_the_table_and_the_time_of_a_plain_step(
     comparison: Comparison,
 ) -> None:
     text = comparison_markdown(comparison)
-    assert "- sft+rlsr is ahead of sft by independent similarity after" in text
+    assert "- sft+rlsr ahead of sft: independent similarity after" in text
     assert "| Over time: similarity by an independent encoder | base | sft |" in text
     assert "A plain SFT step of 8 prompts took 3.12 s on this machine" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]

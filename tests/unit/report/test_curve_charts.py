@@ -106,7 +106,7 @@ def test_the_page_has_the_charts_the_sentences_and_a_legend(
     page = report_page(read_report_data([path]))
     start, end = page.index('<section id="curves">'), page.index('<section id="training">')
     section = page[start:end]
-    assert "rlsr is ahead of sft by independent similarity after" in section
+    assert "rlsr ahead of sft: independent similarity after" in section
     assert "A plain SFT step of 8 prompts" in section
     assert section.count("<figure>") == len(curve_figures(comparison, TRAINED))
     assert "<bdi>base</bdi>" in section

@@ -1,5 +1,7 @@
 """From when on a curve stays ahead of another."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -31,36 +33,53 @@ def is_ahead(one: float, other: float, better: Direction) -> bool:
 
 
 @given(curves, curves, directions)
-def test_it_is_what_going_back_from_the_end_finds(
+def test_it_is_what_going_back_from_the_end_finds_with_fractions(
     ours: Floats, theirs: Floats, better: Direction
 ) -> None:
-    """An oracle that walks back on a fine grid while ours is ahead."""
-    means = [side.mean(axis=(0, 1)) for side in (ours, theirs)]
-    grid = np.unique(np.concatenate([np.linspace(0, TIMES[-1], 6001), TIMES]))
-    one, other = (np.interp(grid, TIMES, mean) for mean in means)
-    step = 0.1
-    place = len(grid)
-    while place and is_ahead(one[place - 1], other[place - 1], better):
-        place -= 1
     seconds = found(ours, theirs, better).seconds
-    if place == len(grid):
-        # Within a step of the end it may still pass by rounding.
-        assert seconds is None or seconds >= TIMES[-1] - step
-    elif seconds is None:
-        pytest.fail(f"ahead on the grid from {grid[place]} to the end")
-    elif place == 0:
-        # Between points of the grid two curves may touch.
-        assert seconds == 0 or touches(one, other, better)
+    expected = walked_back(ours, theirs, better)
+    if expected is None:
+        assert seconds is None
     else:
-        assert abs(seconds - grid[place - 1]) <= step + 1e-6 or touches(one, other, better)
+        assert seconds == pytest.approx(float(expected), abs=1e-9)
 
 
-def touches(one: Floats, other: Floats, better: Direction) -> bool:
-    """Whether two curves come so near to each other that a grid does not see which is ahead."""
-    gap = (
-        np.abs(np.abs(one - 1) - np.abs(other - 1)) if better == "near_one" else np.abs(one - other)
+def walked_back(ours: Floats, theirs: Floats, better: Direction) -> Fraction | None:
+    """An oracle in exact numbers: go back from the end, from one place where something may change to the one before."""
+    one, other = (
+        [
+            Fraction(int(side[:, :, at].sum()), side.shape[0] * side.shape[1])
+            for at in range(len(TIMES))
+        ]
+        for side in (ours, theirs)
     )
-    return bool((gap < 1e-2).any())
+    times = [Fraction(int(time)) for time in TIMES]
+    places = {*times}
+    for segment in range(len(times) - 1):
+        ends = [(one[at], other[at]) for at in (segment, segment + 1)]
+        # Equal, or as far from 1 on either side.
+        for left, right in ([a - b for a, b in ends], [a + b - 2 for a, b in ends]):
+            if left * right < 0:
+                share = left / (left - right)
+                places.add(times[segment] + share * (times[segment + 1] - times[segment]))
+    ordered = sorted(places)
+
+    def ahead(time: Fraction) -> bool:
+        at = min(max(i for i, known in enumerate(times) if known <= time), len(times) - 2)
+        share = (time - times[at]) / (times[at + 1] - times[at])
+        a, b = (side[at] + share * (side[at + 1] - side[at]) for side in (one, other))
+        if better == "near_one":
+            return abs(a - 1) < abs(b - 1)
+        return a > b if better == "higher" else a < b
+
+    if not ahead(ordered[-1]):
+        return None
+    for before, after in zip(ordered[-2::-1], ordered[:0:-1], strict=True):
+        if not ahead((before + after) / 2):
+            return after
+        if not ahead(before):
+            return before
+    return ordered[0]
 
 
 @given(curves, curves, directions)

@@ -43,7 +43,11 @@ def test_what_was_forecast_stands_in_the_directory_of_the_stage(
 ) -> None:
     path, output = finished
     found = read_json(path / "2-rlsr" / "forecast.json")
-    assert (found["prompts"], found["num_prompts"], found["num_generations"]) == ("set aside", 10, 3)
+    assert (found["prompts"], found["num_prompts"], found["num_generations"]) == (
+        "set aside",
+        10,
+        3,
+    )
     assert f"forecast: it {found['judgement']['verdict']}: " in " ".join(output.split())
     assert not (path / "1-sft" / "forecast.json").exists(), "a supervised stage asks for none"
     took_steps = found["judgement"]["verdict"] != "does not pay"
@@ -90,9 +94,7 @@ def test_where_nobody_can_say_the_stage_trains(
     assert RunDirectory(path / "2-rlsr").read_manifest()["num_steps"] == 2
 
 
-def test_a_damaged_forecast_is_named(
-    cli: Cli, finished: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_a_damaged_forecast_is_named(cli: Cli, finished: tuple[Path, str], tmp_path: Path) -> None:
     path = tmp_path / "both"
     shutil.copytree(finished[0], path)
     interrupt(path, "perhaps")
@@ -107,7 +109,12 @@ def test_without_an_encoder_that_the_reward_never_saw_there_is_no_forecast(
 ) -> None:
     path = tmp_path / "both"
     result = cli(
-        "train", *settings, "evaluation.independent_embedding=null", "training.steps=1", "--out", path
+        "train",
+        *settings,
+        "evaluation.independent_embedding=null",
+        "training.steps=1",
+        "--out",
+        path,
     )
     assert result.returncode == 0, result.stderr
     assert "no forecast: evaluation.independent_embedding" in " ".join(result.stdout.split())

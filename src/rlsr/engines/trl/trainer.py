@@ -38,7 +38,7 @@ The same holds for TRL's hook ``rollout_func`` and for ``OnePass`` of ``rlsr.eng
 ``rlsr.engines.trl.host``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -291,28 +291,35 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
                 return self._score_responses(policy, rows, with_entropy=True)
             return self.score_pass(policy, rows, temperature=REFERENCE_TEMPERATURE)
 
-        num_updates = self._method.updates_per_step
-        old_log_probs: torch.Tensor | None = None
-        for number in range(num_updates):
-            update = Update(
-                self,
-                inputs if old_log_probs is None else {**inputs, OLD_LOG_PROBS: old_log_probs},
-                score,
-                kl_coefficient=self._method.kl_coefficient,
-                tokens_per_pass=self._tokens_per_pass,
-                # A pass has one temperature.
-                mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
-            )
-            device = self.accelerator.device
-            total = self.backward_by_parts(policy, update.passes, update.loss_of, device)
-            if old_log_probs is None:
-                old_log_probs = update.log_probs
-            if number + 1 < num_updates:
-                self._update_weights(policy)
-        self.num_trained_tokens = num_updates * sum(update.rows.response_lengths)
+        update, total = self._learn(policy, inputs, score)
+        for _ in range(self._method.updates_per_step - 1):
+            self._update_weights(policy)
+            # Ratios are taken from the policy that has written the rollout.
+            inputs = {OLD_LOG_PROBS: update.log_probs, **inputs}
+            update, total = self._learn(policy, inputs, score)
+        self.num_trained_tokens = self._method.updates_per_step * sum(update.rows.response_lengths)
         for name, values in update.metrics().items():
             self._metrics["train"][name] += values
         return total
+
+    def _learn(
+        self,
+        policy: Any,
+        batch: dict[str, Any],
+        score: Callable[[Responses, bool], TokenScores],
+    ) -> tuple[Update, torch.Tensor]:
+        """Add up the gradient of one update from a rollout."""
+        update = Update(
+            self,
+            batch,
+            score,
+            kl_coefficient=self._method.kl_coefficient,
+            tokens_per_pass=self._tokens_per_pass,
+            # A pass has one temperature.
+            mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
+        )
+        device = self.accelerator.device
+        return update, self.backward_by_parts(policy, update.passes, update.loss_of, device)
 
     def _update_weights(self, policy: Any) -> None:
         """Take an update of a rollout that is learnt from again; transformers takes the last one."""

@@ -20,7 +20,7 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
         {
             "method": {"type": "sft"},
             "training": {"epochs": 5.0},
-            "validation": {"num_prompts": 32, "every_steps": 15, "patience": 2},
+            "validation": {"num_prompts": 0.1, "every_steps": 15, "patience": 2},
         },
         # Many small steps instead of few large ones, nothing spent on a reference policy that SFT has just left, and answers
         # that have to end (docs/log.md has what each gave).
@@ -33,7 +33,7 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
             },
             "training": {"prompts_per_step": 4},
             "pipeline": {"forecast": True},
-            "validation": {"num_prompts": 32, "every_steps": 6, "patience": 4},
+            "validation": {"num_prompts": 0.1, "every_steps": 6, "patience": 4},
         },
     )
 }

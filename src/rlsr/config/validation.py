@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rlsr.config.base import ConfigTable
 
@@ -12,9 +12,11 @@ ValidationMetric = Literal["auto", "reward", "independent_similarity", "nll"]
 class ValidationConfig(ConfigTable):
     """Prompts that are neither trained on nor held out choose which weights of a run are kept; of any method."""
 
-    num_prompts: int = Field(default=0, ge=0)
+    num_prompts: int | float = Field(default=0, ge=0)
     """Prompts that are taken out of the training prompts by ``data.seed``, so that the held-out prompts stay unseen by every
-    choice; 0 measures nothing and keeps the last weights."""
+    choice: a share below 1, or a count; 0 measures nothing and keeps the last weights."""
+    max_prompts: int = Field(default=32, ge=1)
+    """Upper bound on the prompts when ``num_prompts`` is a share: more cost time at every measurement."""
     every_steps: int = Field(default=10, ge=1)
     """Steps between two measurements; the policy before the first step and after the last one is measured, too."""
     patience: int | None = Field(default=None, ge=1)
@@ -23,6 +25,13 @@ class ValidationConfig(ConfigTable):
     """What decides which weights are the best: ``independent_similarity`` of greedy answers to the references by the encoder
     that the reward never saw, their ``reward``, or ``nll``, the mean negative log-likelihood of a reference's token in nats,
     which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else the second."""
+
+    @field_validator("num_prompts")
+    @classmethod
+    def _share_or_count(cls, number: float) -> float:
+        if number >= 1 and number != int(number):
+            raise ValueError(f"must be a share below 1 or a whole number of prompts, got {number:g}")
+        return int(number) if number >= 1 else number
 
     @model_validator(mode="after")
     def _patience_has_prompts(self) -> Self:

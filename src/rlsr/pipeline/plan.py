@@ -24,7 +24,7 @@ from rlsr.models import (
     reference_length,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
-from rlsr.pipeline.validation import set_aside
+from rlsr.pipeline.validation import number_set_aside, set_aside
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 
@@ -99,10 +99,15 @@ def plan_run(config: RunConfig) -> RunPlan:
     )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
-    train, validation = set_aside(
-        dataset.train, config.validation.num_prompts, seed=config.data.seed
+    num_validation = number_set_aside(config.validation, dataset.train)
+    train, validation = set_aside(dataset.train, num_validation, seed=config.data.seed)
+    resolved = _resolve(
+        config,
+        train,
+        references,
+        room=context - prompts.maximum,
+        num_validation=len(validation),
     )
-    resolved = _resolve(config, train, references, room=context - prompts.maximum)
     _check_context(resolved, prompts, context)
     engine = engine_of(resolved)
     # Before anything is loaded or written.
@@ -193,9 +198,14 @@ def _check_context(config: RunConfig, prompts: TokenLengths, context: int) -> No
 
 
 def _resolve(
-    config: RunConfig, train: Sequence[PromptRecord], references: TokenLengths, *, room: int
+    config: RunConfig,
+    train: Sequence[PromptRecord],
+    references: TokenLengths,
+    *,
+    room: int,
+    num_validation: int,
 ) -> RunConfig:
-    """Fill in what follows from the data and from other settings: response length, steps, learning rate, scorers."""
+    """Fill in what follows from the data and from other settings: lengths, numbers, learning rate, scorers."""
     method, training = config.method, config.training
     if method.max_response_tokens is None:
         tokens = min(max(2 * math.ceil(references.p95), 32), 2048)
@@ -210,7 +220,9 @@ def _resolve(
     evaluation = config.evaluation.model_copy(
         update={"independent_embedding": config.independent_embedding}
     )
-    validation = config.validation.model_copy(update={"metric": config.validation_metric})
+    validation = config.validation.model_copy(
+        update={"num_prompts": num_validation, "metric": config.validation_metric}
+    )
     return config.model_copy(
         update={
             "method": method,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from rlsr.config import RunConfig
+from rlsr.config.validation import ValidationConfig
 from rlsr.data import PromptRecord
 from rlsr.data.checks import prompt_key
 from rlsr.embeddings import Embedder
@@ -18,6 +19,23 @@ from rlsr.models import Policy
 from rlsr.models.likelihood import reference_nlls
 from rlsr.processes import Processes
 from rlsr.rewards import Reward, RewardBatch, RewardResult
+
+
+def number_set_aside(rule: ValidationConfig, records: Sequence[PromptRecord]) -> int:
+    """Say how many prompts are taken out of the training prompts.
+
+    Args:
+        rule: With a share or a count.
+        records: The training prompts.
+
+    Returns:
+        The count, or what the share comes to: at least one prompt where two differ, and never all.
+    """
+    if rule.num_prompts == 0 or rule.num_prompts >= 1:
+        return int(rule.num_prompts)
+    num_different = len({prompt_key(record) for record in records})
+    wanted = max(1, round(rule.num_prompts * num_different))
+    return min(wanted, rule.max_prompts, num_different - 1)
 
 
 def set_aside(

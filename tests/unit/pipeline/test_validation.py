@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
+from rlsr.config.validation import ValidationConfig
 from rlsr.data import Message, PromptRecord, load_dataset
 from rlsr.data.checks import prompt_key
 from rlsr.errors import ConfigError, DataError
 from rlsr.models import load_policy
 from rlsr.pipeline.plan import plan_run
-from rlsr.pipeline.validation import make_validation, set_aside
+from rlsr.pipeline.validation import make_validation, number_set_aside, set_aside
 from rlsr.processes import ALONE
 from rlsr.rewards import Reward, RewardBatch, RewardResult
 
@@ -83,6 +84,36 @@ def test_too_few_training_prompts_are_said_before_anything_runs(tiny_settings: l
     assert str(caught.value) == (
         "validation.num_prompts: must leave something to train on, got 8 of 8 different training prompts; lower it"
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "most", "num_rows", "expected"),
+    [
+        (0.1, 32, 100, 10),
+        (0.1, 32, 1000, 32),
+        (0.1, 32, 4, 1),
+        (0.999, 32, 4, 3),
+        (0.1, 32, 1, 0),
+        (7, 3, 100, 7),
+        (0, 32, 100, 0),
+    ],
+)
+def test_a_share_comes_to_a_number_that_leaves_something(
+    share: float, most: int, num_rows: int, expected: int
+) -> None:
+    rule = ValidationConfig(num_prompts=share, max_prompts=most)
+    assert number_set_aside(rule, records([f"ask {row}" for row in range(num_rows)])) == expected
+
+
+def test_a_plan_says_what_a_share_comes_to(tiny_settings: list[str]) -> None:
+    plan = plan_run(load_config(overrides=[*tiny_settings, "validation.num_prompts=0.25"]))
+    assert plan.config.validation.num_prompts == len(plan.validation) == 2
+    assert isinstance(plan.config.validation.num_prompts, int)
+
+
+def test_a_number_that_is_no_count_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"validation.num_prompts: .*share below 1 or a whole"):
+        load_config(overrides=["validation.num_prompts=2.5"])
 
 
 def test_a_plan_trains_on_what_is_left(tiny_settings: list[str]) -> None:

@@ -60,8 +60,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_settings(tiny_model: Path, tiny_data: Path) -> list[str]:
-    """Settings of a run that takes seconds: float32, static encoder, 2 x 4 responses of 8 tokens."""
+    """Settings of one run that takes seconds: float32, static encoder, 2 x 4 responses of 8 tokens."""
     return [
+        "stages=null",  # one run, and not the recipe
         f"model.name={tiny_model}",
         "model.dtype=float32",
         "model.lora=null",

@@ -8,7 +8,9 @@ import pytest
 
 from rlsr.config import StagedConfig, load_stages
 from rlsr.errors import ConfigError, RunError
+from rlsr.pipeline.stages_summary import stage_answers, summarise_stages
 from rlsr.runs import RunDirectory
+from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.rows import HeldoutRow
 from tiny import Cli
 
@@ -90,20 +92,31 @@ def test_the_output_names_the_stages_and_compares_over_all(finished: tuple[Path,
         "stage 2 of 2: rlsr: training",
         "stage 1-sft: 2 steps",
         "stage 2-rlsr: 2 steps",
-        "all stages: before the first and after the last",
         str(path),
     ):
         assert part in output
-    assert output.count("4 held-out prompts, greedy responses") == 3
+    assert output.count("4 held-out prompts, greedy responses") == 1
+    (heading,) = (line for line in output.splitlines() if line.split()[:1] == ["metric"])
+    assert heading.split() == ["metric", "before", "1-sft", "2-rlsr", "difference", "reading"]
+
+
+def test_three_answers_of_every_policy_are_shown(finished: tuple[Path, str]) -> None:
+    path, output = finished
+    shown = stage_answers(PipelineDirectory.open(path), 3)
+    asked = evaluation(path / "1-sft", "before")
+    assert [one.prompt for one in shown] == [asked[place].prompt for place in (0, 2, 3)]
+    for one in shown:
+        assert list(one.answers) == ["before", "1-sft", "2-rlsr"]
+        assert f"prompt: {one.prompt}" in output
+        assert f"reference: {one.reference}" in output
+    last = {row.prompt: row.response for row in evaluation(path / "2-rlsr", "after")}
+    assert [one.answers["2-rlsr"] for one in shown] == [last[one.prompt] for one in shown]
     assert "nll " in output
 
 
 def test_the_comparison_over_all_stages_is_of_the_first_and_the_last_answers(
     finished: tuple[Path, str],
 ) -> None:
-    from rlsr.pipeline.stages_summary import summarise_stages
-    from rlsr.runs.pipeline_directory import PipelineDirectory
-
     path, _ = finished
     summary = summarise_stages(PipelineDirectory.open(path), skipped=("1-sft",), seconds=1.0)
     before, after = evaluation(path / "1-sft", "before"), evaluation(path / "2-rlsr", "after")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rlsr.config import RunConfig, StagedConfig
     from rlsr.engines import TrainingObserver
     from rlsr.evaluation import MetricChange
+    from rlsr.pipeline.stages_summary import StagesSummary
     from rlsr.pipeline.summary import KeptWeights
 
 
@@ -139,6 +140,7 @@ def _train_stages(
     console: Console, staged: "StagedConfig", path: Path, *, resume: bool, dry_run: bool
 ) -> None:
     from rlsr.cli.plan_text import show_head, show_stages
+    from rlsr.cli.stages_side_by_side import stand_side_by_side
     from rlsr.pipeline import estimate_run
     from rlsr.pipeline.stages import plan_stages, train_stages
 
@@ -154,14 +156,18 @@ def _train_stages(
     console.print(f"directory of the stages: {path}", markup=False)
     with _watch(console, path) as observer:
         summary = train_stages(staged, path, resume=resume, observer=observer, plans=plans)
+    together = stand_side_by_side(summary.stages)
     for stage, config in zip(summary.stages, staged.configs, strict=True):
         heading = f"stage {stage.name}: {stage.num_steps} steps"
         if stage.was_skipped:
             heading += ", in an earlier session"
         console.print(f"\n{heading}", markup=False, style="bold")
-        _show_changes(console, stage.changes, config, "")
+        if not together:
+            _show_changes(console, stage.changes, config, "")
         _show_findings(console, stage.stopped, stage.kept, stage.warnings)
-    if len(summary.stages) > 1:
+    if together:
+        _show_side_by_side(console, summary, staged.configs[-1])
+    elif len(summary.stages) > 1:
         _show_changes(
             console,
             summary.changes,
@@ -212,6 +218,16 @@ def _show_changes(
     if heading:
         console.print(heading, markup=False, style="bold")
     console.print(change_table(changes, config.evaluation.confidence))
+
+
+def _show_side_by_side(console: Console, summary: "StagesSummary", config: "RunConfig") -> None:
+    from rlsr.cli.stages_side_by_side import NUM_SHOWN, show_answers, side_by_side_table
+    from rlsr.pipeline.stages_summary import stage_answers
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
+    console.print()
+    console.print(side_by_side_table(summary.stages, config.evaluation.confidence))
+    show_answers(console, stage_answers(PipelineDirectory.open(summary.path), NUM_SHOWN))
 
 
 def _show_findings(

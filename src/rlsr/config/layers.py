@@ -44,10 +44,11 @@ def merge_layers(
     merged: Table = {}
     laid_over = list(map(expand, overrides))
     for layer in [*map(expand, files), *sorted(laid_over, key=_rank)]:
-        if _rank(layer) == _ONE_STAGE:
-            merged = with_stages(merged, recipe)
-        _require_effect(merged.get("stages"), layer)
-        merged = _lay(merged, layer)
+        for part in _parts(layer):
+            if _rank(part) == _ONE_STAGE:
+                merged = with_stages(merged, recipe)
+            _require_effect(merged.get("stages"), part)
+            merged = _lay(merged, part)
     merged = with_stages(merged, recipe)
     if merged.get("stages", ()) is None:
         del merged["stages"]
@@ -146,6 +147,16 @@ def _changes_type(before: Table, after: Table) -> bool:
 
 
 _ALL_STAGES, _ONE_STAGE = 1, 2
+
+
+def _parts(layer: Table) -> list[Table]:
+    """Put what a layer says for one stage behind the rest, which may say what stages there are."""
+    if _rank(layer) != _ONE_STAGE:
+        return [layer]
+    return [
+        {key: value for key, value in layer.items() if key != "stages"},
+        {"stages": layer["stages"]},
+    ]
 
 
 def _rank(override: Table) -> int:

@@ -30,7 +30,9 @@ class ValidationConfig(ConfigTable):
     @classmethod
     def _share_or_count(cls, number: float) -> float:
         if number >= 1 and number != int(number):
-            raise ValueError(f"must be a share below 1 or a whole number of prompts, got {number:g}")
+            raise ValueError(
+                f"must be a share below 1 or a whole number of prompts, got {number:g}"
+            )
         return int(number) if number >= 1 else number
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """What stages of training have done: a comparison before and after for each, and one from the first to the last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,18 @@ class StageSummary:
 
 
 @dataclass(frozen=True)
+class StageAnswers:
+    """One held-out prompt with what was answered to it."""
+
+    prompt: str
+    """What was asked."""
+    reference: str
+    """The human answer."""
+    answers: Mapping[str, str]
+    """Greedy answers of the policy ``before`` training and after every stage, by its name."""
+
+
+@dataclass(frozen=True)
 class StagesSummary:
     """What all stages have done."""
 
@@ -63,6 +75,33 @@ def summarise_stages(
     stages = tuple(_summarise(run, run.path.name in skipped) for run in pipeline.stages)
     changes = _changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)
     return StagesSummary(pipeline.path, stages, changes, seconds)
+
+
+def stage_answers(pipeline: PipelineDirectory, num: int) -> list[StageAnswers]:
+    """Take some held-out prompts from all over the set with what was answered to them.
+
+    Args:
+        pipeline: Complete.
+        num: How many prompts to take.
+
+    Returns:
+        Prompts in the order of the set; none where the stages were not asked the same.
+    """
+    rows = {"before": pipeline.stages[0].read_evaluation("before") or []}
+    rows |= {run.path.name: run.read_evaluation("after") or [] for run in pipeline.stages}
+    if len({tuple(row.id for row in answered) for answered in rows.values()}) > 1:
+        return []
+    asked = rows["before"]
+    places = sorted({len(asked) * (2 * place + 1) // (2 * num) for place in range(num)})
+    return [
+        StageAnswers(
+            asked[place].prompt,
+            asked[place].reference,
+            {name: answered[place].response for name, answered in rows.items()},
+        )
+        for place in places
+        if place < len(asked)
+    ]
 
 
 def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rlsr.config import RunConfig, config_from_table, load_config
+from rlsr.config import RunConfig, config_from_table, load_config, load_stages
 from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
 from rlsr.config.logic import LiteralEvaluation
 from rlsr.config.method import RlsrMethod
@@ -584,11 +584,11 @@ def test_what_is_said_of_a_wrong_setting_of_a_method(overrides: list[str], messa
 
 
 def test_the_demo_trains_on_neither_of_its_unseen_metrics() -> None:
-    config = load_config([Path(__file__).parents[3] / "examples" / "demo.yaml"])
-    assert isinstance(config.reward, SimilarityReward)
-    assert config.reward.similarity.variant == "cosine"
-    assert config.embedding == SentenceTransformersEmbedding(model="builtin:minilm")
-    assert config.independent_embedding == "builtin:wordllama"
+    for config in load_stages([Path(__file__).parents[3] / "examples" / "demo.yaml"]).configs:
+        assert isinstance(config.reward, SimilarityReward)
+        assert config.reward.similarity.variant == "cosine"
+        assert config.embedding == SentenceTransformersEmbedding(model="builtin:minilm")
+        assert config.independent_embedding == "builtin:wordllama"
 
 
 # --- the config itself --------------------------------------------------------------------------

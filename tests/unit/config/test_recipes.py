@@ -1,5 +1,7 @@
 """A recipe stands where a method would, and is what is taken where none is named."""
 
+from pathlib import Path
+
 import pytest
 
 from rlsr.config import load_config, load_stages, stages_from_table
@@ -54,6 +56,20 @@ def test_a_recipe_of_a_file_is_written_out_too() -> None:
     staged = stages_from_table({"method": "sft+rlsr", "seed": 5})
     assert staged.names == ("1-sft", "2-rlsr")
     assert [config.seed for config in staged.configs] == [5, 5]
+
+
+def test_a_file_may_name_a_recipe_and_settle_its_stages(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "method: {type: sft+rlsr, max_response_tokens: 60}\n"
+        "stages: {0: {training: {epochs: 2}}, 1: {training: {steps: 5}}}\n",
+        encoding="utf-8",
+    )
+    first, second = load_stages([file]).configs
+    assert (first.training.epochs, second.training.steps) == (2, 5)
+    assert first.method.max_response_tokens == second.method.max_response_tokens == 60
+    with_override = load_stages([file], ["stages.1.training.steps=6"])
+    assert with_override.configs[1].training.steps == 6
 
 
 @pytest.mark.parametrize("name", RECIPES)

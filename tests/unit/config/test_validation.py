@@ -12,7 +12,7 @@ STAGES = "method=[sft, rlsr]"
 
 def message(*overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_stages(overrides=["method=rlsr", *overrides])
+        load_stages(overrides=["stages=null", *overrides])
     return str(caught.value)
 
 

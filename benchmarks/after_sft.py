@@ -1,0 +1,120 @@
+"""What to do after an SFT: runs that began with the same policy and had the same time, against one of them.
+
+python benchmarks/after_sft.py CONTROL RUN... keeps ``results/after-sft.json`` and writes its table into docs/log.md; without
+arguments the table is made anew from what is kept. A run is named by its directory.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from claim_tables import put_between_markers
+from step_tables import table_head, table_row
+
+from rlsr.evaluation.metrics import describe
+from rlsr.runs import RunDirectory
+from rlsr.runs.typed_json import from_table, to_table
+from rlsr.statistics import Estimate, paired_difference
+from rlsr.statistics.in_words import mean_with_interval, number
+
+HERE = Path(__file__).parent
+KEPT = HERE / "results" / "after-sft.json"
+LOG = HERE.parent / "docs" / "log.md"
+
+PAIRED = ("independent_similarity", "chrf", "bleu")
+"""Metrics that the reward has not seen."""
+MEANS = ("length_ratio", "cut")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run."""
+
+    name: str
+    """Of its directory."""
+    settings: str
+    """What sets it apart, in words."""
+    num_steps: int
+    """Optimiser steps."""
+    seconds: float
+    """Of training steps."""
+    num_prompts: int
+    """Held-out prompts."""
+    means: dict[str, float]
+    """By metric."""
+    differences: dict[str, Estimate]
+    """From the control, prompt by prompt; empty for the control."""
+
+
+def main() -> None:
+    """Keep what runs have given, and write the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="*", type=Path, help="the control first")
+    runs = [RunDirectory.open(path) for path in parser.parse_args().runs]
+    if runs:
+        rows = [_row(run, runs[0]) for run in runs]
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text(json.dumps(to_table(rows), indent=1) + "\n", encoding="utf-8")
+    rows = from_table(list[Row], json.loads(KEPT.read_text(encoding="utf-8")))
+    text = put_between_markers(LOG.read_text(encoding="utf-8"), "after-sft", table(rows), LOG)
+    LOG.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(rows)} runs: {KEPT}, {LOG}\n")
+
+
+def _row(run: RunDirectory, control: RunDirectory) -> Row:
+    manifest, answers = run.read_manifest(), run.read_evaluation("after")
+    against = control.read_evaluation("after")
+    assert answers, f"{run.path} was measured"
+    assert against, f"{control.path} was measured"
+    differences = {}
+    for name in PAIRED if run.path != control.path else ():
+        ours, theirs = (np.array([row.scores[name] for row in rows]) for rows in (answers, against))
+        differences[name] = paired_difference(theirs, ours, confidence=0.95, num_resamples=10_000)
+    return Row(
+        name=run.path.name,
+        settings=_settings(run.read_config()),
+        num_steps=manifest["num_steps"],
+        seconds=manifest["training_seconds"],
+        num_prompts=len(answers),
+        means={
+            name: float(np.nanmean([row.scores[name] for row in answers]))
+            for name in (*PAIRED, *MEANS)
+        },
+        differences=differences,
+    )
+
+
+def _settings(config: Any) -> str:
+    method, training = config.method, config.training
+    words = [f"{method.type}, {method.batch_in_words(training.prompts_per_step)}"]
+    words.append(f"rate {config.learning_rate:g}")
+    if method.num_sampled:
+        words.append(f"KL {method.kl_coefficient:g}")
+        words += ["cut ones lowest"] if method.advantage.cut == "lowest" else []
+    return ", ".join(words)
+
+
+def table(rows: list[Row]) -> str:
+    """Write what is kept as Markdown."""
+    head = [*(describe(name).short_label for name in PAIRED), "length", "cut"]
+    lines = [*table_head("", "steps", *head)]
+    for row in rows:
+        cells = [
+            mean_with_interval(row.differences[name], describe(name).digits, sign=True)
+            if row.differences
+            else number(row.means[name], describe(name).digits)
+            for name in PAIRED
+        ]
+        means = [number(row.means[name], describe(name).digits) for name in MEANS]
+        lines += table_row(row.settings, str(row.num_steps), *cells, *means)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -64,8 +64,8 @@ def train(
 ) -> None:
     """Train a policy and measure it on held-out prompts before and after.
 
-    The method is rlsr (the default), sft, dft, iw_sft, pear or dpo, or a list of them, each of which starts from the model of the
-    one before.
+    Without a method it does SFT to its best and then RLSR, the recipe sft+rlsr. A method is rlsr, sgrpo, sft, dft, iw_sft, pear, ift, dpo,
+    rank or rlpt, or a list of them, each of which starts from the model of the one before.
     """
     from rlsr.runs import RunDirectory
 

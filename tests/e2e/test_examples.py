@@ -9,7 +9,7 @@ import pytest
 from rlsr.comparison.candidates import resolve_recipes
 from rlsr.comparison.experiment import load_experiment
 from rlsr.comparison.recipe import check_agreement
-from rlsr.config import load_config
+from rlsr.config import load_stages
 from tiny import Cli
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def test_every_example_config_loads(path: Path) -> None:
     if path.name == "compare.yaml":
         check_agreement(resolve_recipes(load_experiment(path)))
     else:
-        load_config([path])
+        load_stages([path])
 
 
 def test_the_readme_shows_commands() -> None:

@@ -44,7 +44,7 @@ def workplace(tmp_path: Path) -> Path:
         (["train", "--data", "good.jsonl", "training.micro_batch=4"], ["training.micro_batch", "training.tokens_per_pass"]),
         (["train", "--data", "good.jsonl", "training.tokens_per_pass=0"], ["training.tokens_per_pass", "got 0"]),
         (["train", "--data", "good.jsonl", "method.max_prompt_tokens=3"], ["good.jsonl:1", "prompt too long", "max_prompt_tokens"]),
-        (["train", "--data", "good.jsonl", "engine.options.beta=0.1"], ["engine.options.beta", "rlsr sets"]),
+        (["train", "--data", "good.jsonl", "method=rlsr", "engine.options.beta=0.1"], ["engine.options.beta", "rlsr sets"]),
         (["train", "--data", "good.jsonl", "engine.options.tempo=1"], ["engine.options.tempo", "no such field"]),
         (["train", "--data", "good.jsonl", "evaluation.independent_embedding=builtin:wordllama"], ["independent_embedding"]),
         (["train", "--data", "good.jsonl", "embedding.max_tokens=64"], ["embedding.max_tokens", "embedding.model=builtin:minilm"]),
@@ -141,7 +141,7 @@ def test_skipped_rows_are_counted_in_the_report(
     )
     result = cli(
         "train", "--data", "mixed.jsonl", "--model", tiny_model, "data.on_bad_row=skip", "training.steps=1",
-        "training.prompts_per_step=1", "method.max_response_tokens=8", "evaluation.enabled=false", "--out", "run",
+        "training.prompts_per_step=1", "method=rlsr", "method.max_response_tokens=8", "evaluation.enabled=false", "--out", "run",
         cwd=workplace,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

@@ -215,6 +215,7 @@ def test_data_and_model_alone_are_enough(
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
-    (run,) = (tmp_path / "runs").iterdir()
-    assert (run / "manifest.json").is_file()
-    assert (run / "final" / "adapter_config.json").is_file()
+    (stages,) = (tmp_path / "runs").iterdir()
+    for name in ("1-sft", "2-rlsr"):
+        assert (stages / name / "manifest.json").is_file()
+        assert (stages / name / "final" / "adapter_config.json").is_file()

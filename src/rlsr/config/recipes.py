@@ -22,8 +22,8 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
             "training": {"epochs": 5.0},
             "validation": {"num_prompts": 0.1, "every_steps": 15, "patience": 2},
         },
-        # Many small steps instead of few large ones, nothing spent on a reference policy that SFT has just left, and answers
-        # that have to end (docs/log.md has what each gave).
+        # Few responses a prompt, nothing spent on a reference policy that SFT has just left, and answers that have to end
+        # (docs/log.md has what this gave).
         {
             "method": {
                 "type": "rlsr",
@@ -31,7 +31,6 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
                 "kl_coefficient": 0.0,
                 "advantage": {"cut": "lowest"},
             },
-            "training": {"prompts_per_step": 4},
             "pipeline": {"forecast": True},
             "validation": {"num_prompts": 0.1, "every_steps": 6, "patience": 4},
         },

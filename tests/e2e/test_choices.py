@@ -47,6 +47,7 @@ def experiment(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_trials_choose_is_trained_compared_and_shown(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:

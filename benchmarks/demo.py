@@ -17,6 +17,7 @@ from rlsr.evaluation.metrics import describe, labelled
 from rlsr.pipeline.stages_summary import summarise_stages
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.typed_json import from_table, to_table
+from rlsr.statistics import Estimate
 from rlsr.statistics.in_words import mean_with_interval, number
 
 HERE = Path(__file__).parent
@@ -44,6 +45,16 @@ class Stage:
     """Held-out metrics before and after it."""
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A finished demo."""
+
+    stages: list[Stage]
+    """SFT and RLSR."""
+    changes: list[MetricChange]
+    """Held-out metrics before SFT and after RLSR."""
+
+
 def main() -> None:
     """Keep what the demo has given, and write the table."""
     parser = argparse.ArgumentParser(
@@ -52,20 +63,20 @@ def main() -> None:
     parser.add_argument("run", nargs="?", type=Path, help="the directory of a finished demo")
     asked = parser.parse_args()
     if asked.run is not None:
-        stages = keep(PipelineDirectory.open(asked.run))
+        kept = keep(PipelineDirectory.open(asked.run))
         KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text(json.dumps(to_table(stages), indent=1) + "\n", encoding="utf-8")
-    stages = from_table(list[Stage], json.loads(KEPT.read_text(encoding="utf-8")))
+        KEPT.write_text(json.dumps(to_table(kept), indent=1) + "\n", encoding="utf-8")
+    found = from_table(Demo, json.loads(KEPT.read_text(encoding="utf-8")))
     text = README.read_text(encoding="utf-8")
-    README.write_text(put_between_markers(text, "demo", table(stages), README), encoding="utf-8")
-    for stage in stages:
+    README.write_text(put_between_markers(text, "demo", table(found), README), encoding="utf-8")
+    for stage in found.stages:
         sys.stdout.write(
             f"{stage.name}: {stage.num_steps} steps of {stage.median_step_seconds:.1f} s, weights of step {stage.best_step}, "
             f"{stage.seconds:.0f} s, {stage.peak_memory_gb:.2f} GB\n"
         )
 
 
-def keep(pipeline: PipelineDirectory) -> list[Stage]:
+def keep(pipeline: PipelineDirectory) -> Demo:
     """Read what the stages of a finished demo have written."""
     summary = summarise_stages(pipeline, skipped=(), seconds=0.0)
     stages = []
@@ -83,23 +94,31 @@ def keep(pipeline: PipelineDirectory) -> list[Stage]:
                 list(stage.changes),
             )
         )
-    return stages
+    return Demo(stages, list(summary.changes))
 
 
-def table(stages: list[Stage]) -> str:
+def table(found: Demo) -> str:
     """Write the policies side by side as Markdown."""
-    sft, rlsr = stages
-    lines = [*table_head("metric", "before", "SFT", "SFT, then RLSR", "what RLSR added")]
-    for before, change in zip(sft.changes, rlsr.changes, strict=True):
+    sft, rlsr = found.stages
+    lines = [
+        *table_head(
+            "metric", "before", "SFT", "SFT, then RLSR", "what both added", "what RLSR added"
+        )
+    ]
+    for before, change, both in zip(sft.changes, rlsr.changes, found.changes, strict=True):
         digits = describe(change.name).digits
         means = (before.before, before.after, change.after)
-        gain = mean_with_interval(change.difference, digits, sign=True)
         lines += table_row(
             labelled(change.name, in_reward=change.in_reward),
             *(number(mean.mean, digits) for mean in means),
-            f"**{gain.replace(' [', '** [', 1)}" if change.difference.excludes_zero else gain,
+            *(_difference(one.difference, digits) for one in (both, change)),
         )
     return "\n".join(lines)
+
+
+def _difference(difference: Estimate, digits: int) -> str:
+    words = mean_with_interval(difference, digits, sign=True)
+    return f"**{words.replace(' [', '** [', 1)}" if difference.excludes_zero else words
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ def _check_directories(path: Path) -> None:
     assert {stage["config"]["seed"] for stage in stages} == {1}
 
 
+@pytest.mark.slow
 def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +221,7 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
             assert sum(spent[:-1]) < amount
 
 
+@pytest.mark.slow
 def test_stages_that_end_by_validation_share_the_seconds(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:

@@ -59,7 +59,14 @@ def uneven_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"validation by likelihood", "prefixes"}
+"""What other cases have, too, in other combinations."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else []) for case in CASES],
+)
 def test_two_processes_train_what_one_does(
     case: str,
     cli: Cli,

@@ -81,6 +81,7 @@ def ever_worse(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
     monkeypatch.setattr("rlsr.pipeline.measuring.make_validation", distance_from(tiny_model))
 
 
+@pytest.mark.slow
 def test_the_best_weights_in_the_middle_are_kept_and_a_killed_run_keeps_the_same(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,7 +100,7 @@ def choose(
         taken_by=tuple(taken_by),
         metric=config.validation_metric,
         better=better,
-        num_prompts=config.validation.num_prompts,
+        num_prompts=int(config.validation.num_prompts),
         seed=first.seed,
         trials=trials,
         chosen=chosen,

@@ -147,6 +147,8 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
     return {
         "num_steps": 0,
         "stopped": None,
+        "best_step": None,
+        "validation": None,
         "tokens_trained": 0,
         "training_seconds": 0.0,
         "method": None,

@@ -61,6 +61,7 @@ def read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_recipes_are_compared_over_an_interruption_and_a_failure(
     cli: Cli, experiment: Path, tmp_path: Path, private_cache: Path
 ) -> None:
@@ -221,7 +222,6 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
             assert sum(spent[:-1]) < amount
 
 
-@pytest.mark.slow
 def test_stages_that_end_by_validation_share_the_seconds(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_one_step_of_the_demo(cli: Cli, tmp_path: Path) -> None:
     assert "similarity by an independent encoder" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_flat_example_runs(private_cache: Path) -> None:
     result = subprocess.run(
         [

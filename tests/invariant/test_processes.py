@@ -159,6 +159,7 @@ def test_four_processes_train_stages_and_two_go_on_with_them(
     assert_same(one / "2-rlsr", four / "2-rlsr")
 
 
+@pytest.mark.slow
 def test_a_budget_ends_all_processes_together(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: help install demo check fix test clean-venv
 
 help:
-	@echo "make demo     train SmolLM2-135M by RLSR on this machine and show what it gained (about 4 minutes)"
+	@echo "make demo     train SmolLM2-135M by SFT, then RLSR on this machine and show what each gained (some minutes)"
 	@echo "make test     every check and every test"
 	@echo "make install  only set up $(VENV)"
 	@echo "make check    linters, types, import rules"

@@ -40,6 +40,6 @@ class ValidationConfig(ConfigTable):
         if self.patience is not None and not self.num_prompts:
             raise ValueError(
                 f"patience: counts measurements, and none are made without validation prompts, got {self.patience}; set "
-                "validation.num_prompts, as in validation.num_prompts=32, or leave it out"
+                "validation.num_prompts, as in validation.num_prompts=32, or validation.patience=null"
             )
         return self

@@ -27,7 +27,7 @@ def message(*overrides: str) -> str:
         (
             ["validation.patience=3"],
             "validation: patience: counts measurements, and none are made without validation prompts, got 3; set "
-            "validation.num_prompts, as in validation.num_prompts=32, or leave it out",
+            "validation.num_prompts, as in validation.num_prompts=32, or validation.patience=null",
         ),
         (
             ["validation.metric=independent_similarity", "evaluation.independent_embedding=null"],

@@ -1,6 +1,6 @@
 """From kept comparisons to the claim: ``benchmarks/results/claim.json`` and the tables of ``benchmarks/claim.md``.
 
-``benchmarks/results/NAME.json`` is the ``compare.json`` of a comparison on the set NAME. No table is typed by hand:
+``benchmarks/results/claim-NAME.json`` is the ``compare.json`` of a comparison on the set NAME. No table is typed by hand:
 
     python benchmarks/claim.py
 """
@@ -37,7 +37,7 @@ def write_claim(results: Path, page: Path) -> list[Entry]:
     """Write ``claim.json`` beside the comparisons, and the tables into a page.
 
     Args:
-        results: A directory with a ``compare.json`` for each set, under the set's name.
+        results: A directory with a ``compare.json`` for each set, as ``claim-SET.json``.
         page: Markdown with the markers ``claim``, ``over-time`` and ``full``.
 
     Returns:
@@ -70,13 +70,13 @@ def read_results(results: Path) -> dict[str, Comparison]:
     Raises:
         RunError: There is none, or one is damaged.
     """
-    files = [file for file in sorted(results.glob("*.json")) if file.name != "claim.json"]
+    files = sorted(results.glob("claim-*.json"))
     if not files:
         raise RunError(
-            f"{results}: expected the compare.json of a comparison for each set, as in {results / 'builtin.json'}, got none; "
+            f"{results}: expected the compare.json of a comparison for each set, as in {results / 'claim-builtin.json'}, got none; "
             "copy them there from the directories of rlsr compare"
         )
-    return {file.stem: read_comparison(file) for file in files}
+    return {file.stem.removeprefix("claim-"): read_comparison(file) for file in files}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_converted_policy_answers_in_english(private_cache: Path) -> None:
-    from rlsr.evaluation.generate import greedy_responses
+    from rlsr.evaluation.generate import answer_prompts
 
     policy = load_policy(ModelConfig(), "cpu")
     record = next(
@@ -25,7 +25,7 @@ def test_the_converted_policy_answers_in_english(private_cache: Path) -> None:
         for row in load_dataset(DataConfig()).train
         if row.prompt.startswith("Why does the sky turn red")
     )
-    (response,), _ = greedy_responses(policy, [record], max_response_tokens=24, batch_size=1)
+    (response,), _ = answer_prompts(policy, [record], max_response_tokens=24, batch_size=1)
     assert "sky" in response.lower()
 
 

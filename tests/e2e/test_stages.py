@@ -191,7 +191,7 @@ def test_all_weights_and_adapters_follow_each_other(
 ) -> None:
     from rlsr.config.model import ModelConfig
     from rlsr.data import load_dataset
-    from rlsr.evaluation.generate import greedy_responses
+    from rlsr.evaluation.generate import answer_prompts
     from rlsr.models import load_policy
 
     settings = [setting for setting in settings if not setting.startswith("model.lora")]
@@ -204,7 +204,7 @@ def test_all_weights_and_adapters_follow_each_other(
     run = RunDirectory(path / "2-rlsr")
     policy = load_policy(ModelConfig(name=str(run.final), dtype="float32"), "cpu")
     records = load_dataset(run.read_config().data).heldout
-    responses, _ = greedy_responses(policy, records, max_response_tokens=8, batch_size=32)
+    responses, _ = answer_prompts(policy, records, max_response_tokens=8, batch_size=32)
     assert responses == [row.response for row in evaluation(run.path, "after")]
     assert run.read_metrics()[1]["optim/kl"] > 0, "it was trained"
 

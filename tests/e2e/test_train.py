@@ -110,7 +110,7 @@ def test_the_final_model_loads_as_it_is_and_differs_everywhere(
 def test_the_final_model_gives_the_answers_that_were_measured(finished: tuple[Path, str]) -> None:
     from rlsr.config.model import ModelConfig
     from rlsr.data import load_dataset
-    from rlsr.evaluation.generate import greedy_responses
+    from rlsr.evaluation.generate import answer_prompts
     from rlsr.models import load_policy
 
     run = RunDirectory(finished[0])
@@ -118,7 +118,7 @@ def test_the_final_model_gives_the_answers_that_were_measured(finished: tuple[Pa
     assert rows is not None
     policy = load_policy(ModelConfig(name=str(run.final), dtype="float32"), "cpu")
     records = load_dataset(run.read_config().data).heldout
-    responses, _ = greedy_responses(policy, records, max_response_tokens=8, batch_size=32)
+    responses, _ = answer_prompts(policy, records, max_response_tokens=8, batch_size=32)
     assert responses == [row.response for row in rows]
 
 

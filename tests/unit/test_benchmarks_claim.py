@@ -173,8 +173,8 @@ def test_the_page_and_the_file_are_written_from_what_is_kept(
     module: Any, comparison: Comparison, tmp_path: Path
 ) -> None:
     claim = module("claim")
-    write_comparison(tmp_path / "builtin.json", comparison)
-    write_comparison(tmp_path / "dolly.json", replace(comparison, scores={}, curves=None))
+    write_comparison(tmp_path / "claim-builtin.json", comparison)
+    write_comparison(tmp_path / "claim-dolly.json", replace(comparison, scores={}, curves=None))
     page = tmp_path / "claim.md"
     shutil.copy(BENCHMARKS / "claim.md", page)
     found = claim.write_claim(tmp_path, page)
@@ -203,11 +203,11 @@ def test_mistakes_are_named_and_nothing_is_written(
     page.write_text("<!-- begin: claim -->\n<!-- end: claim -->\n", encoding="utf-8")
     with pytest.raises(RunError, match=r"expected the compare\.json of a comparison for each set"):
         claim.write_claim(tmp_path, page)
-    write_comparison(tmp_path / "builtin.json", comparison)
+    write_comparison(tmp_path / "claim-builtin.json", comparison)
     with pytest.raises(RunError, match=r"begin: over-time -->.*once each, got 0 and 0"):
         claim.write_claim(tmp_path, page)
     assert not (tmp_path / "claim.json").exists()
-    (tmp_path / "dolly.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "claim-dolly.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match=r"dolly\.json: expected version 1"):
         claim.write_claim(tmp_path, page)
 

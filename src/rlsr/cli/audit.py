@@ -135,7 +135,7 @@ def _ask_policy(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Let the policy answer some prompts once as well as it can, and some several times at random."""
     from rlsr.audit.sampling import sample_responses
-    from rlsr.evaluation.generate import greedy_responses
+    from rlsr.evaluation.generate import answer_prompts
     from rlsr.models import choose_device, load_policy, reference_length
 
     asked, sampled = rows[:num_answers], rows[:num_groups]
@@ -147,7 +147,7 @@ def _ask_policy(
     references = [text for row in asked for text in row.record.references]
     longest = max(reference_length(policy.tokenizer, text) for text in references)
     limit = min(config.method.max_response_tokens or 128, max(32, longest))
-    answers, _ = greedy_responses(
+    answers, _ = answer_prompts(
         policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32
     )
     drawn = sample_responses(

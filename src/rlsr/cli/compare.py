@@ -50,18 +50,27 @@ def compare(
     experiment = load_experiment(files[0], overrides)
     path = out or default_directory("runs", files)
     console = open_console()
+    from rlsr.comparison.again import measure_again, plan_again
     from rlsr.comparison.markdown import write_comparison_markdown
     from rlsr.comparison.plan import plan_comparison
     from rlsr.comparison.run import run_comparison
 
     plan = plan_comparison(experiment)
+    ways = plan_again(experiment, plan.recipes)
     _show_plan(console, plan)
+    for way in ways:
+        console.print(f"  then {way.in_words}, on {way.num_heldout} prompts", markup=False)
     if dry_run:
         console.print("nothing was run or written")
         return
     console.print(f"directory: {path}\n", markup=False)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+
     try:
-        comparison = run_comparison(plan, path, lambda line: console.print(line, markup=False))
+        comparison = run_comparison(plan, path, say)
+        once_more = measure_again(plan, ways, comparison, path, say)
     except KeyboardInterrupt:
         console.print(
             f"\ninterrupted; `{shlex.join(['rlsr', 'compare', *arguments, '--out', str(path)])}` goes on where it was",
@@ -70,6 +79,10 @@ def compare(
         raise typer.Exit(code=130) from None
     write_comparison_markdown(path / "compare.md", comparison)
     _show(console, comparison, path)
+    for way, found in zip(ways, once_more.values(), strict=True):
+        console.print(f"\n{way.in_words}:", markup=False)
+        write_comparison_markdown(way.directory(path) / "compare.md", found)
+        _show(console, found, way.directory(path))
 
 
 def _show_plan(console: Console, plan: "ComparisonPlan") -> None:

@@ -47,13 +47,15 @@ class Cell:
     """Of the comparison."""
     trial: int | None = None
     """Place of the combination that it tries, counted from 1; None for a run that is compared."""
+    again: str | None = None
+    """The way in which what another cell has trained is measured once more; None for that cell itself."""
 
     @property
     def name(self) -> str:
         """For people."""
-        if self.is_untrained:
+        if self.is_untrained and self.again is None:
             return self.recipe
-        return f"{self.recipe}, {self._part.replace('-', ' ')}"
+        return ", ".join(filter(None, (self.recipe, self._part.replace("-", " "), self.again)))
 
     @property
     def _part(self) -> str:

@@ -47,7 +47,10 @@ _MACHINE = (
 
 
 def collect(
-    plan: ComparisonPlan, cells: Sequence[Cell], choices: Sequence[Choice] = ()
+    plan: ComparisonPlan,
+    cells: Sequence[Cell],
+    choices: Sequence[Choice] = (),
+    answered: Mapping[str, Cell] | None = None,
 ) -> Comparison:
     """Read the scores of all runs and compare the recipes.
 
@@ -55,6 +58,8 @@ def collect(
         plan: What was planned.
         cells: All of them complete.
         choices: What was chosen by trials before.
+        answered: The cell that measures what each has trained once more, by the place of the latter; None takes what the runs have measured themselves, on
+            the way as well as at the end.
 
     Returns:
         Means, paired differences to the baseline, wins, and what they cost.
@@ -68,7 +73,8 @@ def collect(
         for recipe in plan.recipes
     }
     answers = {
-        name: [answers_after(cell.runs[-1]) for cell in found] for name, found in by_recipe.items()
+        name: [answers_after((answered or {}).get(cell.place, cell).runs[-1]) for cell in found]
+        for name, found in by_recipe.items()
     }
     num_prompts = _require_same_prompts(by_recipe, answers)
     baseline = experiment.baseline_name
@@ -130,7 +136,9 @@ def collect(
         ),
         choices=tuple(choices),
         validation=_validation(by_recipe),
-        curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"]),
+        curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"])
+        if answered is None
+        else None,
         scores=kept,
     )
 

@@ -15,6 +15,9 @@ from rlsr.config.messages import describe
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
+MEASURES_BY = ("data", "evaluation")
+"""The tables of a config that say how a policy is measured."""
+
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 
 
@@ -55,6 +58,9 @@ class ExperimentConfig(ConfigTable):
     rival: str = ""
     """The recipe that the others are to pass in the curves over time; empty is the recipe that trains by sft alone, else the
     baseline."""
+    again: dict[str, Table] = Field(default_factory=dict)
+    """Other ways to measure the trained policies, by name, as settings of ``data`` and ``evaluation`` over ``base``: answers that
+    are drawn, other prompts. Each has a table of its own, and may be added when all is trained."""
     tie_margins: dict[str, float] = Field(default_factory=dict)
     """Differences of up to this much are ties when wins are counted, by metric; what is not named keeps its default."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -84,6 +90,22 @@ class ExperimentConfig(ConfigTable):
             if lowered.count(name.lower()) > 1:
                 raise ValueError(f"{name!r}: two recipes differ only in capitals, rename one")
         return recipes
+
+    @field_validator("again")
+    @classmethod
+    def _measures_otherwise(cls, again: dict[str, Table]) -> dict[str, Table]:
+        for name, settings in again.items():
+            if not _RECIPE_NAME.fullmatch(name):
+                raise ValueError(
+                    f"a name is that of a directory: letters, digits, _, + and -, got {name!r}"
+                )
+            others = sorted({key.partition(".")[0] for key in settings} - set(MEASURES_BY))
+            if others or not settings:
+                raise ValueError(
+                    f"{name}: policies that are trained can be measured by other data and in another way, as in {name}: "
+                    f"{{evaluation: {{temperature: 1.0}}}}; got {', '.join(others) or 'no settings'}"
+                )
+        return again
 
     @field_validator("seeds")
     @classmethod

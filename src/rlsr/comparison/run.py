@@ -4,8 +4,9 @@
 directory, and goes on where an earlier session was interrupted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
 from rlsr.comparison.collect import collect
@@ -40,30 +41,32 @@ def run_comparison(
         RunError: The directory is taken, or cells failed; the message says how to go on.
         ConfigError: The directory is that of another comparison.
     """
-    open_comparison(plan, path)
+    open_comparison(plan.table, path)
     file = path / "compare.json"
     if file.is_file():
         say("the comparison is complete; nothing was run")
         return read_comparison(file)
 
     def run(cells: Sequence[Cell], kind: str = "") -> Failed:
-        return _run_all(cells, say, execute, kind, keep=plan.experiment.keep_checkpoints)
+        return run_all(cells, say, execute, kind, keep=plan.experiment.keep_checkpoints)
 
     choices, failed = make_choices(plan, path, say, run)
     cells = plan.cells(path, {choice.recipe: choice.chosen for choice in choices})
     failed += run(cells)
     if failed:
-        raise RunError(_failure(failed, plan, path))
+        waiting = {cell.recipe for cell, _ in failed if cell.trial is not None}
+        names = [recipe.name for recipe in plan.recipes if recipe.chosen_by in waiting]
+        raise RunError(failure(failed, _num_cells(plan, path), path, not_begun=names))
     comparison = collect(plan, cells, choices)
     write_comparison(file, comparison)
     return comparison
 
 
-def open_comparison(plan: ComparisonPlan, path: Path) -> None:
+def open_comparison(table: Mapping[str, Any], path: Path) -> None:
     """Make the directory of a comparison, or make sure that it is that of the same one.
 
     Args:
-        plan: What ``plan_comparison`` returned.
+        table: Everything that decides what is found, for ``experiment.json``.
         path: The directory.
 
     Raises:
@@ -77,9 +80,9 @@ def open_comparison(plan: ComparisonPlan, path: Path) -> None:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path}: the directory cannot be made: {error}") from error
-        write_json(file, plan.table)
+        write_json(file, table)
         return
-    differing = differing_keys(read_json(file), plan.table)
+    differing = differing_keys(read_json(file), table)
     if differing:
         raise ConfigError(
             f"{path}: another comparison was begun here, in which these settings differ: {', '.join(differing)}; put them "
@@ -87,7 +90,7 @@ def open_comparison(plan: ComparisonPlan, path: Path) -> None:
         )
 
 
-def _run_all(
+def run_all(
     cells: Sequence[Cell],
     say: Say,
     execute: Callable[[Cell, Say], int],
@@ -95,7 +98,18 @@ def _run_all(
     *,
     keep: bool,
 ) -> Failed:
-    """Run what is not complete, one after another; what fails does not stop the others."""
+    """Run what is not complete, one after another; what fails does not stop the others.
+
+    Args:
+        cells: In order.
+        say: Told what happens, line by line.
+        execute: Runs a cell and returns its exit code.
+        kind: What they are, for people, with a space behind it; may be empty.
+        keep: Whether the checkpoints of what is complete stay.
+
+    Returns:
+        The cells that did not come to their end, with their exit codes.
+    """
     failed: Failed = []
     for place, cell in enumerate(cells, start=1):
         if not cell.is_complete:
@@ -117,11 +131,22 @@ def _run(cell: Cell, cells: Sequence[Cell], say: Say, execute: Callable[[Cell, S
     return execute(cell, lambda line: say(f"[{cell.name}] {line}"))
 
 
-def _failure(failed: Failed, plan: ComparisonPlan, path: Path) -> str:
+def _num_cells(plan: ComparisonPlan, path: Path) -> int:
+    """Count all trials and runs, those that wait for a choice among them."""
+    chosen = {recipe.name: 0 for recipe in plan.recipes if recipe.chooses}
     trials = [cell for recipe in plan.recipes for cell in plan.trials(recipe, path)]
-    num_cells = len(trials) + len(
-        plan.cells(path, {recipe.name: 0 for recipe in plan.recipes if recipe.chooses})
-    )
+    return len(trials) + len(plan.cells(path, chosen))
+
+
+def failure(failed: Failed, num_cells: int, path: Path, not_begun: Sequence[str] = ()) -> str:
+    """Say which cells did not come to their end, and how to go on.
+
+    Args:
+        failed: The cells with their exit codes.
+        num_cells: How many there are in all.
+        path: The directory of the comparison.
+        not_begun: Recipes that wait for a trial among them.
+    """
     lines = [
         f"{path}: {len(failed)} of {num_cells} runs did not come to their end; the others are kept"
     ]
@@ -129,10 +154,8 @@ def _failure(failed: Failed, plan: ComparisonPlan, path: Path) -> str:
         f"  {cell.name}: exit code {code}, {'see ' if cell.log_file.is_file() else 'no '}{cell.log_file}"
         for cell, code in failed
     ]
-    waiting = {cell.recipe for cell, _ in failed if cell.trial is not None}
-    names = [recipe.name for recipe in plan.recipes if recipe.chosen_by in waiting]
-    if names:
-        lines.append(f"not begun, since a trial of their choice is missing: {', '.join(names)}")
+    if not_begun:
+        lines.append(f"not begun, since a trial of their choice is missing: {', '.join(not_begun)}")
     lines.append(
         f"put right what they say and give the same command again with --out {path}: it runs what is missing and compares"
     )

@@ -70,6 +70,12 @@ class EvaluationConfig(ConfigTable):
     independent_embedding: str | None = "auto"
     """An encoder that is not the reward's, so that a rise of the reward alone shows; ``auto`` is builtin:minilm where the
     reward's is builtin:wordllama, else builtin:wordllama; null leaves it out."""
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Divides the logits of answers that are measured; 0 takes the most likely token (greedy), 1 draws from the policy itself.
+    What an answer draws depends on ``seed`` and its place among the prompts alone."""
+    likelihood: bool = False
+    """Whether the negative log-likelihood of the references is measured, too: what a policy still knows of prompts that
+    training was not about."""
     batch_size: int = Field(default=32, ge=1)
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)

@@ -1,7 +1,7 @@
-"""One way to ask policies the prompts of a suite: answered greedily, scored, kept, read back and compared."""
+"""One way to ask policies the prompts of a suite: answered, scored, kept, read back and compared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +9,19 @@ from numpy.typing import NDArray
 
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
-from rlsr.evaluation.generate import greedy_responses
+from rlsr.evaluation.generate import answer_prompts
+from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
 from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
 from rlsr.models import Policy
+from rlsr.models.likelihood import reference_nlls
 from rlsr.processes import ALONE, Processes
 from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
 
 Floats = NDArray[np.float64]
+
+_TOKENS_PER_PASS = 2_048
+"""Of a forward pass over references."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Answers:
     """What a policy answered to the prompts of a suite, and how good that was."""
 
     responses: tuple[str, ...]
-    """Greedy answers, in the order of the prompts."""
+    """Answers, in the order of the prompts."""
     scores: Mapping[str, Floats]
     """One number a prompt by metric, in the order in which they are shown; NaN is unscored."""
     texts: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
@@ -83,7 +88,7 @@ class Evaluation:
         self._processes = processes
 
     def run(self, policy: Policy, on_progress: Callable[[int, int], None] | None = None) -> Answers:
-        """Let a policy answer every prompt greedily and score the answers.
+        """Let a policy answer every prompt, as ``evaluation.temperature`` says, and score the answers.
 
         Args:
             policy: The policy.
@@ -92,23 +97,41 @@ class Evaluation:
         Returns:
             Answers and scores, the same in every process.
         """
-        limit = self._config.method.max_response_tokens
+        settings, limit = self._config.evaluation, self._config.method.max_response_tokens
         assert limit is not None, "resolved by the plan"
-        own, cut = greedy_responses(
+        seeds = [(self._config.seed, place) for place in range(len(self._records))]
+        own, cut = answer_prompts(
             policy,
             self._processes.share(self._records),
             max_response_tokens=limit,
-            batch_size=self._config.evaluation.batch_size,
+            batch_size=settings.batch_size,
+            temperature=settings.temperature,
+            seeds=self._processes.share(seeds),
             on_progress=on_progress,
         )
         answers = self._processes.merge(list(zip(own, cut, strict=True)))
         responses = [text for text, _ in answers]
         # One scores them, and the others wait.
-        return self._processes.from_main(
+        scored = self._processes.from_main(
             self.score(responses, [not was_cut for _, was_cut in answers])
             if self._processes.is_main
             else Answers((), {})
         )
+        if REFERENCE_NLL.name not in scored.scores:
+            return scored
+        return replace(
+            scored, scores={**scored.scores, REFERENCE_NLL.name: self._nlls(policy, limit)}
+        )
+
+    def _nlls(self, policy: Policy, limit: int) -> Floats:
+        """Ask how likely the references are, which no answer tells: nats for each of their tokens, one number a prompt."""
+        own = reference_nlls(
+            policy,
+            self._processes.share(self._records),
+            max_response_tokens=limit,
+            tokens_per_pass=_TOKENS_PER_PASS,
+        )
+        return np.array([total / count for total, count in self._processes.merge(own)])
 
     def score(
         self, responses: Sequence[str], ended: Sequence[bool | None] | None = None

@@ -1,4 +1,4 @@
-"""Greedy responses of a policy to held-out prompts."""
+"""Answers of a policy to the prompts that it is measured on."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,21 +7,25 @@ from rlsr.models import Policy
 from rlsr.models.generate import generate_responses
 
 
-def greedy_responses(
+def answer_prompts(
     policy: Policy,
     records: Sequence[PromptRecord],
     *,
     max_response_tokens: int,
     batch_size: int,
+    temperature: float = 0.0,
+    seeds: Sequence[Sequence[int]] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[str], list[bool]]:
-    """Answer prompts with the policy's most likely tokens.
+    """Let a policy answer each prompt once.
 
     Args:
         policy: The policy; put into evaluation mode for the while.
         records: The prompts.
         max_response_tokens: Longest answer; a longer one is cut.
         batch_size: Prompts answered at a time.
+        temperature: Divides the logits; 0 takes the most likely tokens, whatever the seeds.
+        seeds: One a prompt, for what is drawn.
         on_progress: Told how many are done, of how many.
 
     Returns:
@@ -32,7 +36,8 @@ def greedy_responses(
         [record.messages for record in records],
         max_response_tokens=max_response_tokens,
         batch_size=batch_size,
-        temperature=0.0,
+        temperature=temperature,
+        seeds=seeds if temperature > 0 else None,
         on_progress=on_progress,
     )
     answers = [group[0] for group in groups]

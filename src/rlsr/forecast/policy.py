@@ -12,7 +12,7 @@ from rlsr.data import PromptRecord
 from rlsr.embeddings import Embedder
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.errors import ConfigError, DataError, RewardError
-from rlsr.evaluation.generate import greedy_responses
+from rlsr.evaluation.generate import answer_prompts
 from rlsr.evaluation.metrics import HeldoutBatch, Metric, in_reward, metrics_of
 from rlsr.evaluation.metrics.checked import metric_scores
 from rlsr.forecast.calibration import Calibration
@@ -123,7 +123,7 @@ def _answer_greedily(
     config: RunConfig, policy: Policy, records: Sequence[PromptRecord], observer: TrainingObserver
 ) -> _Answers:
     observer.on_stage(f"answering {len(records)} prompts greedily")
-    texts, cut = greedy_responses(
+    texts, cut = answer_prompts(
         policy,
         records,
         max_response_tokens=_limit(config),

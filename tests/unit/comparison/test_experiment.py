@@ -447,3 +447,21 @@ def test_the_file_of_a_cell_loads_as_what_was_resolved(
     loaded = load_stages([file])
     assert loaded.configs == stages
     assert loaded.is_pipeline == (len(stages) > 1)
+
+
+def test_other_ways_to_measure_change_data_and_evaluation_alone() -> None:
+    ways = {"sampled": {"evaluation": {"temperature": 1.0}}, "elsewhere": {"data": "other.jsonl"}}
+    assert experiment(again=ways).again == ways
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        ({"colder": {"training": {"steps": 3}}}, "again: colder: policies that are trained .* got training"),
+        ({"colder": {}}, "again: colder: .* got no settings"),
+        ({"../out": {"data": "other.jsonl"}}, "again: a name is that of a directory"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_measure_that_cannot_be(ways: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        experiment(again=ways)

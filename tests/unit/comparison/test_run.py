@@ -241,7 +241,7 @@ def test_a_complete_comparison_is_read_and_nothing_is_run(tmp_path: Path) -> Non
 def test_another_experiment_in_the_same_directory_is_refused(
     changes: dict[str, Any], key: str, tmp_path: Path
 ) -> None:
-    open_comparison(make_plan(), tmp_path / "out")
+    open_comparison(make_plan().table, tmp_path / "out")
     with pytest.raises(ConfigError) as caught:
         compare(make_plan(**changes), tmp_path / "out")
     assert key in str(caught.value)

@@ -9,6 +9,7 @@ from rlsr.config import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.evaluation.metrics import formulas, independent, of_reward, overlap, repetition
 from rlsr.evaluation.metrics.length import CUT, LENGTH_RATIO
+from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
 from rlsr.evaluation.metrics.of_reward import measured_by_reward
 from rlsr.plugins import find_plugins, load_plugin, plugin_origins
@@ -29,6 +30,7 @@ BUILT_IN: Mapping[str, Metric] = {
         LENGTH_RATIO,
         *repetition.METRICS,
         CUT,
+        REFERENCE_NLL,
     )
 }
 """By name, in the order in which they are shown."""

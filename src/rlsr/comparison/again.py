@@ -1,0 +1,172 @@
+"""The policies that a comparison has trained, measured once more: by drawn answers, or on other prompts.
+
+Greedy answers hide a part of what training does and flatter another; answers at temperature 1 show the policy that was
+trained, and prompts of another set show what it has forgotten. Nothing is trained again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlsr.comparison.cells import Cell, Say, run_cell
+from rlsr.comparison.collect import collect
+from rlsr.comparison.experiment import ExperimentConfig
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.recipe import Recipe, within
+from rlsr.comparison.result import Comparison, read_comparison, write_comparison
+from rlsr.comparison.run import failure, open_comparison, run_all
+from rlsr.config import RunConfig
+from rlsr.config.layers import Table, expand, merge
+from rlsr.config.load import check_config
+from rlsr.config.validation import ValidationConfig
+from rlsr.errors import ConfigError, RunError
+from rlsr.evaluation.metrics import SharedMetric, in_reward, shared_metrics
+from rlsr.evaluation.suites import require_heldout
+from rlsr.pipeline.plan import plan_run
+
+
+@dataclass(frozen=True)
+class Again:
+    """One way to measure what is trained."""
+
+    name: str
+    """As in the experiment."""
+    settings: Table
+    """What differs from ``base``, as in the experiment."""
+    config: RunConfig
+    """That of the policy before training, measured in this way."""
+    metrics: tuple[SharedMetric, ...]
+    """What every policy is measured by."""
+    num_heldout: int
+    """Prompts."""
+    data_sha256: str
+    """Hash of the records."""
+
+    @property
+    def in_words(self) -> str:
+        """By which settings this differs from the comparison itself."""
+        settings = ", ".join(
+            f"{table}.{key}={value}"
+            for table, values in expand(self.settings).items()
+            for key, value in values.items()
+        )
+        return f"{self.name}: the same policies measured once more, with {settings}"
+
+    def directory(self, path: Path) -> Path:
+        """Where it is kept, in the directory of the comparison."""
+        return path / "again" / self.name
+
+
+def plan_again(experiment: ExperimentConfig, recipes: Sequence[Recipe]) -> tuple[Again, ...]:
+    """Check every other way to measure before anything is trained.
+
+    Args:
+        experiment: With the settings of each.
+        recipes: Resolved, with the longest response filled in.
+
+    Returns:
+        In the order of the experiment.
+
+    Raises:
+        RlsrError: Settings break a rule, or nothing would be measured; the message names the way.
+    """
+    return tuple(
+        _plan(name, settings, experiment, recipes) for name, settings in experiment.again.items()
+    )
+
+
+def _plan(
+    name: str, settings: Table, experiment: ExperimentConfig, recipes: Sequence[Recipe]
+) -> Again:
+    stages = [stage for recipe in recipes for stage in recipe.possible_stages]
+    try:
+        config = check_config(merge(expand(experiment.base), expand(settings)))
+        limit = {"max_response_tokens": stages[0].method.max_response_tokens}
+        config = config.model_copy(
+            update={
+                "method": config.method.model_copy(update=limit),
+                # Nothing is trained, so nothing is set aside for it.
+                "validation": ValidationConfig(),
+            }
+        )
+        plan = plan_run(config)
+        require_heldout(plan.config, plan.dataset)
+    except ConfigError as error:
+        raise within(f"again.{name}", error) from error
+    metrics = tuple(
+        replace(metric, in_reward=any(in_reward(metric.name, stage) for stage in stages))
+        for metric in shared_metrics([plan.config])
+    )
+    return Again(
+        name, settings, plan.config, metrics, len(plan.dataset.heldout), plan.dataset.sha256
+    )
+
+
+def measure_again(
+    plan: ComparisonPlan,
+    ways: Sequence[Again],
+    comparison: Comparison,
+    path: Path,
+    say: Say,
+    *,
+    execute: Callable[[Cell, Say], int] = run_cell,
+) -> dict[str, Comparison]:
+    """Measure the policies of a complete comparison in other ways, as far as that is not done yet.
+
+    Args:
+        plan: Of the comparison.
+        ways: What ``plan_again`` returned.
+        comparison: What it has found.
+        path: Its directory; each way has ``again/NAME/compare.json`` there.
+        say: Told what happens, line by line.
+        execute: Runs a cell and returns its exit code.
+
+    Returns:
+        What was found, by name of the way.
+
+    Raises:
+        RunError: Cells failed; the message says how to go on.
+        ConfigError: Something was measured before under the same name by other settings.
+    """
+    trained = plan.cells(path, {choice.recipe: choice.chosen for choice in comparison.choices})
+    return {way.name: _measure(plan, way, trained, path, say, execute) for way in ways}
+
+
+def _measure(
+    plan: ComparisonPlan,
+    way: Again,
+    trained: Sequence[Cell],
+    path: Path,
+    say: Say,
+    execute: Callable[[Cell, Say], int],
+) -> Comparison:
+    directory = way.directory(path)
+    config = way.config.model_dump(mode="json", exclude={"model", "seed"})
+    open_comparison({"again": config, "data_sha256": way.data_sha256}, directory)
+    file = directory / "compare.json"
+    if file.is_file():
+        return read_comparison(file)
+    cells = {cell.place: _once_more(cell, way) for cell in trained}
+    failed = run_all(list(cells.values()), say, execute, f"{way.name} ", keep=True)
+    if failed:
+        raise RunError(failure(failed, len(cells), path))
+    measured = replace(plan, metrics=way.metrics, num_heldout=way.num_heldout)
+    found = collect(measured, trained, answered=cells)
+    found = replace(found, notes=(way.in_words, *found.notes))
+    write_comparison(file, found)
+    return found
+
+
+def _once_more(cell: Cell, way: Again) -> Cell:
+    """Make the cell that measures what another has trained."""
+    model = cell.stages[-1].model
+    if not cell.is_untrained:
+        model = model.saved_in(cell.runs[-1].final)
+    config = way.config.model_copy(update={"model": model, "seed": cell.seed})
+    return replace(
+        cell,
+        stages=(config,),
+        is_untrained=True,
+        directory=way.directory(cell.directory),
+        again=way.name,
+    )

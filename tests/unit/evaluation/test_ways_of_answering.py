@@ -1,0 +1,90 @@
+"""How policies answer when they are measured: greedily or by draws of their own, and how likely references are to them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rlsr.config.model import ModelConfig
+from rlsr.config.run import RunConfig
+from rlsr.data.record import Message, PromptRecord
+from rlsr.evaluation import Answers, Evaluation
+from rlsr.evaluation.suites import Scored, Suite
+from rlsr.models import Policy, load_policy, prompt_ids, response_ids
+from tiny import WORDS
+
+LIMIT = 12
+RECORDS = tuple(
+    PromptRecord(
+        f"{place}", (Message("user", " ".join(WORDS[: place + 1])),), WORDS[place], f"f:{place}",
+        other_references=(" ".join(WORDS[place : place + 4]),) if place % 2 else (),
+    )
+    for place in range(5)
+)  # fmt: skip
+
+
+class Lengths(Suite):
+    """Scores answers by their length, and has a place for what only the policy can tell."""
+
+    records: Sequence[PromptRecord] = RECORDS
+
+    def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
+        empty = np.full(len(responses), np.nan)
+        return Scored({"length": [float(len(text)) for text in responses], "reference_nll": empty})
+
+
+@pytest.fixture(scope="module")
+def policy(tiny_model: Path) -> Policy:
+    return load_policy(ModelConfig(name=str(tiny_model), dtype="float32"), "cpu")
+
+
+def measure(
+    policy: Policy, temperature: float = 0.0, seed: int = 0, batch_size: int = 32
+) -> Answers:
+    config = RunConfig.model_validate(
+        {
+            "seed": seed,
+            "method": {"type": "sft", "max_response_tokens": LIMIT},
+            "evaluation": {"temperature": temperature, "batch_size": batch_size},
+        }
+    )
+    return Evaluation(Lengths(), config).run(policy)
+
+
+def test_drawn_answers_depend_on_the_seed_and_on_nothing_else(policy: Policy) -> None:
+    drawn = measure(policy, 1.0).responses
+    assert measure(policy, 1.0, batch_size=2).responses == drawn
+    assert measure(policy, 1.0, seed=1).responses != drawn
+    assert len(set(drawn)) == len(RECORDS)
+    assert measure(policy, seed=1).responses == measure(policy).responses != drawn
+
+
+def test_a_low_temperature_draws_what_is_likeliest(policy: Policy) -> None:
+    assert measure(policy, 1e-4).responses == measure(policy).responses
+
+
+def test_drawing_leaves_the_generator_of_training_as_it_is(policy: Policy) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    measure(policy, 1.0)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_the_likelihood_of_references_is_that_of_passes_one_by_one(policy: Policy) -> None:
+    found = measure(policy).scores["reference_nll"]
+    for record, value in zip(RECORDS, found, strict=True):
+        nats = []
+        for text in record.references:
+            prompt = list(prompt_ids(policy.tokenizer, record.messages))
+            answer = list(response_ids(policy.tokenizer, text, max_response_tokens=LIMIT))
+            with torch.no_grad():
+                logits = policy.model(torch.tensor([prompt + answer])).logits[0]
+            log_probs = logits.log_softmax(-1)
+            nats += [
+                -float(log_probs[len(prompt) + place - 1, token])
+                for place, token in enumerate(answer)
+            ]
+        assert value == pytest.approx(np.mean(nats), abs=1e-4)

@@ -21,7 +21,7 @@ AGAIN = {
 def experiment(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("again")
     other = directory / "other.jsonl"
-    rows = [{"prompt": f"Name {place}", "reference": f"It is {place}."} for place in range(6)]
+    rows = [{"prompt": f"Name {place}", "response": f"It is {place}."} for place in range(6)]
     other.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     table: dict[str, Any] = {
         "base": {
@@ -50,6 +50,7 @@ def with_again(experiment: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_a_complete_comparison_has_trained_is_measured_once_more(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,113 @@
+"""Measuring what a comparison has trained once more: which policies are asked, and what is kept."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comparisons import finish, make_plan
+from rlsr.comparison.again import Again, measure_again
+from rlsr.comparison.cells import Cell, Say
+from rlsr.comparison.plan import ComparisonPlan
+from rlsr.comparison.result import Comparison
+from rlsr.comparison.run import run_comparison
+from rlsr.errors import ConfigError, RunError
+
+
+def run(cell: Cell, say: Say) -> int:
+    finish(cell)
+    return 0
+
+
+def fail(cell: Cell, say: Say) -> int:
+    return 1
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def way(plan: ComparisonPlan, temperature: float = 1.0) -> Again:
+    config = plan.recipes[0].stages[0]
+    evaluation = config.evaluation.model_copy(update={"temperature": temperature})
+    return Again(
+        "sampled", {"evaluation": {"temperature": temperature}},
+        config.model_copy(update={"evaluation": evaluation}), plan.metrics, 12, "ab12",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def complete(tmp_path: Path) -> tuple[ComparisonPlan, Comparison, Path]:
+    plan, path = make_plan(), tmp_path / "out"
+    return plan, run_comparison(plan, path, silent, execute=run), path
+
+
+def test_every_policy_is_asked_once_as_it_was_left(
+    complete: tuple[ComparisonPlan, Comparison, Path],
+) -> None:
+    plan, comparison, path = complete
+    asked: list[Cell] = []
+
+    def execute(cell: Cell, say: Say) -> int:
+        asked.append(cell)
+        return run(cell, say)
+
+    found = measure_again(plan, [way(plan)], comparison, path, silent, execute=execute)["sampled"]
+    by_name = {cell.name: cell for cell in asked}
+    assert list(by_name) == [
+        "base, seed 0, sampled", "sft, seed 0, sampled", "rlsr, seed 0, sampled", "sft+rlsr, seed 0, sampled",
+        "sft, seed 1, sampled", "rlsr, seed 1, sampled", "sft+rlsr, seed 1, sampled",
+    ]  # fmt: skip
+    both = by_name["sft+rlsr, seed 1, sampled"]
+    last_stage = path / "runs" / "sft+rlsr" / "seed-1"
+    model = Path(both.stages[0].model.name)
+    assert model.name == "final"
+    assert model.is_relative_to(last_stage.resolve())
+    assert "rlsr" in str(model.relative_to(last_stage.resolve()))
+    assert both.stages[0].evaluation.temperature == 1.0
+    assert both.command[0] == "evaluate"
+    assert by_name["base, seed 0, sampled"].stages[0].model == plan.recipes[0].stages[0].model
+    assert [one.num_steps for one in found.recipes] == [one.num_steps for one in comparison.recipes]
+    assert found.curves is None
+    # What is there is not asked again.
+    again = measure_again(plan, [way(plan)], comparison, path, silent, execute=fail)
+    assert again["sampled"] == found
+
+
+def test_other_settings_under_the_same_name_are_refused(
+    complete: tuple[ComparisonPlan, Comparison, Path],
+) -> None:
+    plan, comparison, path = complete
+    measure_again(plan, [way(plan)], comparison, path, silent, execute=run)
+    with pytest.raises(ConfigError, match=r"again\.evaluation\.temperature"):
+        measure_again(plan, [way(plan, 0.5)], comparison, path, silent, execute=run)
+
+
+def test_what_fails_is_named_and_the_rest_is_kept(
+    complete: tuple[ComparisonPlan, Comparison, Path],
+) -> None:
+    plan, comparison, path = complete
+
+    def execute(cell: Cell, say: Say) -> int:
+        return fail(cell, say) if cell.recipe == "rlsr" else run(cell, say)
+
+    with pytest.raises(RunError, match=r"2 of 7 runs.*\n  rlsr, seed 0, sampled: exit code 1"):
+        measure_again(plan, [way(plan)], comparison, path, silent, execute=execute)
+    asked: list[str] = []
+
+    def rest(cell: Cell, say: Say) -> int:
+        asked.append(cell.name)
+        return run(cell, say)
+
+    measure_again(plan, [way(plan)], comparison, path, silent, execute=rest)
+    assert asked == ["rlsr, seed 0, sampled", "rlsr, seed 1, sampled"]
+
+
+def test_the_metrics_are_those_of_the_way(
+    complete: tuple[ComparisonPlan, Comparison, Path],
+) -> None:
+    plan, comparison, path = complete
+    fewer = replace(way(plan), metrics=plan.metrics[:2])
+    found = measure_again(plan, [fewer], comparison, path, silent, execute=run)["sampled"]
+    assert found.metrics == plan.metrics[:2]
+    assert set(found.recipes[1].metrics) == {metric.name for metric in plan.metrics[:2]}

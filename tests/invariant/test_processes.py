@@ -192,7 +192,7 @@ def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert output.count("goes on from the last checkpoint") == 1
+    assert output.count("is saved, and `rlsr train --resume") == 1
     assert "Traceback" not in output + errors
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rlsr.cli.arguments import default_directory, split_arguments
 from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError
+from rlsr.interruption import number_of
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ def compare(
     console.print(f"directory: {path}\n", markup=False)
     try:
         comparison = run_comparison(plan, path, lambda line: console.print(line, markup=False))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         console.print(
             f"\ninterrupted; `{shlex.join(['rlsr', 'compare', *arguments, '--out', str(path)])}` goes on where it was",
             markup=False,
         )
-        raise typer.Exit(code=130) from None
+        raise typer.Exit(code=128 + number_of(interruption)) from None
     write_comparison_markdown(path / "compare.md", comparison)
     _show(console, comparison, path)
 

@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 
 import rlsr
+from rlsr.children import end_with_starter
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
-from rlsr.processes import is_first_of_machine
+from rlsr.interruption import INTERRUPTED, Leaving, number_of
+from rlsr.processes import is_first_of_machine, is_main_process
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
@@ -99,6 +101,8 @@ def prepare_environment() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
+    leaving = Leaving(has_echoes=end_with_starter())
+    leaving.install()
     prepare_environment()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
@@ -119,9 +123,20 @@ def main() -> None:
         )
         print(error, file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        _say_interrupted()
+        sys.exit(128 + number_of(interruption))
+    except SystemExit as end:
+        # To Typer every interruption is Ctrl-C, and it says nothing.
+        if end.code in INTERRUPTED and leaving.number is not None:
+            _say_interrupted()
+            sys.exit(128 + leaving.number)
+        raise
+
+
+def _say_interrupted() -> None:
+    if is_main_process():
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import rlsr
 from rlsr.children import end_with_starter
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
-from rlsr.interruption import INTERRUPTED, Leaving, number_of
+from rlsr.interruption import Leaving, number_of
 from rlsr.processes import is_first_of_machine, is_main_process
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
@@ -101,8 +101,7 @@ def prepare_environment() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
-    leaving = Leaving(has_echoes=end_with_starter())
-    leaving.install()
+    Leaving(has_echoes=end_with_starter()).install()
     prepare_environment()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
@@ -127,11 +126,12 @@ def main() -> None:
         _say_interrupted()
         sys.exit(128 + number_of(interruption))
     except SystemExit as end:
-        # To Typer every interruption is Ctrl-C, and it says nothing.
-        if end.code in INTERRUPTED and leaving.number is not None:
-            _say_interrupted()
-            sys.exit(128 + leaving.number)
-        raise
+        # Typer takes every interruption for Ctrl-C, and says nothing.
+        interruption = end.__context__ and end.__context__.__cause__
+        if not isinstance(interruption, KeyboardInterrupt):
+            raise
+        _say_interrupted()
+        sys.exit(128 + number_of(interruption))
 
 
 def _say_interrupted() -> None:

@@ -214,7 +214,7 @@ def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
 def test_workers_die_with_a_launcher_that_is_killed_and_leave_the_run_free(
     cli: Cli, private_cache: Path, tiny_settings: list[str], tmp_path: Path
 ) -> None:
-    settings = [*tiny_settings, "training.steps=500", "training.max_seconds=20"]
+    settings = [*tiny_settings, "training.steps=30"]
     path = tmp_path / "run"
     process = start_together(private_cache, *settings, "--out", str(path))
     worker = json.loads((path / OWNER_FILE).read_text())["pid"]

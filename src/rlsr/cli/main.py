@@ -127,11 +127,11 @@ def main() -> None:
         sys.exit(128 + number_of(interruption))
     except SystemExit as end:
         # Typer takes every interruption for Ctrl-C, and says nothing.
-        interruption = end.__context__ and end.__context__.__cause__
-        if not isinstance(interruption, KeyboardInterrupt):
+        cause = end.__context__ and end.__context__.__cause__
+        if not isinstance(cause, KeyboardInterrupt):
             raise
         _say_interrupted()
-        sys.exit(128 + number_of(interruption))
+        sys.exit(128 + number_of(cause))
 
 
 def _say_interrupted() -> None:

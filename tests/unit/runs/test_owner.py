@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_of_many_that_want_it_one_has_it_at_a_time(tmp_path: Path) -> None:
     path, inside, both = tmp_path / "run", tmp_path / "inside", tmp_path / "both"
 
     def work() -> None:
-        for _ in range(60):
+        for _ in range(30):
             try:
                 with owned(path):
                     try:
@@ -93,7 +94,7 @@ def test_of_many_that_want_it_one_has_it_at_a_time(tmp_path: Path) -> None:
             except RunError:
                 pass
 
-    processes = [fork(work) for _ in range(4)]
+    processes = [fork(work) for _ in range(3)]
     for pid in processes:
         os.waitpid(pid, 0)
     assert not both.exists()
@@ -160,3 +161,23 @@ def test_the_lock_of_who_made_the_directory_anew_stays(tmp_path: Path) -> None:
         first.__exit__(None, None, None)
         with pytest.raises(RunError, match="works in this directory"):
             require_unowned(path)
+
+
+def test_a_file_that_was_taken_away_before_its_lock_came_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = owned(tmp_path)
+    first.__enter__()
+    real, calls = fcntl.flock, []
+
+    def flock(stream: BinaryIO, how: int) -> None:
+        calls.append(how)
+        if len(calls) == 1:
+            first.__exit__(None, None, None)
+        real(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with owned(tmp_path):
+        assert (tmp_path / OWNER_FILE).is_file()
+        with pytest.raises(RunError, match="works in this directory"):
+            require_unowned(tmp_path)

@@ -28,9 +28,8 @@ def train_or_save(trainer: HostOverrides, checkpoint: Path | None, processes: Pr
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     finally:
         deferral.end()
-    # The one that writes the checkpoint may still be at it.
-    processes.wait()
-    number = saving.number or deferral.number
+    # Together, for the one that writes the checkpoint may still be at it; a signal may also have come after the last step.
+    number = saving.heard()
     if number is not None:
         raise Interrupted(number, step=int(trainer.state.global_step))
 
@@ -46,8 +45,11 @@ class SaveWhenInterrupted(TrainerCallback):
     def __init__(self, deferral: Deferral, processes: Processes) -> None:
         self._deferral = deferral
         self._processes = processes
-        self.number: int | None = None
-        """The signal that all processes end for; None while there was none."""
+
+    def heard(self) -> int | None:
+        """Say which signal one of the processes has heard; all ask together."""
+        numbers = self._processes.gather(self._deferral.number)
+        return max((number for number in numbers if number is not None), default=None)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begin to listen; before the first step there is nothing to save, and the program leaves at once."""
@@ -59,9 +61,5 @@ class SaveWhenInterrupted(TrainerCallback):
         """End after a step whose numbers are written, if a process was asked to."""
         if logs is None or "loss" not in logs:  # the summary after the last step
             return
-        heard = [
-            number for number in self._processes.gather(self._deferral.number) if number is not None
-        ]
-        if heard:
-            self.number = max(heard)
+        if self.heard() is not None:
             control.should_save = control.should_training_stop = True

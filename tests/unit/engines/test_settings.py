@@ -58,6 +58,7 @@ def test_every_update_is_on_policy_and_advantages_are_ours() -> None:
     assert found.num_iterations == 1
     assert found.scale_rewards == "none"
     assert found.bf16 is False, "bfloat16 weights need no autocast"
+    assert found.save_total_limit is None, "transformers would go by the clock"
     assert (found.use_cpu, found.output_dir, found.report_to) == (True, "out", [])
 
 

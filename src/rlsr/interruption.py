@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: a program leaves at once, but for where it has something to finish first."""
 
+import math
 import os
 import signal
 import threading
@@ -14,8 +15,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = tuple(128 + number for number in SIGNALS)
 """The exit codes of a program that ended because it was asked to, as shells count."""
 
-_ECHO_SECONDS = 1.0
-"""A terminal tells all processes of a command, and whoever started this one passes on what it was told: so long it is one signal."""
+_ECHO_SECONDS = 5.0
+"""A terminal tells all processes of a command, and whoever started this one passes on what it was told, on a busy machine later: so
+long it is one signal. A second one of the user ends the starter, and with it this process."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -48,7 +50,7 @@ class Leaving:
         self.number: int | None = None
         """The signal for which the program leaves."""
         self._has_echoes = has_echoes
-        self._heard = -_ECHO_SECONDS
+        self._heard = -math.inf
 
     def install(self) -> None:
         """Listen to the signals that are not ignored, as Ctrl-C is in the background of a script."""

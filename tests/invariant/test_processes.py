@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
+from rlsr.errors import RunError
 from rlsr.runs import RunDirectory
+from rlsr.runs.owner import OWNER_FILE, owned, require_unowned
 from tiny import Cli, CliTogether
 
 pytest.importorskip("trl", reason="the train extra is not installed")
@@ -173,13 +176,16 @@ def test_a_budget_ends_all_processes_together(
     assert sum(seconds[:-1]) < 0.5 <= sum(seconds)
 
 
-def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
-    private_cache: Path, tiny_settings: list[str], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "rlsr.cli.main", "train", *tiny_settings]
+def start_together(cache: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start two processes by the command line, and wait for their second step."""
     process = subprocess.Popen(
-        [*command, "training.steps=5000", "--out", str(tmp_path / "run"), "--processes", "2"],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(private_cache)},
+        [sys.executable, "-m", "rlsr.cli.main", "train", *arguments, "--processes", "2"],
+        env={
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "XDG_CACHE_HOME": str(cache),
+            "PYTHONUNBUFFERED": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -189,11 +195,45 @@ def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
     for line in process.stdout:
         if line.startswith("step 2/"):
             break
+    return process
+
+
+def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
+    private_cache: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    # Where tests run in the background Ctrl-C is ignored, and a process would take that over.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings = [*tiny_settings, "training.steps=5000", "training.save_every=5000"]
+    path = tmp_path / "run"
+    process = start_together(private_cache, *settings, "--out", str(path))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
-    assert output.count("goes on from the last checkpoint") == 1
+    assert output.count("is saved, and `rlsr train --resume") == 1
     assert "Traceback" not in output + errors
+    [checkpoint] = (path / "checkpoints").iterdir()
+    steps = [row["step"] for row in RunDirectory(path).read_metrics()]
+    assert checkpoint.name == f"checkpoint-{steps[-1]}", "the interrupted step is saved"
+
+
+@pytest.mark.slow
+def test_workers_die_with_a_launcher_that_is_killed_and_leave_the_run_free(
+    private_cache: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    settings = [*tiny_settings, "training.steps=5000"]
+    process = start_together(private_cache, *settings, "--out", str(path))
+    worker = json.loads((path / OWNER_FILE).read_text())["pid"]
+    assert worker != process.pid
+    with pytest.raises(RunError, match=f"process {worker} on"):
+        require_unowned(path)
+    process.kill()
+    # Their end closes what they write to.
+    process.communicate(timeout=60)
+    steps = len(RunDirectory(path).read_metrics())
+    with owned(path):
+        time.sleep(1)
+    assert 2 <= steps == len(RunDirectory(path).read_metrics()) < 5000
 
 
 def test_a_dry_run_says_what_of_it_holds_for_each_process(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rlsr.cli.arguments import default_directory, split_arguments
 from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError
+from rlsr.interruption import number_of
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ def compare(
     try:
         comparison = run_comparison(plan, path, say)
         once_more = measure_again(plan, ways, comparison, path, say)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         console.print(
             f"\ninterrupted; `{shlex.join(['rlsr', 'compare', *arguments, '--out', str(path)])}` goes on where it was",
             markup=False,
         )
-        raise typer.Exit(code=130) from None
+        raise typer.Exit(code=128 + number_of(interruption)) from None
     write_comparison_markdown(path / "compare.md", comparison)
     _show(console, comparison, path)
     for way, found in zip(ways, once_more.values(), strict=True):

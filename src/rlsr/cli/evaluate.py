@@ -13,6 +13,7 @@ from rlsr.cli.arguments import (
     settings_of,
     split_arguments,
 )
+from rlsr.cli.resumable import resumable
 from rlsr.cli.terminal import open_console
 from rlsr.processes import require_one_process
 
@@ -71,7 +72,7 @@ def evaluate(
         asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"
     console.print(f"{config.model.name} on {asked}, on {plan.device}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
-    with watcher as observer:
+    with resumable(console, "evaluate", path), watcher as observer:
         summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
     for found in summary.suites:
         console.print()

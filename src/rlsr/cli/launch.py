@@ -1,19 +1,28 @@
 """Starting the processes that train one policy together on this machine."""
 
-import logging
-import os
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlsr.children import environment_of_child
 from rlsr.errors import EngineError, MissingPackageError
+from rlsr.interruption import number_of
 from rlsr.packages import package_directory
 
 OPTION = "--processes"
 
+_SECONDS_BETWEEN_LOOKS = 0.1
+_PATIENCE_SECONDS = 5.0
+"""How long the others have to end by themselves when one has failed: most likely they wait for it."""
+
 
 def launch(num_processes: int, path: Path) -> int:
     """Run this very command in several processes, and wait for them.
+
+    Torchrun would kill them half a minute after a signal, which is less than a step with its checkpoint may take.
 
     Args:
         num_processes: How many.
@@ -30,9 +39,6 @@ def launch(num_processes: int, path: Path) -> int:
     if package_directory("torch") is None:
         raise MissingPackageError("torch", "train", "pip install 'rlsr[train]'")
     import torch
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     gpus = torch.cuda.device_count()
     if 0 < gpus < num_processes:
@@ -42,32 +48,89 @@ def launch(num_processes: int, path: Path) -> int:
         )
     # Together they use the cores that one would have used.
     threads = max(1, torch.get_num_threads() // num_processes)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=num_processes,
-        run_id="rlsr",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
+    command = [sys.executable, "-m", "rlsr.cli.main", *command_of_a_process(sys.argv[1:], path)]
+    environment = {
+        "OMP_NUM_THREADS": str(threads),
+        **environment_of_child(),
+        "WORLD_SIZE": str(num_processes),
+        "LOCAL_WORLD_SIZE": str(num_processes),
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(_free_port()),
+    }
+    number, code = run_together(
+        [
+            (command, {**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+            for rank in range(num_processes)
+        ]
     )
-    arguments = command_of_a_process(sys.argv[1:], path)
-    # The processes speak for themselves.
-    logging.disable(logging.CRITICAL)
+    if code < 0:
+        raise EngineError(
+            f"{OPTION}: process {number} was ended by signal {-code} (9 is what the system sends when memory runs "
+            f"out); `rlsr train --resume --out {path}` goes on from the last checkpoint"
+        )
+    return code
+
+
+def run_together(commands: Sequence[tuple[list[str], dict[str, str]]]) -> tuple[int, int]:
+    """Run commands at the same time, and end all where one fails.
+
+    Args:
+        commands: Each with its environment.
+
+    Returns:
+        Which one failed first, counted from 0, and its exit code, below 0 for a signal; 0 and 0 where all ended well.
+
+    Raises:
+        KeyboardInterrupt: A signal came, was passed on, and all have ended.
+    """
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        elastic_launch(config, sys.executable)("-m", "rlsr.cli.main", *arguments)
-    except ChildFailedError as error:
-        number, failure = error.get_first_failure()
-        if failure.exitcode < 0:
-            raise EngineError(
-                f"{OPTION}: process {number} was ended by signal {-failure.exitcode} (9 is what the system sends when memory runs "
-                f"out); `rlsr train --resume --out {path}` goes on from the last checkpoint"
-            ) from None
-        return int(failure.exitcode)
-    except SignalException:
-        raise KeyboardInterrupt from None
-    return 0
+        # One by one: a signal may come between two.
+        started.extend(
+            subprocess.Popen(command, env=environment) for command, environment in commands
+        )
+        return _wait(started)
+    except KeyboardInterrupt as interruption:
+        for process in started:
+            process.send_signal(number_of(interruption))
+        # They finish their step and save, however long that takes.
+        _wait(started)
+        raise
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> tuple[int, int]:
+    """Wait until all have ended well, or for a little while after one has not."""
+    while True:
+        codes = [process.poll() for process in processes]
+        # One that was killed is why others fail; and a mistake of the user says more than 1.
+        failed = sorted(
+            ((place, code) for place, code in enumerate(codes) if code),
+            key=lambda found: (found[1] > 0, -found[1]),
+        )
+        if failed:
+            _wait_a_little(processes)
+            return failed[0]
+        if None not in codes:
+            return 0, 0
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _wait_a_little(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < end and any(process.poll() is None for process in processes):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _free_port() -> int:
+    """Find a port by which the processes meet."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        port: int = found.getsockname()[1]
+        return port
 
 
 def command_of_a_process(arguments: Sequence[str], path: Path) -> list[str]:

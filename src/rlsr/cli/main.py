@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 
 import rlsr
+from rlsr.children import end_with_starter
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
-from rlsr.processes import is_first_of_machine
+from rlsr.interruption import Leaving, number_of
+from rlsr.processes import is_first_of_machine, is_main_process
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
@@ -99,6 +101,7 @@ def prepare_environment() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
+    Leaving(has_echoes=end_with_starter()).install()
     prepare_environment()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
@@ -119,9 +122,21 @@ def main() -> None:
         )
         print(error, file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        _say_interrupted()
+        sys.exit(128 + number_of(interruption))
+    except SystemExit as end:
+        # Typer takes every interruption for Ctrl-C, and says nothing.
+        cause = end.__context__ and end.__context__.__cause__
+        if not isinstance(cause, KeyboardInterrupt):
+            raise
+        _say_interrupted()
+        sys.exit(128 + number_of(cause))
+
+
+def _say_interrupted() -> None:
+    if is_main_process():
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

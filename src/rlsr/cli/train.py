@@ -17,8 +17,10 @@ from rlsr.cli.arguments import (
     split_arguments,
 )
 from rlsr.cli.launch import launch
+from rlsr.cli.resumable import resumable
 from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, RunError
+from rlsr.interruption import number_of
 from rlsr.processes import is_main_process, launched_processes
 
 if TYPE_CHECKING:
@@ -68,13 +70,16 @@ def train(
     rank or rlpt, or a list of them, each of which starts from the model of the one before.
     """
     from rlsr.runs import RunDirectory
+    from rlsr.runs.owner import require_unowned
 
     files, overrides = split_arguments(arguments or [])
     overrides = [*settings_of({"data": data, "model": model}), *overrides]
     staged = _choose_config(files, overrides, out, resume=resume)
     path = out or default_directory("runs", files, staged.configs[0].data.path)
-    if not resume and not dry_run:
-        RunDirectory.check_free(path)
+    if not dry_run:
+        require_unowned(path)
+        if not resume:
+            RunDirectory.check_free(path)
     if processes > 1 and not dry_run:
         _launch(processes, path)
         return
@@ -107,8 +112,8 @@ def _launch(processes: int, path: Path) -> None:
         )
     try:
         code = launch(processes, path)
-    except KeyboardInterrupt:
-        code = 130
+    except KeyboardInterrupt as interruption:
+        code = 128 + number_of(interruption)
     if code:
         raise typer.Exit(code=code)
 
@@ -189,22 +194,8 @@ def _watch(console: Console, path: Path) -> Iterator["TrainingObserver"]:
         yield SilentObserver()
         return
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
-    with _resumable(console, path), watcher as observer:
+    with resumable(console, "train", path), watcher as observer:
         yield observer
-
-
-@contextmanager
-def _resumable(console: Console, path: Path) -> Iterator[None]:
-    """Say how to go on where a run is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print(
-            f"\ninterrupted; `rlsr train --resume --out {path}` goes on from the last checkpoint (one every "
-            "training.save_every steps)",
-            markup=False,
-        )
-        raise typer.Exit(code=130) from None
 
 
 def _show_changes(

@@ -23,6 +23,7 @@ from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation.metrics import SharedMetric, in_reward, shared_metrics
 from rlsr.evaluation.suites import require_heldout
 from rlsr.pipeline.plan import plan_run
+from rlsr.runs.owner import owned
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def measure_again(
         ConfigError: Something was measured before under the same name by other settings.
     """
     trained = plan.cells(path, {choice.recipe: choice.chosen for choice in comparison.choices})
-    return {way.name: _measure(plan, way, trained, path, say, execute) for way in ways}
+    with owned(path):
+        return {way.name: _measure(plan, way, trained, path, say, execute) for way in ways}
 
 
 def _measure(

@@ -3,7 +3,6 @@
 So the peak of memory that a run reports is its own, and a crash of one loses nothing of the others.
 """
 
-import os
 import shlex
 import shutil
 import signal
@@ -13,15 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 import yaml
 
+from rlsr.children import environment_of_child
 from rlsr.comparison.recipe import join_stages
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
 from rlsr.config.measurement import measured_alike
 from rlsr.errors import RunError
+from rlsr.interruption import number_of
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.rows import HeldoutRow
@@ -136,26 +137,35 @@ def stream(command: Sequence[str], log: TextIO, say: Say) -> int:
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**environment_of_child(), "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None, "it was asked for"
     try:
-        for line in process.stdout:
-            log.write(line)
-            log.flush()
-            say(line.rstrip("\n"))
-        return process.wait()
+        return _pass_on(process, process.stdout, log, say)
+    except KeyboardInterrupt as interruption:
+        # A terminal has told it already, another sender has not. It finishes its step and saves, however long that takes.
+        process.send_signal(number_of(interruption))
+        _pass_on(process, process.stdout, log, say)
+        raise
     finally:
-        # Whatever ended this loop, no process may go on writing into a directory that nobody watches.
+        # Whatever ended this, no process may go on writing into a directory that nobody watches.
         _end(process)
         process.stdout.close()
 
 
+def _pass_on(process: "subprocess.Popen[str]", lines: IO[str], log: TextIO, say: Say) -> int:
+    for line in lines:
+        log.write(line)
+        log.flush()
+        say(line.rstrip("\n"))
+    return process.wait()
+
+
 def _end(process: "subprocess.Popen[str]") -> None:
-    """Let a process end as Ctrl-C ends it; a terminal has told it already, another sender has not."""
-    for ask in (None, lambda: process.send_signal(signal.SIGINT), process.kill):
-        if ask is not None and process.poll() is None:
-            ask()
+    """Let a process that still runs end as Ctrl-C ends it, or else by force."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        # Does nothing where it has ended.
+        process.send_signal(number)
         try:
             process.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:

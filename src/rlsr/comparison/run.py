@@ -15,8 +15,10 @@ from rlsr.comparison.result import Comparison, read_comparison, write_comparison
 from rlsr.comparison.trials import Failed, make_choices
 from rlsr.config.differences import differing_keys
 from rlsr.errors import ConfigError, RunError
+from rlsr.interruption import INTERRUPTED, Interrupted
 from rlsr.runs.directory import require_free
 from rlsr.runs.json_file import read_json, write_json
+from rlsr.runs.owner import owned
 
 
 def run_comparison(
@@ -41,12 +43,21 @@ def run_comparison(
         RunError: The directory is taken, or cells failed; the message says how to go on.
         ConfigError: The directory is that of another comparison.
     """
-    open_comparison(plan.table, path)
     file = path / "compare.json"
     if file.is_file():
+        open_comparison(plan.table, path)
         say("the comparison is complete; nothing was run")
         return read_comparison(file)
+    with owned(path):
+        open_comparison(plan.table, path)
+        comparison = _compare(plan, path, say, execute)
+        write_comparison(file, comparison)
+        return comparison
 
+
+def _compare(
+    plan: ComparisonPlan, path: Path, say: Say, execute: Callable[[Cell, Say], int]
+) -> Comparison:
     def run(cells: Sequence[Cell], kind: str = "") -> Failed:
         return run_all(cells, say, execute, kind, keep=plan.experiment.keep_checkpoints)
 
@@ -57,9 +68,7 @@ def run_comparison(
         waiting = {cell.recipe for cell, _ in failed if cell.trial is not None}
         names = [recipe.name for recipe in plan.recipes if recipe.chosen_by in waiting]
         raise RunError(failure(failed, _num_cells(plan, path), path, not_begun=names))
-    comparison = collect(plan, cells, choices)
-    write_comparison(file, comparison)
-    return comparison
+    return collect(plan, cells, choices)
 
 
 def open_comparison(table: Mapping[str, Any], path: Path) -> None:
@@ -115,8 +124,8 @@ def run_all(
         if not cell.is_complete:
             say(f"[{kind}{place}/{len(cells)}] {cell.name}")
             code = _run(cell, cells, say, execute)
-            if code == 130:
-                raise KeyboardInterrupt
+            if code in INTERRUPTED:
+                raise Interrupted(code - 128)
             if not cell.is_complete:
                 failed.append((cell, code))
                 continue

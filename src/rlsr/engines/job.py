@@ -105,6 +105,7 @@ class Engine(Protocol):
             Where the trained model or adapters lie, as transformers and PEFT load them: ``job.run.final``.
 
         Raises:
+            Interrupted: A signal came, and what was trained is saved (``rlsr.interruption``).
             RlsrError: The model cannot be loaded, or training fails.
         """
         ...

@@ -11,11 +11,13 @@ from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.evaluation import Evaluation, MetricMean
 from rlsr.evaluation.suites import HELDOUT, load_suites, open_suite
 from rlsr.models import Policy, load_policy
+from rlsr.pipeline.beginnings import FACT, same_beginnings
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.log import log_to
+from rlsr.runs.owner import owned
 
 _SUITES = "suites"
 
@@ -76,11 +78,20 @@ def evaluate_run(
         RlsrError: There is no such suite, nothing is held out, the directory is taken or does not fit the plan, or a part
             cannot be loaded.
     """
-    observer = observer or SilentObserver()
+    with owned(path):
+        return _evaluate_by(
+            suites, plan, path, resume=resume, observer=observer or SilentObserver()
+        )
+
+
+def _evaluate_by(
+    suites: Sequence[str], plan: RunPlan, path: Path, *, resume: bool, observer: TrainingObserver
+) -> EvaluationSummary:
     config = plan.config
     run = open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
+    begun_with = same_beginnings(run, plan)
     openers = load_suites(suites or _interrupted_suites(run) or [HELDOUT])
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
@@ -93,7 +104,9 @@ def evaluate_run(
         policy = load_policy(config.model, plan.device)
         if run is None:
             run = RunDirectory.create(path, config)
-        run.write_provenance(collect_provenance({**run_facts(plan), _SUITES: list(openers)}))
+        run.write_provenance(
+            collect_provenance({**run_facts(plan), _SUITES: list(openers), FACT: begun_with})
+        )
         with log_to(run.log_file):
             summary = EvaluationSummary(
                 path,

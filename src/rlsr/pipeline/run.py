@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
+from rlsr.pipeline.beginnings import FACT, same_beginnings
 from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
@@ -27,6 +28,7 @@ from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
+from rlsr.runs.owner import owned
 from rlsr.runs.step_totals import steps_taken
 from rlsr.runs.whole_directory import copy_directory
 
@@ -57,11 +59,27 @@ def train_run(
     Raises:
         RlsrError: The run directory is taken, or does not fit the plan, or a part cannot be loaded.
     """
-    observer = observer or SilentObserver()
+    # Of several processes one writes.
+    with owned(path) if plan.processes.is_main else nullcontext():
+        return _train(
+            plan, path, resume, observer or SilentObserver(), place=place, left_out=left_out
+        )
+
+
+def _train(
+    plan: RunPlan,
+    path: Path,
+    resume: bool,
+    observer: TrainingObserver,
+    *,
+    place: PlaceInPipeline,
+    left_out: str | None,
+) -> RunSummary:
     config, processes = plan.config, plan.processes
     run = open_for_resume(path, plan) if resume else None
     if run is None:
         RunDirectory.check_free(path)
+    begun_with = same_beginnings(run, plan)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     reward = open_reward(config, plan.device)
@@ -72,7 +90,7 @@ def train_run(
         policy()
     run = _for_this_process(run, path, plan)
     cut = processes.from_main(step_cut(run, plan))
-    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut)}))
+    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), FACT: begun_with}))
     seconds: dict[str, float] = {}
     with closing(reward), log_to(run.log_file):
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)

@@ -6,6 +6,7 @@ stage before it; they are not generated again where they were measured in the sa
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
@@ -24,6 +25,7 @@ from rlsr.pipeline.stages_summary import StagesSummary, summarise_stages
 from rlsr.processes import ALONE, Processes
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json
+from rlsr.runs.owner import owned
 from rlsr.runs.pipeline_directory import PipelineDirectory, check_free
 from rlsr.runs.step_totals import Spent
 
@@ -92,10 +94,22 @@ def train_stages(
     Raises:
         RlsrError: The directory is taken, or does not fit the config, or a part cannot be loaded.
     """
-    observer = observer or SilentObserver()
-    started = time.perf_counter()
     plans = plan_stages(staged, path, resume=resume) if plans is None else plans
     processes = next((plan.processes for plan in plans.values()), ALONE)
+    # Of several processes one writes.
+    with owned(path) if processes.is_main else nullcontext():
+        return _train_stages(staged, path, resume, observer or SilentObserver(), plans, processes)
+
+
+def _train_stages(  # as train_stages, with everything planned
+    staged: StagedConfig,
+    path: Path,
+    resume: bool,
+    observer: TrainingObserver,
+    plans: Mapping[str, RunPlan],
+    processes: Processes,
+) -> StagesSummary:
+    started = time.perf_counter()
     pipeline = _open_together(path, staged, processes, resume=resume)
     skipped = []
     try:

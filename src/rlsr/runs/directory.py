@@ -23,6 +23,7 @@ from rlsr.runs.json_file import (
     write_json,
     write_json_lines,
 )
+from rlsr.runs.owner import OWNER_FILE, is_gone
 from rlsr.runs.rows import HeldoutRow, StepRow, read_heldout_rows, read_step_rows
 
 
@@ -166,7 +167,16 @@ class RunDirectory:
         return [session for session in found if isinstance(session, dict)]
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add a step's numbers by name, ``step`` among them, to ``metrics.jsonl``; NaN becomes null."""
+        """Add a step's numbers by name, ``step`` among them, to ``metrics.jsonl``; NaN becomes null.
+
+        Args:
+            row: The numbers.
+
+        Raises:
+            RunError: The directory was moved or deleted; a checkpoint would make it anew, without what it held.
+        """
+        if not (self.path / "config.json").is_file():
+            raise is_gone(self.path)
         append_json_line(self.metrics_file, row)
 
     def read_metrics(self) -> list[StepRow]:
@@ -243,5 +253,8 @@ def require_free(path: Path, what: str, way_out: str) -> None:
     Raises:
         RunError: The place is taken.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    # Who is about to make it owns it already.
+    if path.exists() and (
+        not path.is_dir() or any(file.name != OWNER_FILE for file in path.iterdir())
+    ):
         raise RunError(f"{path}: {what} a directory that does not exist or is empty; {way_out}")

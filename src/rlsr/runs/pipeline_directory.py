@@ -6,6 +6,7 @@ from rlsr.config import StagedConfig
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs.directory import RunDirectory, require_free
 from rlsr.runs.json_file import read_json, write_json
+from rlsr.runs.owner import OWNER_FILE
 
 FILE = "pipeline.json"
 
@@ -88,9 +89,8 @@ class PipelineDirectory:
 
     def discard_if_unused(self) -> None:
         """Take away what ``create`` has made where no stage got as far as a directory of its own."""
-        if [file.name for file in self.path.iterdir()] == [FILE]:
+        if {file.name for file in self.path.iterdir()} <= {FILE, OWNER_FILE}:
             (self.path / FILE).unlink()
-            self.path.rmdir()
 
 
 def check_free(path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from comparisons import finish, make_plan
 from rlsr.comparison import cells
 from rlsr.comparison.cells import Cell, remove_checkpoints, run_cell, stream
+from rlsr.interruption import Interrupted
 
 
 def cell(path: Path, name: str, seed: int = 0) -> Cell:
@@ -56,24 +57,55 @@ def test_bytes_that_are_no_text_do_not_end_it() -> None:
     assert lines[1] == "after"
 
 
+SAVES = """
+import signal, time
+def save(number, frame):
+    time.sleep(0.3)
+    print("saved for", number)
+    raise SystemExit(128 + number)
+signal.signal(signal.SIGTERM, save)
+print("ready")
+time.sleep(60)
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
-@pytest.mark.parametrize("stubborn", [False, True])
-def test_no_process_outlives_an_interruption(
-    stubborn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cells, "_PATIENCE_SECONDS", 0.5)
+def test_a_process_is_told_of_the_signal_and_may_save() -> None:
+    lines: list[str] = []
+    log = io.StringIO()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line == "ready":
+            raise Interrupted(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        stream(script(SAVES), log, say)
+    assert lines == ["ready", f"saved for {int(signal.SIGTERM)}"]
+    assert log.getvalue().splitlines()[-2:] == lines
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_no_process_outlives_a_second_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "_PATIENCE_SECONDS", 0.3)
     found: list[int] = []
 
     def interrupt(line: str) -> None:
         found.append(int(line))
         raise KeyboardInterrupt
 
-    ignore = "signal.signal(signal.SIGINT, signal.SIG_IGN); " if stubborn else ""
-    text = f"import os, signal, time; {ignore}print(os.getpid()); time.sleep(60)"
+    text = """
+import os, signal, time
+signal.signal(signal.SIGINT, lambda number, frame: print(os.getpid()))
+print(os.getpid())
+time.sleep(60)
+time.sleep(60)
+"""
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         stream(script(text), io.StringIO(), interrupt)
     assert time.monotonic() - started < 20
+    assert len(found) == 2
     with pytest.raises(ProcessLookupError):
         os.kill(found[0], 0)
 

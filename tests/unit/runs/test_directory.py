@@ -270,3 +270,13 @@ def test_what_json_cannot_hold_leaves_the_old_file_whole(run: RunDirectory) -> N
 def test_half_of_a_surrogate_pair_is_written_and_read(run: RunDirectory) -> None:
     run.write_evaluation("before", [answer("\ud800")])
     assert run.read_evaluation("before") == [answer("\ud800")]
+
+
+def test_a_directory_that_is_gone_is_not_made_anew(run: RunDirectory) -> None:
+    run.append_metrics({"step": 1})
+    run.path.rename(run.path.with_name("moved"))
+    # As a checkpoint makes it.
+    (run.checkpoints / "checkpoint-1").mkdir(parents=True)
+    with pytest.raises(RunError, match="was moved or deleted"):
+        run.append_metrics({"step": 2})
+    assert not run.metrics_file.exists()

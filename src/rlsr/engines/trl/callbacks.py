@@ -3,12 +3,14 @@
 import math
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
 from rlsr.engines.peak_memory import peak_memory
 from rlsr.engines.step_log import StepLog
+from rlsr.engines.trl.checkpoints import keep_newest
 from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
 from rlsr.engines.trl.logged_numbers import logged_numbers
 from rlsr.models import Policy
@@ -25,12 +27,16 @@ class StepRecorder(TrainerCallback):
         log: Writes the steps and says where training ends.
         policy: The policy that is trained.
         num_samples: Prompts of each step whose responses are kept.
+        keep_checkpoints: Newest checkpoints that stay.
     """
 
-    def __init__(self, log: StepLog, policy: Policy, *, num_samples: int) -> None:
+    def __init__(
+        self, log: StepLog, policy: Policy, *, num_samples: int, keep_checkpoints: int
+    ) -> None:
         self._log = log
         self._policy = policy
         self._num_samples = num_samples
+        self._keep_checkpoints = keep_checkpoints
         self._started = 0.0
         self._step_seconds = 0.0
         # Set once the trainer exists; TRL wants its callbacks before that.
@@ -66,8 +72,10 @@ class StepRecorder(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Hear that a checkpoint is written."""
+        """Hear that a checkpoint is written, and let go of older ones."""
         self._log.on_checkpoint()
+        if args.should_save:
+            keep_newest(Path(args.output_dir), self._keep_checkpoints)
 
     def _policy_now(self) -> Policy:
         assert self.trainer is not None, "the trainer is set before it trains"

@@ -57,7 +57,8 @@ def shared_arguments(
         "logging_steps": 1,
         "save_strategy": "steps",
         "save_steps": training.save_every,
-        "save_total_limit": training.keep_checkpoints,
+        # Older ones are removed by rlsr.engines.trl.checkpoints.
+        "save_total_limit": None,
         "report_to": [],
         "disable_tqdm": True,
         "remove_unused_columns": False,

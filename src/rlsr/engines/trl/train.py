@@ -13,6 +13,7 @@ from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.callbacks import StepRecorder
 from rlsr.engines.trl.checkpoints import newest_complete_checkpoint, step_of
 from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.interruption import train_or_save
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.starting_point import forget_reference, prepare_weights
 from rlsr.engines.trl.trainers import trainer_of
@@ -42,7 +43,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         # A rule had ended training there; the trainer would take one more step to find out.
         trainer._load_from_checkpoint(str(checkpoint))
     else:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        train_or_save(trainer, checkpoint, job.processes)
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     if job.processes.is_main:
@@ -62,7 +63,12 @@ def make_trainer(job: TrainingJob, policy: Policy, log: StepLog) -> HostOverride
     config, kind = job.config, trainer_of(job.config)
     # New adapters start from random numbers.
     set_seed(config.seed)
-    recorder = StepRecorder(log, policy, num_samples=config.training.sample_groups)
+    recorder = StepRecorder(
+        log,
+        policy,
+        num_samples=config.training.sample_groups,
+        keep_checkpoints=config.training.keep_checkpoints,
+    )
     arguments = kind.trl_config(
         config,
         output_dir=str(job.run.checkpoints),

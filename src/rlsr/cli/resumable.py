@@ -1,0 +1,48 @@
+"""What a command says when it is interrupted: how to go on."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from rlsr.interruption import Interrupted, number_of
+
+
+@contextmanager
+def resumable(console: Console, command: str, path: Path) -> Iterator[None]:
+    """Say how to go on where a run is interrupted, and end with the exit code of its signal.
+
+    Args:
+        console: Where to.
+        command: What resumes it, as in ``train``.
+        path: The directory of the run or of the stages.
+
+    Yields:
+        Nothing.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        console.print(f"\n{how_to_go_on(interruption, command, path)}", markup=False)
+        raise typer.Exit(code=128 + number_of(interruption)) from None
+
+
+def how_to_go_on(interruption: KeyboardInterrupt, command: str, path: Path) -> str:
+    """Say what an interruption has left, and how to go on with it.
+
+    Args:
+        interruption: With the step that was saved, if one was.
+        command: What resumes it.
+        path: The directory of the run or of the stages, there or not.
+    """
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
+    if not (path / "config.json").is_file() and not PipelineDirectory.is_one(path):
+        return "interrupted before anything was written; give the same command again"
+    resume = shlex.join(["rlsr", command, "--resume", "--out", str(path)])
+    if isinstance(interruption, Interrupted) and interruption.step is not None:
+        return f"interrupted; step {interruption.step} is saved, and `{resume}` goes on from it"
+    return f"interrupted; `{resume}` goes on from what is saved"

@@ -1,0 +1,101 @@
+"""What a run starts from and is judged by, besides its data: the same names may stand for something else when it is resumed."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from rlsr.config import RunConfig
+from rlsr.config.reward import LogicReward
+from rlsr.config.translator import ModelTranslator
+from rlsr.errors import RunError
+from rlsr.models.identity import identity_of_directory, identity_of_policy
+from rlsr.pipeline.plan import RunPlan
+from rlsr.runs import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+FACT = "starts_from"
+"""The name of these facts in ``provenance.json``."""
+
+Identities = dict[str, dict[str, str]]
+"""Facts of ``rlsr.models.identity`` by setting."""
+
+
+def identities(config: RunConfig) -> Identities:
+    """Say what the policy is, and the encoders and the translator that lie in directories.
+
+    Args:
+        config: Of the run.
+
+    Raises:
+        ModelError: The policy cannot be found.
+    """
+    found = {"model.name": identity_of_policy(config.model)}
+    encoders = {
+        "embedding.model": config.embedding.model,
+        "evaluation.independent_embedding": config.independent_embedding,
+    }
+    for setting, name in encoders.items():
+        if name is not None and Path(name).is_dir():
+            found[setting] = identity_of_directory(Path(name))
+    translator = config.reward.translator if isinstance(config.reward, LogicReward) else None
+    if isinstance(translator, ModelTranslator) and Path(translator.name).is_dir():
+        found["reward.translator.name"] = identity_of_policy(translator.language_model)
+    return found
+
+
+def same_beginnings(run: RunDirectory | None, plan: RunPlan) -> Identities:
+    """Say what a run starts from, and refuse to go on from something else than it was begun with.
+
+    Args:
+        run: The run that is resumed; None for a new one.
+        plan: What is to be done now.
+
+    Returns:
+        What ``identities`` returns; nothing in a process that writes no files.
+
+    Raises:
+        ModelError: The policy cannot be found.
+        RunError: Something has changed.
+    """
+    if not plan.processes.is_main:
+        return {}
+    now = identities(plan.config)
+    if run is not None:
+        require_same_beginnings(run, now)
+    return now
+
+
+def require_same_beginnings(run: RunDirectory, now: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse to go on from another policy, or to be judged by another model, than the run was begun with.
+
+    Args:
+        run: The run.
+        now: What ``identities`` returned.
+
+    Raises:
+        RunError: Something has changed.
+    """
+    sessions = run.read_sessions()
+    if not sessions:
+        return
+    if FACT not in sessions[0]:
+        logger.warning(
+            "%s: the run was begun when it was not yet written down what model it starts from; that it is still the same is not checked",
+            run.path,
+        )
+        return
+    changed = [
+        f"{setting} ({', '.join(names)})"
+        for setting, then in sessions[0][FACT].items()
+        if (names := _differing(then, now.get(setting, {})))
+    ]
+    if changed:
+        raise RunError(
+            f"{run.path}: what the run was begun with has changed since: {', '.join(changed)}; put it back as it was (provenance.json "
+            "has the SHA-256 of files and the commit of a hub's model), or start a new run"
+        )
+
+
+def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))

@@ -9,10 +9,18 @@ from transformers import TrainerCallback
 
 from rlsr.engines.peak_memory import peak_memory
 from rlsr.engines.step_log import StepLog
-from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
+from rlsr.engines.trl.guarded import take_skipped_updates
+from rlsr.engines.trl.host import HostOverrides, take_out_of_memory, take_phase_seconds
 from rlsr.engines.trl.logged_numbers import logged_numbers
 from rlsr.models import Policy
-from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS, TRAINED_TOKENS
+from rlsr.runs.step_metrics import (
+    LOSS,
+    OUT_OF_MEMORY,
+    SKIPPED_UPDATES,
+    STEP_PHASES,
+    STEP_SECONDS,
+    TRAINED_TOKENS,
+)
 
 PHASES = STEP_PHASES[:-1]
 """The parts of a step whose time trainers take; the rest is the update."""
@@ -78,8 +86,14 @@ class StepRecorder(TrainerCallback):
         seconds = self._step_seconds
         update = max(seconds - sum(phases.values()), 0.0)
         tokens = trainer.num_step_tokens
+        skipped = float(take_skipped_updates(trainer))
+        # transformers logs the mean of earlier losses in the place of one that is not finite.
+        lost = {} if trainer.loss_is_finite else {LOSS: math.nan}
         return {
             **logged_numbers(logs),
+            **lost,
+            SKIPPED_UPDATES: skipped,
+            OUT_OF_MEMORY: trainer.over_processes(take_out_of_memory(trainer)),
             TRAINED_TOKENS: float(trainer.over_processes(trainer.num_trained_tokens)),
             "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
             STEP_SECONDS: seconds,

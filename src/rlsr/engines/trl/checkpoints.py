@@ -1,23 +1,86 @@
-"""Finding the checkpoint that a run goes on from."""
+"""The checkpoints of a run: which one it goes on from, and which ones are let go of."""
 
 import json
+import logging
+import shutil
 from pathlib import Path
 
+from rlsr.errors import RunError
+from rlsr.runs.checksums import CHECKSUMS, find_damage, write_checksums
 
-def newest_complete_checkpoint(directory: Path) -> Path | None:
+logger = logging.getLogger(__name__)
+
+_STATE = "trainer_state.json"
+
+
+def checkpoint_of(directory: Path, step: int) -> Path:
+    """Name the checkpoint after a step.
+
+    Args:
+        directory: Where checkpoints go.
+        step: Optimiser steps that were taken.
+    """
+    return directory / f"checkpoint-{step}"
+
+
+def newest_whole_checkpoint(directory: Path) -> Path | None:
     """Find the checkpoint to resume from.
 
-    A run that was killed while it wrote a checkpoint leaves half of one; the trainer's state is the last file of it, so
-    that its existence means complete.
+    A run that was killed while it wrote a checkpoint leaves half of one, without the trainer's state or without checksums, which
+    are its last files. One that was damaged after it was whole is passed over with a notice.
 
     Args:
         directory: Where checkpoints go.
 
     Returns:
-        The newest complete checkpoint; None if there is none.
+        The newest whole checkpoint; None if none was ever whole.
+
+    Raises:
+        RunError: All that were whole are damaged.
     """
-    found = [path for path in directory.glob("checkpoint-*") if _is_complete(path)]
-    return max(found, key=step_of, default=None)
+    damaged = []
+    for checkpoint in sorted(directory.glob("checkpoint-*"), key=step_of, reverse=True):
+        damage = find_damage(checkpoint)
+        if damage is not None:
+            logger.warning("%s: the checkpoint of step %d is passed over", damage, step_of(checkpoint))  # fmt: skip
+            damaged.append(damage)
+        elif _has_state(checkpoint):
+            return checkpoint
+    if damaged:
+        raise RunError(
+            f"{directory}: every checkpoint is damaged ({'; '.join(damaged)}); put back a copy of one, or start a new run"
+        )
+    return None
+
+
+def finish_checkpoint(checkpoint: Path, *, keep: int) -> None:
+    """Make a checkpoint one that counts, and let go of those that are not wanted any more.
+
+    Steps decide and not clocks, which may go backwards.
+
+    Args:
+        checkpoint: All of its files are written.
+        keep: How many newest ones stay, this one included. Later ones were damaged, and their steps were taken again.
+    """
+    write_checksums(checkpoint)
+    found = sorted(checkpoint.parent.glob("checkpoint-*"), key=step_of)
+    until_now = [other for other in found if step_of(other) <= step_of(checkpoint)]
+    wanted = set(until_now[-keep:])
+    for other in found:
+        if other not in wanted:
+            shutil.rmtree(other)
+
+
+def make_room_for(checkpoint: Path) -> None:
+    """Remove what is left of a checkpoint that is written again, so that it never mixes with the new one.
+
+    Args:
+        checkpoint: Its directory, which may not be there.
+    """
+    # First what says that it is whole.
+    for name in (_STATE, CHECKSUMS):
+        (checkpoint / name).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def step_of(checkpoint: Path) -> int:
@@ -32,9 +95,9 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("checkpoint-"))
 
 
-def _is_complete(checkpoint: Path) -> bool:
+def _has_state(checkpoint: Path) -> bool:
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return True

@@ -72,7 +72,9 @@ def _number_of(error: Exception, place: Path) -> int | None:
         return error.errno
     if named := _NUMBER_IN_TEXT.search(str(error)):
         return int(named[1] or named[2])
-    if isinstance(error, RuntimeError) and _TORCH_FAILURE.search(str(error)):
+    is_torch = isinstance(error, RuntimeError) and _TORCH_FAILURE.search(str(error))
+    # numpy names no number either.
+    if is_torch or isinstance(error, OSError):
         return _likely_reason(place)
     return None
 

@@ -75,7 +75,9 @@ def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> N
     last = steps[-_STEPS_WITHOUT_SCORES:]
     num_responses = config.training.prompts_per_step * config.method.num_sampled
     unscored = [row[UNSCORED] for row in last]
+    way_out = "mend the reward or the data"
     if unscored[-1] > limit * num_responses:
+        way_out = f"{way_out}, or raise the share"
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
         found = f"{found} training.max_unscored_share is {limit:g}"
     elif min(unscored) == num_responses and (
@@ -86,7 +88,7 @@ def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> N
         return
     raise RewardError(
         f"{found}. The reward is {reward_kind(config).describe(config)}: samples/ of the run has responses with what is known of "
-        "them, and log.txt what went wrong; mend the reward or the data, or raise the share, and go on with --resume"
+        f"them, and log.txt what went wrong; {way_out}, and go on with --resume"
     )
 
 

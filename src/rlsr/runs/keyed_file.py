@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -85,7 +85,7 @@ class KeyedFile:
                     found[text] = row[0]
         return found
 
-    def _change(self, statement: str, rows: list[tuple[bytes, ...]]) -> None:
+    def _change(self, statement: str, rows: Sequence[tuple[bytes, ...]]) -> None:
         with closing(self._connect()) as connection, connection:
             connection.executemany(statement, rows)
 

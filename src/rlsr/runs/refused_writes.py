@@ -21,6 +21,9 @@ WAYS_OUT = {
 }
 """What a person can do, by the error's number; of others the message has to be enough."""
 
+OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What only a write can be refused for, whoever writes."""
+
 # safetensors writes in Rust, which names the error in its text alone, and so does a copy of many files.
 _NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 # torch names no error at all when its archive cannot be written.

@@ -1,7 +1,13 @@
 """What stands around all commands."""
 
+import errno
 import logging
+import os
+from pathlib import Path
 
+import pytest
+
+from rlsr.cli import main as entry
 from rlsr.cli.main import SaidOnce
 
 
@@ -16,3 +22,31 @@ def test_a_warning_is_shown_once() -> None:
     assert once.filter(record("%d bad rows", 8))
     assert not once.filter(record("%d bad rows", 7))
     assert SaidOnce().filter(record("7 bad rows"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_refuses_a_library_is_one_message_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "cache"))
+
+    monkeypatch.setattr(entry, "app", refuse)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / 'cache'}: cannot be written: ")
+    assert os.strerror(number)[1:] in said
+    assert said.count("\n") == 1
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise FileNotFoundError(errno.ENOENT, "no such file", "somewhere")
+
+    monkeypatch.setattr(entry, "app", fail)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(FileNotFoundError):
+        entry.main()

@@ -108,6 +108,18 @@ def test_updates_of_one_rollout_are_skipped_one_by_one(
     assert [row["optim/skipped_updates"] for row in rows] == [1, 0, 0]
 
 
+def test_an_update_that_another_process_has_lost_is_skipped_here_too(
+    tiny_settings: list[str], tmp_path: Path
+) -> None:
+    trainer = supervised(tiny_settings, tmp_path / "run")
+    trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader())))
+    assert trainer.loss_is_finite
+    trainer.over_processes = lambda number: number + 1
+    assert math.isfinite(trainer._clip_grad_norm(trainer.model))
+    assert all(weight.grad is None for weight in trainer.model.parameters())
+    assert trainer.num_skipped_updates == 1
+
+
 def test_weights_that_are_not_finite_are_never_saved(
     tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -113,7 +113,12 @@ class PythonScorer(Reward):
             except Exception as again:  # noqa: BLE001 - whatever it is, it is the user's
                 where, error = where if failed else f"{where}, twice", again
             else:
-                self._tell(error, f"{where} and left {len(failed)} of {len(batch)} unscored")
+                left = (
+                    f"left {len(failed)} of {len(batch)} unscored"
+                    if failed
+                    else "scored them when it was asked again"
+                )
+                self._tell(error, f"{where}, and {left}")
                 return put_back(self._result(found, batch.take(others)), others, len(batch))
         elif len(batch) > 1:
             where = f"{where} and all others"

@@ -256,12 +256,14 @@ def test_a_response_that_a_function_fails_on_is_unscored_and_the_others_are_aske
         assert found.num_unscored == 1
     (record,) = caplog.records
     assert record.getMessage() == (
-        "reward.function own:f failed on the response to f:2 and left 1 of 3 unscored: ZeroDivisionError: division by zero"
+        "reward.function own:f failed on the response to f:2, and left 1 of 3 unscored: ZeroDivisionError: division by zero"
     )
     assert "own.py" in caplog.text, "with the first traceback"
 
 
-def test_a_function_that_fails_once_is_asked_again(own: Own) -> None:
+def test_a_function_that_fails_once_is_asked_again(
+    own: Own, caplog: pytest.LogCaptureFixture
+) -> None:
     config = own(
         "calls = []\n"
         "def f(completions, **_):\n"
@@ -270,6 +272,7 @@ def test_a_function_that_fails_once_is_asked_again(own: Own) -> None:
         "    return [1.0] * len(completions)\n"
     )
     np.testing.assert_array_equal(score(config).scores, [1.0, 1.0])
+    assert "and scored them when it was asked again: ConnectionError: away" in caplog.text
 
 
 def test_parts_of_a_result_stay_with_their_responses(own: Own) -> None:

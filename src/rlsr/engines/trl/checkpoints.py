@@ -68,7 +68,7 @@ def finish_checkpoint(checkpoint: Path, *, keep: int) -> None:
     wanted = set(until_now[-keep:])
     for other in found:
         if other not in wanted:
-            shutil.rmtree(other)
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def make_room_for(checkpoint: Path) -> None:

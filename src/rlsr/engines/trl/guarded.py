@@ -62,11 +62,11 @@ class GuardedTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoint = checkpoint_of(Path(self.args.output_dir), self.state.global_step)
         self._require_finite_weights(checkpoint.parent)
-        if self.args.should_save:
-            make_room_for(checkpoint)
-        self.accelerator.wait_for_everyone()
         try:
             with writing_to(checkpoint):
+                if self.args.should_save:
+                    make_room_for(checkpoint)
+                self.accelerator.wait_for_everyone()
                 super()._save_checkpoint(model, trial)
                 # Every process writes the state of its own random numbers.
                 self.accelerator.wait_for_everyone()

@@ -124,7 +124,7 @@ def test_what_fails_on_the_way_ends_with_a_message_and_a_traceback_in_the_log(
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
     assert "reward.function own:broken failed on the response to" in result.stderr
-    assert "sft.jsonl:1: ZeroDivisionError: division by zero" in result.stderr
+    assert "and all others: ZeroDivisionError: division by zero, at " in result.stderr
     log = (workplace / "run" / "log.txt").read_text(encoding="utf-8")
     assert "Traceback" in log
     assert "NameError: name 'missing' is not defined" in log

@@ -1,5 +1,6 @@
 """A run that was interrupted and resumed is the run that was not interrupted, number by number."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -172,13 +173,55 @@ def test_resume_refuses_other_data(
     assert "own.jsonl has changed" in result.stderr
 
 
-def test_half_a_checkpoint_is_passed_over(
-    cli: Cli, tiny_settings: list[str], tmp_path: Path
+@pytest.fixture(scope="module")
+def run_with_checkpoints(
+    cli: Cli, tiny_settings: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A whole run, with a checkpoint after every step."""
+    path = tmp_path_factory.mktemp("run") / "whole"
+    result = cli("train", *tiny_settings, "training.keep_checkpoints=9", "--out", path)
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+def test_damaged_checkpoints_are_passed_over_with_a_notice(
+    cli: Cli, run_with_checkpoints: Path, tmp_path: Path
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert cli("train", *tiny_settings, "--out", whole).returncode == 0
+    broken = tmp_path / "broken"
+    interrupt_after(3, run_with_checkpoints, broken)
+    checkpoints = broken / "checkpoints"
+    os.truncate(checkpoints / "checkpoint-3" / "model.safetensors", 1000)
+    os.truncate(checkpoints / "checkpoint-2" / "optimizer.pt", 1000)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    for step, name in ((3, "model.safetensors"), (2, "optimizer.pt")):
+        assert f"{name} has 1,000 bytes" in result.stderr
+        assert f"the checkpoint of step {step} is passed over" in result.stderr
+    assert numbers_of(broken) == numbers_of(run_with_checkpoints)
+    weights = Path("final") / "model.safetensors"
+    assert (broken / weights).read_bytes() == (run_with_checkpoints / weights).read_bytes()
+
+
+def test_where_no_checkpoint_is_whole_the_run_ends_with_one_message(
+    cli: Cli, run_with_checkpoints: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    interrupt_after(1, run_with_checkpoints, broken)
+    os.truncate(broken / "checkpoints" / "checkpoint-1" / "scheduler.pt", 3)
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert f"error: {broken / 'checkpoints'}: every checkpoint is damaged (" in result.stderr
+
+
+def test_half_a_checkpoint_is_passed_over(
+    cli: Cli, run_with_checkpoints: Path, tmp_path: Path
+) -> None:
+    whole, broken = run_with_checkpoints, tmp_path / "broken"
     interrupt_after(2, whole, broken)
     newest = broken / "checkpoints" / "checkpoint-2"
+    # As a run of an older version leaves it when it is killed: without checksums.
+    (newest / "checksums.json").unlink()
     (newest / "trainer_state.json").write_text("{", encoding="utf-8")
     (newest / "model.safetensors").write_bytes(b"")
     result = cli("train", "--resume", "--out", broken)

@@ -60,6 +60,8 @@ def rollout(trainer: RolloutTrainer) -> dict[str, Any]:
         ),
         ("create_scheduler", ["self", "num_training_steps", "optimizer"]),
         ("create_model_card", ["self"]),
+        ("_clip_grad_norm", ["self", "model"]),
+        ("_save_checkpoint", ["self", "model", "trial"]),
         # These are called.
         (
             "_generate_single_turn",

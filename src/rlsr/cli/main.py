@@ -4,8 +4,10 @@ import copy
 import logging
 import os
 import sys
+import tempfile
 import warnings
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -117,11 +119,14 @@ def main() -> None:
     except RlsrError as error:
         if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            "error:", style="bold red", end=" "
-        )
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        _end_with(str(error))
+    except OSError as error:
+        from rlsr.runs.refused_writes import OF_THE_DISK, refusal
+
+        if error.errno not in OF_THE_DISK:
+            raise
+        # A library's own file, as one in the directory for temporary ones.
+        _end_with(refusal(Path(error.filename or tempfile.gettempdir()), error.errno))
     except KeyboardInterrupt as interruption:
         _say_interrupted()
         sys.exit(128 + number_of(interruption))
@@ -137,6 +142,13 @@ def main() -> None:
 def _say_interrupted() -> None:
     if is_main_process():
         print("interrupted", file=sys.stderr)
+
+
+def _end_with(message: str) -> NoReturn:
+    """Say what the user can put right, and end."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print("error:", style="bold red", end=" ")
+    print(message, file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from rlsr.errors import RunError
 from rlsr.interruption import number_of
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.refused_writes import writing_to
 from rlsr.runs.rows import HeldoutRow
 
 Say = Callable[[str], None]
@@ -115,9 +116,10 @@ class Cell:
 
     def write_config(self) -> None:
         """Write its config where a process, or a person, reads it."""
-        self.config_file.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(self.table, sort_keys=False, allow_unicode=True)
-        self.config_file.write_text(text, encoding="utf-8")
+        with writing_to(self.config_file):
+            self.config_file.parent.mkdir(parents=True, exist_ok=True)
+            self.config_file.write_text(text, encoding="utf-8")
 
 
 def run_cell(cell: Cell, say: Say) -> int:

@@ -9,11 +9,13 @@ from rlsr.comparison.curve_words import crossings_in_words, how_curves_were_made
 from rlsr.comparison.result import Comparison, Origin
 from rlsr.comparison.table import ComparisonTable, TableCell, TableGroup, TableRow, table_of
 from rlsr.comparison.words import Finding, findings, how_it_was_compared
+from rlsr.runs.refused_writes import writing_to
 
 
 def write_comparison_markdown(file: Path, comparison: Comparison) -> Path:
     """Write ``compare.md``."""
-    file.write_text(comparison_markdown(comparison), encoding="utf-8")
+    with writing_to(file):
+        file.write_text(comparison_markdown(comparison), encoding="utf-8")
     return file
 
 

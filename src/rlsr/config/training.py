@@ -42,12 +42,12 @@ class TrainingConfig(ConfigTable):
     save_every: int = Field(default=50, ge=1)
     """Steps between checkpoints; the last step is always one."""
     keep_checkpoints: int = Field(default=2, ge=1)
-    """Newest checkpoints that are kept."""
+    """Newest checkpoints that are kept; with 1 there is none to go on from where that one turns out to be damaged."""
     sample_groups: int = Field(default=1, ge=0)
     """Prompts of every step whose responses are written to ``samples/`` with their rewards."""
     max_unscored_share: float = Field(default=1.0, ge=0, le=1)
     """Share of the responses of a step that the reward may leave unscored; more ends the run with an error. Ten steps in a row in
-    which nothing was scored always do."""
+    which nothing was scored always do, or all steps of a shorter run."""
 
     @model_validator(mode="after")
     def _betas_below_one(self) -> Self:

@@ -75,12 +75,14 @@ def read_rows(path: str, *, split: str = "train") -> Iterator[RawRow | Problem]:
         MissingPackageError: If reading it needs a package that is not installed.
     """
     kind = source_kind(path)
-    num_rows = 0
-    with _readable(path):
+    last = None
+    try:
         for row in _open_rows(kind, path, split):
-            num_rows += 1
+            last = row
             yield row
-    if num_rows == 0:
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error, last) from error
+    if last is None:
         raise DataError(f"{path}: holds no rows; a dataset needs at least one")
 
 
@@ -136,24 +138,19 @@ def _refuse_utf16(path: str, stream: IO[bytes]) -> None:
         raise DataError(f"{path}: is UTF-16, must be UTF-8; save it as UTF-8")
 
 
-@contextmanager
-def _readable(path: str) -> Iterator[None]:
-    """Turn the ways in which a file can fail under a reader into a message about that file."""
-    try:
-        yield
-    except gzip.BadGzipFile as error:
-        raise DataError(
-            f"{path}: no gzip file: {error}; compress it, or drop .gz from its name"
-        ) from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path}: the gzip data are damaged or cut off: {error}; download or compress it again"
-        ) from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(
-            f"{path}: cannot be read: {reason}; check the file and its rights"
-        ) from error
+def _unreadable(path: str, error: Exception, last: RawRow | Problem | None) -> DataError:
+    """Turn the ways in which a file can fail under a reader into a message about that file, and about how far it was read."""
+    place = f" behind {last.location}" if last is not None else ""
+    if isinstance(error, gzip.BadGzipFile) and str(error).startswith("Not a gzipped file"):
+        return DataError(
+            f"{path}: no gzip file{place}: {error}; compress it, or drop .gz from its name"
+        )
+    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        return DataError(
+            f"{path}: the gzip data are damaged or cut off{place}: {error}; download or compress it again"
+        )
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"{path}: cannot be read{place}: {reason}; check the file and its rights")
 
 
 def _missing_message(path: str, local: Path) -> str:

@@ -39,20 +39,24 @@ def read_parquet(stream: IO[bytes], name: str) -> Iterator[RawRow | Problem]:
     """
     arrow = _import("pyarrow", "read Parquet files")
     parquet = _import("pyarrow.parquet", "read Parquet files")
+    place = ""
     try:
         file = parquet.ParquetFile(stream)
         _refuse_repeated(file.schema_arrow.names, name)
         row = 0
-        for batch in file.iter_batches():
-            yield from _batch_rows(batch, name, row)
-            row += batch.num_rows
+        for group in range(file.num_row_groups):
+            place = f" in row group {group + 1} of {file.num_row_groups}, after row {row:,}"
+            for batch in file.iter_batches(row_groups=[group]):
+                yield from _batch_rows(batch, name, row)
+                row += batch.num_rows
     except DataError:
         raise
     # ValueError, since damaged column names are not always UTF-8.
     except (arrow.ArrowException, OSError, ValueError) as error:
         first_line = str(error).partition("\n")[0]
+        wrong = "damaged" if place else "no readable Parquet file"
         raise DataError(
-            f"{name}: no readable Parquet file: {first_line}; write or download it again"
+            f"{name}: {wrong}{place}: {first_line}; write or download it again"
         ) from error
 
 

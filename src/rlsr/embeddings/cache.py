@@ -1,5 +1,6 @@
 """References are encoded once: within a run in memory, across runs on disk."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,11 @@ import numpy as np
 
 from rlsr.embeddings.protocol import Embedder, Encoding
 from rlsr.runs.keyed_file import KeyedFile
+
+logger = logging.getLogger(__name__)
+
+_UNIT = 1e-3
+"""How far the length of a vector may be from 1; what the encoder gave is within rounding of float32."""
 
 
 class ReferenceCache:
@@ -54,8 +60,19 @@ class ReferenceCache:
     def _read(self, texts: Sequence[str]) -> None:
         if self._file is None or not texts:
             return
-        for text, value in self._file.read(texts).items():
-            self._memory[text] = (np.frombuffer(value[:-1], dtype=np.float32), bool(value[-1]))
+        kept = self._file.read(texts)
+        dimension = self._embedder.encode(()).vectors.shape[1]
+        found = {text: _vector_of(value, dimension) for text, value in kept.items()}
+        self._memory |= {text: vector for text, vector in found.items() if vector is not None}
+        damaged = [text for text, vector in found.items() if vector is None]
+        if damaged:
+            logger.warning(
+                "%s: %d of %d vectors are damaged and are made again",
+                self._file.path,
+                len(damaged),
+                len(kept),
+            )
+            self._file.forget(damaged)
 
     def _write(self, texts: Sequence[str]) -> None:
         if self._file is None:
@@ -63,5 +80,17 @@ class ReferenceCache:
         values = {}
         for text in texts:
             vector, truncated = self._memory[text]
-            values[text] = vector.astype(np.float32).tobytes() + bytes([truncated])
+            # What is not finite is unscored now; another time the encoder may do better.
+            if np.isfinite(vector).all():
+                values[text] = vector.astype(np.float32).tobytes() + bytes([truncated])
         self._file.write(values)
+
+
+def _vector_of(value: bytes, dimension: int) -> tuple[np.ndarray, bool] | None:
+    """Read a vector and its flag; None for anything that no encoder of this dimension has given."""
+    if len(value) != 4 * dimension + 1 or value[-1] not in {0, 1}:
+        return None
+    vector = np.frombuffer(value[:-1], dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is damaged
+        length = float(np.linalg.norm(vector))
+    return (vector, bool(value[-1])) if length == 0 or abs(length - 1) < _UNIT else None

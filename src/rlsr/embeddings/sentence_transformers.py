@@ -10,7 +10,7 @@ import numpy as np
 from rlsr.config.embedding import SentenceTransformersEmbedding
 from rlsr.embeddings.batching import batches_by_token_budget
 from rlsr.embeddings.builtin import builtin_encoder_path
-from rlsr.embeddings.protocol import Encoding, unit_rows
+from rlsr.embeddings.protocol import Encoding, unit_rows, vectors_or_nan
 from rlsr.errors import ConfigError, MissingPackageError, ModelError
 from rlsr.forward.precision import computes_in_bfloat16
 from rlsr.runs.cache import directory_fingerprint
@@ -80,13 +80,14 @@ class SentenceTransformersEmbedder:
             [seen[row] for row in visible], self._tokens_per_batch
         ):
             batch = [visible[place] for place in places]
-            vectors[batch] = self._model.encode(
+            found = self._model.encode(
                 [distinct[row] for row in batch],
                 prompt=self._prompt,
                 batch_size=len(batch),
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )
+            vectors[batch] = vectors_or_nan(found, (len(batch), dimension))
         truncated = np.array(
             [limit is not None and length > limit for length in lengths], dtype=np.bool_
         )

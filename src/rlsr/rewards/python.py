@@ -1,11 +1,7 @@
 """A reward of the user's own: a function with the contract of TRL's ``reward_funcs``, or an object with a method ``score``."""
 
-import asyncio
 import inspect
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from threading import Thread
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rlsr.config.reward import OwnReward, PythonReward
@@ -15,10 +11,9 @@ from rlsr.errors import ConfigError, RewardError
 from rlsr.models import Device, as_chat
 from rlsr.plugins import import_object
 from rlsr.rewards.kind import RewardKind
-from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
-from rlsr.rewards.scores import checked_scores, shown
-
-logger = logging.getLogger(__name__)
+from rlsr.rewards.protocol import Part, Reward, RewardBatch
+from rlsr.rewards.python_scorer import PythonScorer
+from rlsr.rewards.scores import shown
 
 COLUMNS = ("prompts", "completions", "reference", "references", "ended", "id", "category")
 """What a function may take besides the further columns of the data; a column of the data that has such a name is not seen."""
@@ -88,123 +83,6 @@ class PythonKind(RewardKind[OwnReward]):
                 f"reward.options: {_name(settings)} is an object, so that options have no effect; name its class instead"
             )
         return found
-
-
-class PythonScorer(Reward):
-    """Scores by code that nothing is known of: it is asked, and what it says is checked.
-
-    All calls that are coroutines run in one event loop, so that their clients can be kept between them.
-
-    Args:
-        name: What the code is called in messages.
-        ask: Returns for a batch one number or None a response, or a ``RewardResult``; or a coroutine that does.
-        owner: The object behind it, whose ``parts`` and ``close`` are used where it has them; None is a function.
-    """
-
-    def __init__(
-        self, name: str, ask: Callable[[RewardBatch], Any], owner: object | None = None
-    ) -> None:
-        self._name = name
-        self._ask = ask
-        self._owner = owner
-        self._loop: _EventLoop | None = None
-        self._components: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> Sequence[Part]:
-        """Those that the object names, then the other components of its last result under their own names."""
-        named: Sequence[Part] = getattr(self._owner, "parts", ())
-        known = {part.name for part in named}
-        return (*named, *(Part(name, name) for name in self._components if name not in known))
-
-    def score(self, batch: RewardBatch) -> RewardResult:
-        """Score a whole rollout in one call.
-
-        Args:
-            batch: The responses, their prompts and references.
-
-        Returns:
-            What the code returned, None as NaN.
-
-        Raises:
-            RewardError: The code fails, or returns something else than one finite number or None a response.
-        """
-        try:
-            found = self._call(batch)
-        except Exception as error:
-            raise self._failure(batch, error) from error
-        result = found if isinstance(found, RewardResult) else RewardResult(found)
-        self._components = tuple(result.components)
-        return replace(
-            result,
-            scores=self._checked(result.scores, batch),
-            components={
-                name: self._checked(values, batch, f"the component {name} of ")
-                for name, values in result.components.items()
-            },
-            heldout={
-                name: self._checked(values, batch, f"the metric {name} of ")
-                for name, values in result.heldout.items()
-            },
-        )
-
-    def close(self) -> None:
-        """Close the object, where it can be closed, and stop the event loop, where there is one."""
-        close = getattr(self._owner, "close", None)
-        if callable(close):
-            close()
-        if self._loop is not None:
-            self._loop.close()
-
-    def _call(self, batch: RewardBatch) -> Any:
-        found = self._ask(batch)
-        if not inspect.isawaitable(found):
-            return found
-        if self._loop is None:
-            self._loop = _EventLoop()
-        return self._loop.wait_for(found)
-
-    def _failure(self, batch: RewardBatch, error: Exception) -> RewardError:
-        """Say what went wrong, and in which row: the first one that fails by itself, too."""
-        logger.error("%s failed", self._name, exc_info=error)
-        where = f"{len(batch)} responses together, each of which by itself does no harm"
-        for row, record in enumerate(batch.records):
-            try:
-                self._call(batch.take([row]))
-            except Exception as found:  # noqa: BLE001 - to fail is the answer here
-                error, where = found, f"the response to {record.location}"
-                break
-        return RewardError(
-            f"{self._name} failed on {where}: {type(error).__name__}: {error}; the traceback is in the log"
-        )
-
-    def _checked(self, found: Any, batch: RewardBatch, part: str = "") -> Scores:
-        """Take one number a response, and refuse anything else."""
-        places = [f"the response to {record.location}" for record in batch.records]
-        try:
-            return checked_scores(found, places)
-        except ValueError as error:
-            raise RewardError(f"{part}{self._name} {error}") from error
-
-
-class _EventLoop:
-    """Runs coroutines in a thread of its own: where a notebook calls, a loop is running already."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def wait_for(self, found: Awaitable[Any]) -> Any:
-        async def result() -> Any:
-            return await found
-
-        return asyncio.run_coroutine_threadsafe(result(), self._loop).result()
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 def arguments(

@@ -1,10 +1,13 @@
 """What a translator is to a reward, and the cache that spares it from translating a text twice."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
 from rlsr.runs.keyed_file import KeyedFile
+
+logger = logging.getLogger(__name__)
 
 _KEPT_TRANSLATIONS = 65_536
 """In memory; of a long run's responses hardly any comes back."""
@@ -93,10 +96,17 @@ class TranslationCache(Translator):
     def _read(self, texts: Sequence[str]) -> dict[str, str]:
         if self._file is None or not texts:
             return {}
-        found = self._file.read(texts)
-        return {
-            text: value.decode("utf-8", errors="surrogatepass") for text, value in found.items()
-        }
+        found = {text: _formula_of(value) for text, value in self._file.read(texts).items()}
+        damaged = [text for text, formula in found.items() if formula is None]
+        if damaged:
+            logger.warning(
+                "%s: %d of %d translations are damaged and are made again",
+                self._file.path,
+                len(damaged),
+                len(found),
+            )
+            self._file.forget(damaged)
+        return {text: formula for text, formula in found.items() if formula is not None}
 
     def _write(self, made: dict[str, str]) -> None:
         if self._file is None or not made:
@@ -107,3 +117,11 @@ class TranslationCache(Translator):
                 for text, formula in made.items()
             }
         )
+
+
+def _formula_of(value: bytes) -> str | None:
+    """Read a translation; None for what is no text."""
+    try:
+        return value.decode("utf-8", errors="surrogatepass")
+    except UnicodeDecodeError:
+        return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsr.errors import RunError
+from rlsr.runs.refused_writes import writing_to
 from rlsr.runs.typed_json import to_table
 
 Row = dict[str, Any]
@@ -94,8 +95,11 @@ def append_json_line(file: Path, row: Mapping[str, Any]) -> None:
         file: Made where it is not there. A last line that a crash has cut off is removed, so that the new one does not
             continue it.
         row: JSON-ready; NaN is written as null.
+
+    Raises:
+        RunError: The line cannot be written.
     """
-    with file.open("ab+") as stream:
+    with writing_to(file), file.open("ab+") as stream:
         stream.seek(0)
         content = stream.read()
         if content and not content.endswith(b"\n"):
@@ -107,5 +111,6 @@ def _write_text(file: Path, text: str) -> None:
     """Write through a temporary file, so that a crash never leaves half a file under the final name."""
     temporary = file.with_name(file.name + ".tmp")
     # Half of a surrogate pair cannot be UTF-8; written with a backslash it is the escape that JSON has for it.
-    temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))
-    os.replace(temporary, file)  # noqa: PTH105 - Path.replace says the same and hides that it is atomic
+    with writing_to(file):
+        temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+        os.replace(temporary, file)  # noqa: PTH105 - Path.replace says the same and hides that it is atomic

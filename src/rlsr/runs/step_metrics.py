@@ -17,6 +17,7 @@ UNTRANSLATED = "reward/share_untranslated"
 WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
+SKIPPED_UPDATES = "optim/skipped_updates"
 VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
     f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
@@ -24,7 +25,7 @@ VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
 """What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
 TRAINED_TOKENS = "tokens/trained"
 STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
-PEAK_MEMORY = "memory/peak_gb"
+PEAK_MEMORY, OUT_OF_MEMORY = "memory/peak_gb", "memory/out_of_memory"
 BUDGET_SHARE = "budget/share"
 """How much of the budget of seconds or tokens is used, where there is one; told to observers, and not kept."""
 
@@ -162,6 +163,13 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(
             GRADIENT_NORM, "Gradient norm", "Before clipping.", apart="Gradients of different losses do not compare."
+        ),
+        StepMetric(
+            SKIPPED_UPDATES, "Skipped updates", "Their loss or gradient was not finite; the weights stayed as they were.",
+            drawn="if_above_zero",
+        ),
+        StepMetric(
+            OUT_OF_MEMORY, "Lack of memory", "How often a step was tried again in smaller pieces.", drawn="if_above_zero",
         ),
         *(
             StepMetric(name, drawn="never")

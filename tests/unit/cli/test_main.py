@@ -1,12 +1,16 @@
 """What stands around all commands."""
 
+import errno
 import logging
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from rlsr.cli import main as entry
 from rlsr.cli.main import SaidOnce
 
 
@@ -52,3 +56,31 @@ def test_every_command_that_is_asked_to_end_puts_things_in_order(number: signal.
     assert result.returncode == 128 + number
     assert result.stdout == "put in order\n"
     assert result.stderr == "interrupted\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_refuses_a_library_is_one_message_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "cache"))
+
+    monkeypatch.setattr(entry, "app", refuse)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path / 'cache'}: cannot be written: ")
+    assert os.strerror(number)[1:] in said
+    assert said.count("\n") == 1
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise FileNotFoundError(errno.ENOENT, "no such file", "somewhere")
+
+    monkeypatch.setattr(entry, "app", fail)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(FileNotFoundError):
+        entry.main()

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from hashlib import sha512
 from pathlib import Path
 
 import pytest
@@ -104,11 +106,23 @@ def test_an_unknown_suffix(tmp_path: Path, name: str, got: str) -> None:
     assert message.endswith(f"{got}; rename or convert the file")
 
 
-def test_damaged_gzip(tmp_path: Path) -> None:
+def test_damaged_gzip_names_how_far_it_was_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(LINE * 100, mtime=0)[:-9])
-    assert failure(path).startswith(f"{path}: the gzip data are damaged or cut off: ")
-    assert failure(path).endswith("; download or compress it again")
+    message = failure(path)
+    assert message.startswith(f"{path}: the gzip data are damaged or cut off")
+    assert message.endswith("; download or compress it again")
+    lines = [
+        b'{"prompt": "a", "response": "%s"}\n' % sha512(b"%d" % number).hexdigest().encode()
+        for number in range(2000)
+    ]
+    content = bytearray(gzip.compress(b"".join(lines), mtime=0))
+    # The checksum at its end.
+    content[-5] ^= 1
+    path.write_bytes(content)
+    found = re.search(r"damaged or cut off behind \S+:(\d+): CRC check failed", failure(path))
+    assert found is not None
+    assert 1000 < int(found[1]) < 2000
 
 
 def test_gzip_by_name_alone(tmp_path: Path) -> None:

@@ -81,6 +81,23 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
     assert failure(path) == f"{path}: holds no rows; a dataset needs at least one"
 
 
+def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    table = arrow.table({"a": [f"row {number}" * 20 for number in range(300)]})
+    parquet.write_table(table, path, row_group_size=100, use_dictionary=False)
+    assert len(list(read_rows(str(path)))) == 300
+    metadata = parquet.ParquetFile(path).metadata
+    begin = metadata.row_group(1).column(0).data_page_offset
+    content = bytearray(path.read_bytes())
+    content[begin + 40 : begin + 400] = b"x" * 360
+    path.write_bytes(content)
+    message = failure(path)
+    assert message.startswith(f"{path}: damaged in row group 2 of 3, after row 100: ")
+    assert message.endswith("; write or download it again")
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet at all, only text"])
 def test_parquet_by_name_alone(tmp_path: Path, content: bytes) -> None:
     pytest.importorskip("pyarrow")

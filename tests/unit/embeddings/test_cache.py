@@ -1,5 +1,6 @@
 """References are encoded once, in memory and on disk."""
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from rlsr.embeddings import Encoding, ReferenceCache
+from rlsr.embeddings.protocol import unit_rows
 
 
 class CountingEmbedder:
@@ -21,10 +23,11 @@ class CountingEmbedder:
         self.calls: list[list[str]] = []
 
     def encode(self, texts: Sequence[str]) -> Encoding:
-        self.calls.append(list(texts))
+        if texts:
+            self.calls.append(list(texts))
         rows = [[len(text) ** 0.5, sum(map(ord, text)) ** (1 / 3), -np.pi] for text in texts]
         return Encoding(
-            vectors=np.array(rows, dtype=np.float32).reshape(len(texts), 3),
+            vectors=unit_rows(np.array(rows, dtype=np.float32).reshape(len(texts), 3)),
             truncated=np.array([len(text) > 3 for text in texts], dtype=np.bool_),
         )
 
@@ -148,3 +151,58 @@ def test_what_the_caller_does_to_an_encoding_does_not_reach_the_cache(
     found.vectors[:] = 0
     found.truncated[:] = True
     assert_same(cache.encode(["a", "bb"]), CountingEmbedder().encode(["a", "bb"]))
+
+
+def value_of(vector: list[float], flag: int = 0) -> bytes:
+    return np.array(vector, dtype=np.float32).tobytes() + bytes([flag])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        value_of([np.nan, 0.0, 0.0]),
+        value_of([np.inf, 0.0, 0.0]),
+        value_of([0.5, 0.5, 0.5]),
+        value_of([3e38, 3e38, 3e38]),
+        value_of([1.0, 0.0]),
+        value_of([1.0, 0.0, 0.0, 0.0]),
+        value_of([1.0, 0.0, 0.0], flag=7),
+        value_of([1.0, 0.0, 0.0])[:-2],
+        b"",
+    ],
+)
+def test_a_vector_that_no_encoder_has_given_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, value: bytes
+) -> None:
+    ReferenceCache(CountingEmbedder(), tmp_path).encode(TEXTS)
+    (file,) = tmp_path.iterdir()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "UPDATE known SET value = ? WHERE key = ?", (value, hashlib.sha256(b"bb").digest())
+        )
+    embedder = CountingEmbedder()
+    assert_same(ReferenceCache(embedder, tmp_path).encode(TEXTS), CountingEmbedder().encode(TEXTS))
+    assert embedder.calls == [["bb"]]
+    (record,) = caplog.records
+    assert f"{file}: 1 of 4 vectors are damaged and are made again" in record.getMessage()
+    again = CountingEmbedder()
+    assert_same(ReferenceCache(again, tmp_path).encode(TEXTS), CountingEmbedder().encode(TEXTS))
+    assert again.calls == [], "it has taken the place of the damaged one"
+
+
+class LosingEmbedder(CountingEmbedder):
+    """Gives no numbers for one text."""
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        found = super().encode(texts)
+        found.vectors[[text == "bb" for text in texts]] = np.nan
+        return found
+
+
+def test_what_is_not_finite_is_not_kept_for_other_runs(tmp_path: Path) -> None:
+    found = ReferenceCache(LosingEmbedder(), tmp_path).encode(["a", "bb"])
+    assert np.isnan(found.vectors[1]).all()
+    better = CountingEmbedder()
+    found = ReferenceCache(better, tmp_path).encode(["a", "bb"])
+    assert better.calls == [["bb"]]
+    assert np.isfinite(found.vectors).all()

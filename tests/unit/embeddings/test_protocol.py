@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlsr.embeddings import Encoding
-from rlsr.embeddings.protocol import unit_rows
+from rlsr.embeddings.protocol import unit_rows, vectors_or_nan
 
 
 def test_rows_get_unit_length_and_zeros_stay_zeros() -> None:
@@ -16,13 +16,24 @@ def test_rows_get_unit_length_and_zeros_stay_zeros() -> None:
 
 def test_a_row_that_is_not_a_number_is_never_a_direction() -> None:
     rows = unit_rows(np.array([[np.nan, 1.0], [1.0, 0.0]]))
-    assert not np.isfinite(rows[0]).all() or not rows[0].any()
+    assert np.isnan(rows[0]).all(), "zeros would say that there was nothing to encode"
     assert rows[1].tolist() == [1.0, 0.0]
 
 
 def test_an_infinite_row_is_no_direction_and_no_warning() -> None:
-    rows = unit_rows(np.array([[np.inf, 1.0]]))
-    assert not np.isfinite(rows[0]).all() or not rows[0].any()
+    for row in ([np.inf, 1.0], [-np.inf, np.nan], [3e38, 3e38]):
+        assert np.isnan(unit_rows(np.array([row]))).all()
+
+
+def test_numbers_of_another_shape_are_nan_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    right = np.ones((2, 3), dtype=np.float32)
+    assert vectors_or_nan(right, (2, 3)) is right
+    assert not caplog.records
+    for wrong in (np.ones((2, 4)), np.ones((1, 3)), np.ones(3), 7.0):
+        found = vectors_or_nan(wrong, (2, 3))
+        assert found.shape == (2, 3)
+        assert np.isnan(found).all()
+    assert "of the shape (2, 4) where (2, 3) was asked for" in caplog.records[0].getMessage()
 
 
 @pytest.mark.parametrize(

@@ -234,3 +234,31 @@ def test_a_text_without_anything_to_encode_has_no_direction(
     embedder: SentenceTransformersEmbedder,
 ) -> None:
     assert not embedder.encode([""]).vectors.any()
+
+
+class FaultyModel(RecordingModel):
+    """Fails in its own way on texts that name one."""
+
+    def encode(self, texts: Sequence[str], **options: Any) -> NDArray[np.float32]:
+        vectors = super().encode(texts, **options)
+        for row, text in enumerate(texts):
+            fault = {"nan": np.nan, "infinite": np.inf, "zero": 0.0}.get(text)
+            if fault is not None:
+                vectors[row] = fault
+        return vectors[:, :-1] if "narrow" in texts else vectors
+
+
+def test_what_the_model_fails_on_is_no_direction_and_the_others_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    embedder = load()
+    embedder._model = FaultyModel(embedder._model)
+    plain, nan, infinite, zero = embedder.encode([CAT, "nan", "infinite", "zero"]).vectors
+    assert np.linalg.norm(plain) == pytest.approx(1, abs=1e-5)
+    assert np.isnan(nan).all()
+    assert np.isnan(infinite).all()
+    assert not zero.any()
+    found = embedder.encode(["narrow"]).vectors
+    assert found.shape == (1, len(plain))
+    assert np.isnan(found).all()
+    assert "these texts are unscored" in caplog.text

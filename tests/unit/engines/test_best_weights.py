@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rlsr.engines.best_weights import BestWeights
 from rlsr.errors import EngineError
+from rlsr.runs.checksums import write_checksums
 
 
 def writes(step: int) -> object:
@@ -58,9 +59,42 @@ def test_weights_that_are_gone_are_missed_at_once(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         BestWeights(tmp_path / "best").go_on_from(3)
     assert str(caught.value) == (
-        f"{tmp_path / 'best' / 'step-000003'}: the best weights so far, those after step 3, are not there, and the run could not "
-        "end with them; put the directory back, or start a new run"
+        f"{tmp_path / 'best' / 'step-000003'}: the run could not end with the best weights so far, those after step 3: they are not "
+        "there; put the directory back, or start a new run"
     )
+
+
+def save_whole(directory: Path) -> None:
+    (directory / "weights").write_text("whole", encoding="utf-8")
+    write_checksums(directory)
+
+
+def test_weights_that_were_damaged_are_not_taken(tmp_path: Path) -> None:
+    directory = tmp_path / "best"
+    BestWeights(directory).keep(3, save_whole)
+    BestWeights(directory).go_on_from(3)
+    (directory / "step-000003" / "weights").write_text("whale", encoding="utf-8")
+    with pytest.raises(
+        EngineError, match=r"weights is not what was written there; put the directory"
+    ):
+        BestWeights(directory).go_on_from(3)
+
+
+def test_the_best_of_every_checkpoint_that_is_kept_is_there(tmp_path: Path) -> None:
+    directory = tmp_path / "best"
+    weights = BestWeights(directory, keep_checkpoints=2)
+    for step in (1, 2, 3, 4):
+        weights.keep(step, save_whole)
+        weights.on_checkpoint()
+    weights.keep(5, save_whole)
+    assert kept(directory) == {"step-000003", "step-000004", "step-000005"}
+    # The checkpoint of step 4 turns out to be damaged.
+    resumed = BestWeights(directory, keep_checkpoints=2)
+    resumed.go_on_from(3)
+    assert kept(directory) == {"step-000003"}
+    resumed.keep(4, save_whole)
+    resumed.on_checkpoint()
+    assert kept(directory) == {"step-000003", "step-000004"}
 
 
 def test_without_a_measurement_nothing_is_missed(tmp_path: Path) -> None:

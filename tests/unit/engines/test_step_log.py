@@ -1,5 +1,6 @@
 """What is written and decided after a step, with numbers made by hand and no trainer."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,8 +159,7 @@ def test_a_run_that_starts_again_does_not_measure_twice_before_its_first_step(
 ) -> None:
     policy = Saved()
     log_of(run, *RULE, values=[0.5])[0].begin(0, policy)
-    (run.best / "step-000000" / "step").unlink()
-    (run.best / "step-000000").rmdir()
+    shutil.rmtree(run.best / "step-000000")
     again, _ = log_of(run, *RULE, values=[])
     again.begin(0, policy)
     assert len(run.read_metrics()) == 1
@@ -209,3 +209,27 @@ def test_a_reward_that_leaves_too_much_unscored_ends_the_run(run: RunDirectory) 
     with pytest.raises(RewardError, match="5 of 8 responses were left unscored"):
         log.add(1, {**STEP, "reward/num_unscored": 5.0}, [], no_policy)
     assert len(run.read_metrics()) == 1, "what is known of them is on disk"
+
+
+def test_skipped_updates_are_written_and_five_in_a_row_end_the_run(run: RunDirectory) -> None:
+    log, _ = log_of(run)
+    log.add(1, STEP, [], no_policy)
+    log.on_checkpoint()
+    lost = {**STEP, "optim/loss": NAN, "optim/grad_norm": NAN, "optim/skipped_updates": 1.0}
+    for step in (2, 3, 4, 5):
+        log.add(step, lost, [], no_policy)
+    with pytest.raises(
+        EngineError, match=r"not finite in 5 steps in a row.*last good one is of step 1"
+    ):
+        log.add(6, lost, [], no_policy)
+    assert len(run.read_metrics()) == 6
+
+
+def test_a_run_whose_last_step_was_as_unscored_as_all_others_ends_with_an_error(
+    run: RunDirectory,
+) -> None:
+    log, _ = log_of(run, "training.max_tokens=20", "method.num_generations=4")
+    nothing = {**STEP, "reward/num_unscored": 8.0}
+    log.add(1, nothing, [], no_policy)
+    with pytest.raises(RewardError, match="no response of the last 2 steps was scored"):
+        log.add(2, nothing, [], no_policy)

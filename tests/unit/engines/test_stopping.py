@@ -1,5 +1,6 @@
 """Rules that end training early."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from rlsr.config import RunConfig, load_config
 from rlsr.engines.stopping import (
     require_scores,
+    require_updates,
     share_of_budget,
     stop_reason,
     validates_after,
 )
-from rlsr.errors import RewardError
+from rlsr.errors import EngineError, RewardError
 from rlsr.runs.step_metrics import VALIDATION_NLL, VALIDATION_REWARD
 from rlsr.runs.step_totals import Spent, seconds_spent
 
@@ -134,3 +136,38 @@ def test_a_run_ends_where_too_much_is_unscored() -> None:
     )
     with pytest.raises(RewardError, match="step 12: no response of the last 10 steps was scored"):
         require_scores(unscored(0.0, 0.0, *[8.0] * 10), load_config(overrides=settings))
+
+
+def test_a_short_run_in_which_nothing_was_scored_has_no_result() -> None:
+    settings = ["training.prompts_per_step=2", "method.num_generations=4"]
+    config = load_config(overrides=settings)
+    require_scores(unscored(8.0, 8.0), config)
+    require_scores(unscored(8.0, 7.0, 8.0), config, is_last=True)
+    require_scores(unscored(0.0, *[8.0] * 9), config, is_last=True)
+    with pytest.raises(RewardError) as caught:
+        require_scores(unscored(8.0, 8.0), config, is_last=True)
+    message = str(caught.value)
+    assert message.startswith(
+        "step 2: no response of the last 2 steps was scored, and nothing was learnt in them. The reward is similarity"
+    )
+    assert message.endswith("; mend the reward or the data, and go on with --resume")
+
+
+def skipped(*counts: float) -> list[dict[str, Any]]:
+    return rows(*[{"optim/skipped_updates": count} for count in counts])
+
+
+def test_five_steps_in_a_row_without_an_update_end_the_run() -> None:
+    require_updates(skipped(1, 1, 1, 1), 1, Path("checkpoints"))
+    require_updates(skipped(1, 1, 1, 1, 0), 1, Path("checkpoints"))
+    require_updates(skipped(1, 1, 0, 1, 1, 1, 1), 1, Path("checkpoints"))
+    require_updates(rows(*[{}] * 9), 1, Path("checkpoints"))
+    with pytest.raises(EngineError) as caught:
+        require_updates(skipped(0, 1, 2, 1, 1, 1), 4, Path("run/checkpoints"))
+    assert str(caught.value) == (
+        "step 6: loss or gradient was not finite in 5 steps in a row, which were skipped. Lower training.learning_rate or use "
+        "model.dtype=float32, and start a new run; it may begin with a checkpoint (model.name=run/checkpoints/checkpoint-STEP): the "
+        "last good one is of step 4"
+    )
+    with pytest.raises(EngineError, match="there is none yet"):
+        require_updates(skipped(*[1] * 5), None, Path("run/checkpoints"))

@@ -198,4 +198,8 @@ def test_a_damaged_description_is_named(copied: Path) -> None:
 
 def test_missing_weights_are_named(copied: Path) -> None:
     (copied / "adapter_model.safetensors").unlink()
+    assert "adapter_model.safetensors is gone: the weights were damaged" in refusal(
+        config_of(copied)
+    )
+    (copied / "checksums.json").unlink()
     assert "do not fit" in refusal(config_of(copied))

@@ -69,3 +69,27 @@ def test_a_tokenizer_without_an_end_is_refused(tiny_model: Path, tmp_path: Path)
     path = changed_copy(tiny_model, tmp_path / "m", "tokenizer_config.json", eos_token=None)
     with pytest.raises(ModelError, match="no end-of-sequence token"):
         load_tokenizer(ModelConfig(name=str(path)))
+
+
+def test_weights_that_were_damaged_since_they_were_saved_are_refused(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    config = ModelConfig(name=str(tmp_path / "saved"), dtype="float32")
+    save_policy(
+        load_policy(ModelConfig(name=str(tiny_model), dtype="float32"), "cpu"), tmp_path / "saved"
+    )
+    file = tmp_path / "saved" / "model.safetensors"
+    # What stands beside the weights may be edited.
+    (tmp_path / "saved" / "README.md").write_text("mine", encoding="utf-8")
+    load_policy(config, "cpu")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        load_policy(config, "cpu")
+    assert str(caught.value) == (
+        f"model.name: {file} is not what was written there: the weights were damaged since they were saved; put back a copy of them, "
+        "train them again, or, where they were changed on purpose, remove checksums.json beside them"
+    )
+    (tmp_path / "saved" / "checksums.json").unlink()
+    load_policy(config, "cpu")

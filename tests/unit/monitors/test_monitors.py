@@ -31,6 +31,11 @@ def test_names_are_unique() -> None:
             [0.0, None, 0.25],
             "12.5% of the texts were longer than the encoder reads (embedding.max_tokens): the reward did not see their ends",
         ),
+        (
+            "optim/skipped_updates",
+            [0.0, 2.0, None, 1.0],
+            "3 updates were skipped since their loss or gradient was not finite: the weights stayed as they were",
+        ),
         ("reward/num_unscored", [1.0, float("nan"), 2.0], "3 responses could not be scored and taught nothing"),
         (
             "reward/share_untranslated",
@@ -65,6 +70,10 @@ def test_a_lost_policy_ends_training(row: dict[str, Any], what: str) -> None:
         f"step 7: {what} is not finite, so the policy is lost; lower training.learning_rate or "
         "use model.dtype=float32, and start a new run (checkpoints before this step are intact)"
     )
+
+
+def test_a_policy_whose_update_was_skipped_is_not_lost() -> None:
+    require_sound([{"step": 7, "optim/grad_norm": float("inf"), "optim/skipped_updates": 1.0}])
 
 
 def test_a_number_that_the_method_does_not_have_is_no_sign() -> None:

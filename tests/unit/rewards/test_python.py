@@ -1,7 +1,6 @@
 """Rewards of the user's own: what they are called with, and what is said of those that do not fit."""
 
 import asyncio
-import logging
 import math
 import sys
 from contextlib import closing
@@ -241,20 +240,73 @@ def test_components_are_checked_too(own: Own) -> None:
         score(own(code))
 
 
-def test_what_a_function_raises_names_it_and_the_row(
+def test_a_response_that_a_function_fails_on_is_unscored_and_the_others_are_asked_about_together(
     own: Own, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = own("def f(completions, answer):\n    return [10 / (a - 2) for a in answer]\n")
-    with caplog.at_level(logging.ERROR), pytest.raises(RewardError) as caught:
-        score(config)
-    assert str(caught.value) == (
-        "reward.function own:f failed on the response to f:2: ZeroDivisionError: division by zero; the traceback is in the log"
+    config = own(
+        "def f(completions, answer):\n"
+        "    sizes = [10 / (a - 2) for a in answer]\n"
+        "    return [len(answer) for _ in sizes]\n"
     )
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    reward = open_reward(config, "cpu")
+    rows = RewardBatch([*RECORDS, *RECORDS[:1]], ["a", "b", "c"])
+    for _ in range(3):
+        found = reward.score(rows)
+        np.testing.assert_array_equal(found.scores, [2.0, np.nan, 2.0])
+        assert found.num_unscored == 1
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "reward.function own:f failed on the response to f:2, and left 1 of 3 unscored: ZeroDivisionError: division by zero"
+    )
+    assert "own.py" in caplog.text, "with the first traceback"
+
+
+def test_a_function_that_fails_once_is_asked_again(
+    own: Own, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = own(
+        "calls = []\n"
+        "def f(completions, **_):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == 1: raise ConnectionError('away')\n"
+        "    return [1.0] * len(completions)\n"
+    )
+    np.testing.assert_array_equal(score(config).scores, [1.0, 1.0])
+    assert "and scored them when it was asked again: ConnectionError: away" in caplog.text
+
+
+def test_parts_of_a_result_stay_with_their_responses(own: Own) -> None:
+    config = own(
+        "import numpy as np\n"
+        "from rlsr.rewards import RewardResult\n"
+        "def f(answer):\n"
+        "    values = np.array([10 / (a - 1) for a in answer])\n"
+        "    return RewardResult(values, {'part': values}, {'held': values}, {'text': ['t'] * len(answer)})\n"
+    )
+    found = score(config)
+    for values in (found.scores, found.components["part"], found.heldout["held"]):
+        np.testing.assert_array_equal(values, [np.nan, 10.0])
+    assert found.texts == {"text": [None, "t"]}
+
+
+def test_a_function_that_always_fails_ends_with_the_row_and_its_own_line(
+    own: Own, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = own(
+        "import json\ndef helper():\n    return json.loads('{')\ndef f(completions, **_):\n    return helper()\n"
+    )
+    with pytest.raises(RewardError) as caught:
+        score(config)
+    message = str(caught.value)
+    assert message.startswith(
+        "reward.function own:f failed on the response to f:1 and all others: JSONDecodeError: Expecting property name"
+    )
+    assert message.endswith("own.py:3; the traceback is in the log")
+    assert isinstance(caught.value.__cause__, ValueError)
     assert "own.py" in caplog.text
     config = own("def f(answer):\n    assert len(answer) < 2, 'one at a time'\n    return [1]\n")
     with pytest.raises(
-        RewardError, match="2 responses together, each of which by itself does no harm"
+        RewardError, match="2 responses together, each of which by itself does no harm, twice"
     ):
         score(config)
 

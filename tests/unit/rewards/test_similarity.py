@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rlsr.config.method import AdvantageConfig
 from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.embeddings import Encoding, ReferenceCache
+from rlsr.methods import group_advantages
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
 from rlsr.rewards.lexical import character_overlap
 from rlsr.rewards.similarity import blended_similarity, cosine_rewards
@@ -276,3 +278,32 @@ def test_nothing_visible_is_never_encoded(responses: list[str]) -> None:
 def test_a_batch_has_one_of_each_a_row() -> None:
     with pytest.raises(AssertionError, match="one of each a row"):
         RewardBatch.of_texts(["Q"], ["A", "B"], ["R"])
+
+
+@pytest.mark.parametrize("vector", [(NAN, NAN), (np.inf, 1.0), (0.0, 0.0)])
+@pytest.mark.parametrize("side", ["response", "reference"])
+def test_what_the_encoder_fails_on_is_unscored_and_never_zero(
+    vector: tuple[float, float], side: str
+) -> None:
+    table = {"good": EAST, "fine": EAST, "bad": vector}
+    pair = ("bad", "fine") if side == "response" else ("good", "bad")
+    found = score([pair[0], "good"], [pair[1], "fine"], table)
+    assert np.isnan(found.scores[0])
+    assert found.scores[1] == pytest.approx(1.0)
+    assert found.num_unscored == 1
+    assert np.isnan(found.heldout["reward"][0])
+    assert np.isnan(found.components["similarity"][0])
+
+
+def test_in_a_group_with_one_score_nothing_is_learnt_and_another_group_learns_as_without_it() -> (
+    None
+):
+    rewards = np.array([NAN, 0.7, NAN, NAN, 0.2, 0.4, NAN, 0.6])
+    config = AdvantageConfig()
+    found = group_advantages(rewards, 4, config)
+    assert found.has_signal.tolist() == [False, True]
+    assert found.learnable.tolist() == [False] * 4 + [True, True, False, True]
+    assert not found.advantages[:4].any()
+    assert found.advantages[6] == 0
+    alone = group_advantages(rewards[[4, 5, 7]], 3, config)
+    np.testing.assert_allclose(found.advantages[[4, 5, 7]], alone.advantages)

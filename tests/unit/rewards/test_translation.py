@@ -1,6 +1,9 @@
 """Each text is translated once, in memory and on disk."""
 
+import hashlib
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,19 @@ def test_memory_does_not_grow_for_ever(
     assert cache.translate(["a", "b", "c", "d"]) == [f"{name} one" for name in "ABCD"]
     assert cache.translate(["a", "d"]) == ["A one", "D one"]
     assert translator.calls == [["a", "b", "c", "d"], *([["a"]] if directory is None else [])]
+
+
+def test_a_translation_that_is_no_text_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    TranslationCache(Shouting(), tmp_path).translate(["a", "b"])
+    (file,) = tmp_path.iterdir()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "UPDATE known SET value = ? WHERE key = ?", (b"\xff\xfe", hashlib.sha256(b"a").digest())
+        )
+    translator = Shouting()
+    for _ in range(2):
+        assert TranslationCache(translator, tmp_path).translate(["a", "b"]) == ["A one", "B one"]
+    assert translator.calls == [["a"]]
+    assert "1 of 2 translations are damaged and are made again" in caplog.records[0].getMessage()

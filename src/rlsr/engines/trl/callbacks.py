@@ -3,18 +3,24 @@
 import math
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
 from rlsr.engines.peak_memory import peak_memory
 from rlsr.engines.step_log import StepLog
-from rlsr.engines.trl.checkpoints import keep_newest
-from rlsr.engines.trl.host import HostOverrides, take_phase_seconds
+from rlsr.engines.trl.guarded import take_skipped_updates
+from rlsr.engines.trl.host import HostOverrides, take_out_of_memory, take_phase_seconds
 from rlsr.engines.trl.logged_numbers import logged_numbers
 from rlsr.models import Policy
-from rlsr.runs.step_metrics import STEP_PHASES, STEP_SECONDS, TRAINED_TOKENS
+from rlsr.runs.step_metrics import (
+    LOSS,
+    OUT_OF_MEMORY,
+    SKIPPED_UPDATES,
+    STEP_PHASES,
+    STEP_SECONDS,
+    TRAINED_TOKENS,
+)
 
 PHASES = STEP_PHASES[:-1]
 """The parts of a step whose time trainers take; the rest is the update."""
@@ -27,16 +33,12 @@ class StepRecorder(TrainerCallback):
         log: Writes the steps and says where training ends.
         policy: The policy that is trained.
         num_samples: Prompts of each step whose responses are kept.
-        keep_checkpoints: Newest checkpoints that stay.
     """
 
-    def __init__(
-        self, log: StepLog, policy: Policy, *, num_samples: int, keep_checkpoints: int
-    ) -> None:
+    def __init__(self, log: StepLog, policy: Policy, *, num_samples: int) -> None:
         self._log = log
         self._policy = policy
         self._num_samples = num_samples
-        self._keep_checkpoints = keep_checkpoints
         self._started = 0.0
         self._step_seconds = 0.0
         # Set once the trainer exists; TRL wants its callbacks before that.
@@ -72,10 +74,8 @@ class StepRecorder(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Hear that a checkpoint is written, and let go of older ones."""
+        """Hear that a checkpoint is written."""
         self._log.on_checkpoint()
-        if args.should_save:
-            keep_newest(Path(args.output_dir), self._keep_checkpoints)
 
     def _policy_now(self) -> Policy:
         assert self.trainer is not None, "the trainer is set before it trains"
@@ -86,8 +86,14 @@ class StepRecorder(TrainerCallback):
         seconds = self._step_seconds
         update = max(seconds - sum(phases.values()), 0.0)
         tokens = trainer.num_step_tokens
+        skipped = float(take_skipped_updates(trainer))
+        # transformers logs the mean of earlier losses in the place of one that is not finite.
+        lost = {} if trainer.loss_is_finite else {LOSS: math.nan}
         return {
             **logged_numbers(logs),
+            **lost,
+            SKIPPED_UPDATES: skipped,
+            OUT_OF_MEMORY: trainer.over_processes(take_out_of_memory(trainer)),
             TRAINED_TOKENS: float(trainer.over_processes(trainer.num_trained_tokens)),
             "tokens/per_second": tokens / seconds if seconds > 0 else math.nan,
             STEP_SECONDS: seconds,

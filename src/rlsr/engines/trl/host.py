@@ -8,6 +8,8 @@ Each override has a contract test in tests/invariant/test_trl_contracts.py:
 - ``_load_from_checkpoint``: adapters keep the type that they are trained in;
 - ``create_scheduler``: a learning rate that is never 0;
 - ``create_model_card``: ours is written once, at the end.
+
+What keeps weights and checkpoints whole is in ``rlsr.engines.trl.guarded``.
 """
 
 import time
@@ -17,11 +19,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
-from transformers import Trainer
 
 from rlsr.config.run import RunConfig
 from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.gradients import average_gradients
+from rlsr.engines.trl.guarded import GuardedTrainer
+from rlsr.engines.trl.out_of_memory import try_smaller
 from rlsr.engines.trl.padded import Responses
 from rlsr.engines.trl.passes import micro_batches, score_groups, score_padded, takes_groups
 from rlsr.engines.trl.reference_policy import reference_policy
@@ -32,8 +35,11 @@ from rlsr.forward.token_scores import TokenScores
 
 Result = TypeVar("Result")
 
+Passes = tuple[Sequence[list[int]], Callable[[list[int]], torch.Tensor]]
+"""Numbers of the rows of each pass, and the share of the loss of some rows."""
 
-class HostOverrides(Trainer):
+
+class HostOverrides(GuardedTrainer):
     """The methods that all our trainers share.
 
     Args:
@@ -58,7 +64,8 @@ class HostOverrides(Trainer):
         self._tokens_per_pass = tokens_per_pass
         self.phase_seconds: dict[str, float] = {}
         self.num_trained_tokens = 0
-        super().__init__(**kwargs)
+        self.num_out_of_memory = 0
+        super().__init__(keep_checkpoints=config.training.keep_checkpoints, **kwargs)
         self.by_groups = takes_groups(config.engine, self.model)
         if reference is not None:
             self.ref_model = reference
@@ -134,15 +141,19 @@ class HostOverrides(Trainer):
         Args:
             rows: What to score; empty responses take part in no pass.
             score: Scores the responses of one pass.
-            tokens_per_pass: None is that of the run.
+            tokens_per_pass: None is that of the run, or less where memory asks for it.
 
         Returns:
             (response, token): log-probabilities with gradient, 0 where there is no token.
         """
+        if tokens_per_pass is None:
+            return self.in_passes_that_fit(
+                rows,
+                lambda: self.score_in_passes(rows, score, tokens_per_pass=self._tokens_per_pass),
+            )
         device = self.accelerator.device
         table = torch.zeros(len(rows.responses), max(rows.response_lengths), device=device)
-        limit = self._tokens_per_pass if tokens_per_pass is None else tokens_per_pass
-        for part in micro_batches(rows, tokens_per_pass=limit, by_groups=self.by_groups):
+        for part in micro_batches(rows, tokens_per_pass=tokens_per_pass, by_groups=self.by_groups):
             values = score(rows.take(part)).log_probs
             padding = table.shape[1] - values.shape[1]
             place = torch.tensor(part, device=device)
@@ -183,12 +194,36 @@ class HostOverrides(Trainer):
         )
         return self.score_in_passes(rows, ask)
 
+    def in_passes_that_fit(self, rows: Responses, attempt: Callable[[], Result]) -> Result:
+        """Compute something in passes, in smaller ones where memory is not enough, from there to the end of the session.
+
+        Args:
+            rows: What is computed; passes of the longest of them cannot be smaller.
+            attempt: Cuts it by the tokens of a pass as they are then, and leaves nothing behind where it fails.
+
+        Returns:
+            What ``attempt`` returned.
+
+        Raises:
+            EngineError: The longest row does not fit.
+        """
+        lengths = zip(rows.prompt_lengths, rows.response_lengths, strict=True)
+        longest = max((sum(pair) for pair in lengths), default=0)
+
+        def make_smaller() -> str | None:
+            if self._tokens_per_pass <= longest:
+                return None
+            self.num_out_of_memory += 1
+            self._tokens_per_pass = max(self._tokens_per_pass // 2, longest)
+            return f"passes have {self._tokens_per_pass:,} tokens"
+
+        return try_smaller(attempt, make_smaller)
+
     def backward_by_parts(
         self,
         model: Any,
-        parts: Sequence[list[int]],
-        loss_of: Callable[[list[int]], torch.Tensor],
-        device: torch.device,
+        rows: Responses,
+        prepare: Callable[[], Passes],
     ) -> torch.Tensor:
         """Add up the gradient of a loss that is a sum over parts of a batch, part by part.
 
@@ -197,20 +232,29 @@ class HostOverrides(Trainer):
 
         Args:
             model: The policy, as ``bare`` returns it.
-            parts: Numbers of the rows of each part; none leaves a gradient of 0.
-            loss_of: The share of the loss of some rows.
-            device: Where the sum is.
+            rows: What is learnt from.
+            prepare: Cuts these by the tokens of a pass as they are then, into parts, of which none leaves a gradient of 0, and
+                gives the share of the loss of some rows. It is asked again where memory was not enough.
 
         Returns:
             The loss's value in this process. It has no way back to the weights, so that the trainer's own backward pass adds
             nothing.
         """
-        if not parts:
-            # Nothing is left to learn: the gradient is 0, and the weights move by momentum alone.
-            for weight in model.parameters():
-                if weight.requires_grad:
-                    weight.grad = torch.zeros_like(weight)
-        total = torch.zeros((), device=device)
+        total = self.in_passes_that_fit(rows, lambda: self._backward(model, *prepare()))
+        if self.accelerator.num_processes > 1:
+            average_gradients(model.parameters())
+        self.loss_is_finite = bool(total.isfinite())
+        return total.requires_grad_()
+
+    def _backward(
+        self, model: Any, parts: Sequence[list[int]], loss_of: Callable[[list[int]], torch.Tensor]
+    ) -> torch.Tensor:
+        """Add up the gradient in this process, from 0; what an attempt before has left is of no use."""
+        for weight in model.parameters():
+            # Where nothing is left to learn the gradient is 0, and the weights move by momentum alone.
+            nothing = not parts and weight.requires_grad
+            weight.grad = torch.zeros_like(weight) if nothing else None
+        total = torch.zeros((), device=self.accelerator.device)
         # Gradient checkpointing runs layers again in the backward pass.
         by_plan = attention_by_plan(model) if self.by_groups else nullcontext()
         with by_plan, fused_adapters(model):
@@ -218,9 +262,7 @@ class HostOverrides(Trainer):
                 loss = loss_of(part)
                 self.accelerator.backward(loss)
                 total += loss.detach()
-        if self.accelerator.num_processes > 1:
-            average_gradients(model.parameters())
-        return total.requires_grad_()
+        return total
 
     def bare(self, model: Any) -> Any:
         """Take off what averages gradients at every backward pass; ``backward_by_parts`` does it once a step."""
@@ -230,17 +272,6 @@ class HostOverrides(Trainer):
         """Find the places of this process's rows among those of all; every process has as many."""
         start = self.accelerator.process_index * count
         return slice(start, start + count)
-
-    def over_processes(self, number: float) -> float:
-        """Add up a number over the processes that train together; all of them ask at the same time."""
-        if self.accelerator.num_processes == 1:
-            return number
-        own = torch.tensor(number, dtype=torch.float64, device=self.accelerator.device)
-        return float(self.accelerator.reduce(own, reduction="sum"))
-
-    def mean_over_processes(self, number: float) -> float:
-        """Average a number over the processes that train together; all of them ask at the same time."""
-        return self.over_processes(number) / self.accelerator.num_processes
 
     def timed(self, phase: str, function: Callable[[], Result]) -> Result:
         """Take the time of a phase of the step; phases in several pieces add up.
@@ -257,6 +288,12 @@ class HostOverrides(Trainer):
         seconds = time.perf_counter() - started
         self.phase_seconds[phase] = self.phase_seconds.get(phase, 0.0) + seconds
         return result
+
+
+def take_out_of_memory(trainer: HostOverrides) -> int:
+    """Read and clear how often memory was not enough in this process in the last step."""
+    count, trainer.num_out_of_memory = trainer.num_out_of_memory, 0
+    return count
 
 
 def take_phase_seconds(trainer: HostOverrides, names: Sequence[str]) -> dict[str, float]:

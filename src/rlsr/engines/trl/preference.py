@@ -17,7 +17,7 @@ from trl import DPOTrainer
 
 from rlsr.config.preference import DpoMethod
 from rlsr.config.run import RunConfig
-from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.host import HostOverrides, Passes
 from rlsr.engines.trl.padded import Responses, rollout_responses
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.forward.micro_batches import grouped_micro_batches, padded_micro_batches
@@ -62,10 +62,15 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         rows = rollout_responses(inputs)
         self.num_trained_tokens = sum(rows.response_lengths)
         num_pairs = len(rows.responses) // 2
-        device = inputs["completion_ids"].device
-        parts = pair_passes(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
-        before = self.timed("reference", lambda: self._log_probs_before(rows, parts, device))
-        now = torch.zeros_like(before)
+        before = now = torch.zeros(len(rows.responses), device=inputs["completion_ids"].device)
+
+        def prepare() -> Passes:
+            nonlocal before, now
+            limit = self._tokens_per_pass
+            parts = pair_passes(rows, tokens_per_pass=limit, by_groups=self.by_groups)
+            before = self.timed("reference", lambda: self._log_probs_before(rows, parts))
+            now = torch.zeros_like(before)
+            return parts, loss_of
 
         def loss_of(part: list[int]) -> torch.Tensor:
             answers = _answers_of(part, num_pairs)
@@ -75,7 +80,7 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
             losses = dpo_losses(PairLogRatios(chosen, rejected), beta=self._method.beta)
             return losses.sum() / num_pairs
 
-        total = self.backward_by_parts(model, parts, loss_of, device)
+        total = self.backward_by_parts(model, rows, prepare)
         ratios = PairLogRatios(*(now - before).chunk(2))
         for name, value in pair_metrics(ratios, beta=self._method.beta).items():
             # Every process has as many pairs.
@@ -83,11 +88,9 @@ class PreferenceTrainer(HostOverrides, DPOTrainer):
         return total
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
-    def _log_probs_before(
-        self, rows: Responses, parts: list[list[int]], device: torch.device
-    ) -> torch.Tensor:
+    def _log_probs_before(self, rows: Responses, parts: list[list[int]]) -> torch.Tensor:
         """(answer,) by the policy before training, in the passes of the policy, so that both are rounded alike."""
-        found = torch.zeros(len(rows.responses), device=device)
+        found = torch.zeros(len(rows.responses), device=self.accelerator.device)
         policy = self.accelerator.unwrap_model(self.model)
         with reference_policy(policy, self.ref_model) as reference:
             for part in parts:

@@ -1,5 +1,6 @@
 """The reward as TRL calls it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,14 @@ from rlsr.rewards.protocol import Scores
 RECORD_COLUMN = "record"
 """Dataset column with the place of a row in the training records. TRL drops the columns ``prompt`` and
 ``completion`` before a reward sees them; this one it hands on."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out TRL's warning of an unscored response, with all of its prompt; they are counted, and many of them end the run."""
+    return "All reward functions returned None" not in str(record.msg)
+
+
+logging.getLogger("trl.trainer.grpo_trainer").addFilter(_is_news)
 
 
 class RewardFunction:

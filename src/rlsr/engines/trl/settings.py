@@ -57,7 +57,7 @@ def shared_arguments(
         "logging_steps": 1,
         "save_strategy": "steps",
         "save_steps": training.save_every,
-        # Older ones are removed by rlsr.engines.trl.checkpoints.
+        # Older checkpoints go when the new one has its checksums (GuardedTrainer).
         "save_total_limit": None,
         "report_to": [],
         "disable_tqdm": True,

@@ -14,7 +14,7 @@ from trl import SFTTrainer
 
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import ReferenceMethod
-from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.host import HostOverrides, Passes
 from rlsr.engines.trl.own_predictions import own_predictions_in
 from rlsr.engines.trl.padded import rollout_responses, token_mask
 from rlsr.engines.trl.passes import micro_batches
@@ -80,8 +80,12 @@ class SupervisedTrainer(HostOverrides, SFTTrainer):
             metrics["optim/mean_weight"] += float(weights.sum()) / num_tokens
             return -(weights * log_probs).sum() * scale
 
-        parts = micro_batches(rows, tokens_per_pass=self._tokens_per_pass, by_groups=self.by_groups)
-        total = self.backward_by_parts(model, parts, loss_of, inputs["completion_ids"].device)
+        def prepare() -> Passes:
+            metrics.update(dict.fromkeys(metrics, 0.0))
+            limit = self._tokens_per_pass
+            return micro_batches(rows, tokens_per_pass=limit, by_groups=self.by_groups), loss_of
+
+        total = self.backward_by_parts(model, rows, prepare)
         for name, value in metrics.items():
             self._metrics["train"][name].append(self.over_processes(value))
         return total

@@ -11,13 +11,14 @@ from rlsr.engines.job import TrainingJob
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.callbacks import StepRecorder
-from rlsr.engines.trl.checkpoints import newest_complete_checkpoint, step_of
+from rlsr.engines.trl.checkpoints import newest_whole_checkpoint, step_of
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.interruption import train_or_save
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.starting_point import forget_reference, prepare_weights
 from rlsr.engines.trl.trainers import trainer_of
 from rlsr.models import Policy, load_policy
+from rlsr.runs.refused_writes import writing_to
 
 
 def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path:
@@ -31,14 +32,14 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
     Raises:
         ConfigError: TRL refuses an option.
         ModelError: The model to start from cannot be loaded.
+        RunError: No checkpoint is whole any more, or something cannot be written.
     """
     policy = load_policy(job.config.model, job.device)
     log = StepLog(job, observer)
     trainer = make_trainer(job, policy, log)
     assert trainer.accelerator.num_processes == job.processes.count, "they have met before"
-    checkpoint = newest_complete_checkpoint(job.run.checkpoints) if resume else None
     # Another process may see a shared directory later.
-    checkpoint = job.processes.from_main(checkpoint)
+    checkpoint = job.processes.from_main(_checkpoint_to_go_on_from(job) if resume else None)
     if checkpoint is not None and log.go_on_from(step_of(checkpoint)) is not None:
         # A rule had ended training there; the trainer would take one more step to find out.
         trainer._load_from_checkpoint(str(checkpoint))
@@ -47,9 +48,15 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     if job.processes.is_main:
-        log.save_final(replace(policy, model=model), job.run.final)
+        with writing_to(job.run.final):
+            log.save_final(replace(policy, model=model), job.run.final)
     job.processes.wait()
     return job.run.final
+
+
+def _checkpoint_to_go_on_from(job: TrainingJob) -> Path | None:
+    """Find the newest whole checkpoint, in one process: all of its files are read."""
+    return newest_whole_checkpoint(job.run.checkpoints) if job.processes.is_main else None
 
 
 def make_trainer(job: TrainingJob, policy: Policy, log: StepLog) -> HostOverrides:

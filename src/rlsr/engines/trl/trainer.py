@@ -50,12 +50,13 @@ from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
-from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.host import HostOverrides, Passes
+from rlsr.engines.trl.out_of_memory import try_smaller
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.engines.trl.step import GIVEN_COLUMN, PLACE, STEP, Addition, Step, make_step, step_metrics
-from rlsr.engines.trl.update import OLD_LOG_PROBS, Update
+from rlsr.engines.trl.update import OLD_LOG_PROBS, Update, rows_of_update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
@@ -219,17 +220,31 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             return found
         first = self.own_rows(self.args.per_device_train_batch_size).start
         step = int(self.state.global_step)
-        groups = generate_groups(
-            self.accelerator.unwrap_model(self.model),
-            whole_groups(texts, num_responses),
-            num_generations=num_responses,
-            max_response_tokens=self.max_completion_length,
-            stop_ids=self.eos_token_ids,
-            sampling=Sampling(self.temperature, self.top_p),
-            seeds=[(self.args.seed, step, first + place) for place in places],
-            rows_at_a_time=self._rows_at_a_time,
-        )
+
+        def generate() -> list[list[list[int]]]:
+            return generate_groups(
+                self.accelerator.unwrap_model(self.model),
+                whole_groups(texts, num_responses),
+                num_generations=num_responses,
+                max_response_tokens=self.max_completion_length,
+                stop_ids=self.eos_token_ids,
+                sampling=Sampling(self.temperature, self.top_p),
+                seeds=[(self.args.seed, step, first + place) for place in places],
+                rows_at_a_time=self._rows_at_a_time,
+            )
+
+        groups = try_smaller(generate, partial(self._write_fewer, len(texts)))
         return [response for group in groups for response in group], None
+
+    def _write_fewer(self, num_rows: int) -> str | None:
+        """Halve the responses that are written side by side, of so many, in whole groups."""
+        size = self.num_generations
+        wanted = min(self._rows_at_a_time or num_rows, num_rows) // 2 // size * size
+        if wanted == 0:
+            return None
+        self.num_out_of_memory += 1
+        self._rows_at_a_time = wanted
+        return f"{wanted} responses are written side by side"
 
     def reward(self, **columns: Any) -> list[float | None]:
         """Score a rollout for TRL by the reward function, and take the time."""
@@ -309,21 +324,28 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         score: Callable[[Responses, bool], TokenScores],
     ) -> tuple[Update, torch.Tensor]:
         """Add up the gradient of one update from a rollout."""
-        update = Update(
-            self,
-            batch,
-            score,
-            kl_coefficient=self._method.kl_coefficient,
-            tokens_per_pass=self._tokens_per_pass,
-            # A pass has one temperature.
-            mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
-        )
-        device = self.accelerator.device
-        return update, self.backward_by_parts(policy, update.passes, update.loss_of, device)
+        updates: list[Update] = []
+
+        def prepare() -> Passes:
+            updates.append(
+                Update(
+                    self,
+                    batch,
+                    score,
+                    kl_coefficient=self._method.kl_coefficient,
+                    tokens_per_pass=self._tokens_per_pass,
+                    # A pass has one temperature.
+                    mixed=self.by_groups and self.temperature == REFERENCE_TEMPERATURE,
+                )
+            )
+            return updates[-1].passes, updates[-1].loss_of
+
+        total = self.backward_by_parts(policy, rows_of_update(batch), prepare)
+        return updates[-1], total
 
     def _update_weights(self, policy: Any) -> None:
         """Take an update of a rollout that is learnt from again; transformers takes the last one."""
-        self.accelerator.clip_grad_norm_(policy.parameters(), self.args.max_grad_norm)
+        self._clip_grad_norm(policy)
         self.optimizer.step()
         policy.zero_grad()
 

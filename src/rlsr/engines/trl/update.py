@@ -20,6 +20,12 @@ PASS_METRICS = ("kl", "entropy")
 """Means over the tokens of a pass that TRL logs; averaged over passes by their tokens."""
 
 
+def rows_of_update(batch: dict[str, Any]) -> Responses:
+    """List what an update reads: the responses of TRL's batch with the step, then its references."""
+    step: Step = batch[STEP][0]
+    return rollout_responses(batch).followed_by(step.references)
+
+
 class Update:
     """The loss of a step as a sum over passes.
 
@@ -47,7 +53,7 @@ class Update:
         self._score = score
         self._kl_coefficient = kl_coefficient
         self._step: Step = batch[STEP][0]
-        self.rows = rollout_responses(batch).followed_by(self._step.references)
+        self.rows = rows_of_update(batch)
         places = list(range(len(self.rows.responses)))
         num_responses = len(self._step.rows)
         # What TRL does once a step, at the last pass, is about responses.

@@ -20,6 +20,8 @@ from rlsr.engines.undisturbed import undisturbed
 from rlsr.models import Policy
 from rlsr.models.save import save_policy
 from rlsr.monitors import require_sound
+from rlsr.monitors.monitor import Finding, Level
+from rlsr.monitors.watch import level_columns, look, watched
 from rlsr.runs.along_the_way import name_of_step
 from rlsr.runs.step_metrics import BUDGET_SHARE, VALIDATION_SECONDS
 from rlsr.runs.validation import MEASURES, best_measurement
@@ -38,6 +40,8 @@ class StepLog:
         self._observer = observer
         self._rows: list[dict[str, Any]] = []
         self._best = BestWeights(job.run.best)
+        self._monitors = watched(job.config)
+        self._said: dict[str, Level] = {}
 
     def go_on_from(self, step: int) -> str | None:
         """Read what the run has behind it.
@@ -114,16 +118,33 @@ class StepLog:
             validates_after(step, job.config) or self._is_last([*self._rows, row])
         ):
             row |= self._validate(step, policy)
+        found = look([*self._rows, row], self._monitors)
+        row |= level_columns(found)
         self._rows.append(row)
         job.run.append_metrics(row)
         if samples:
             job.run.write_samples(step, samples)
         require_scores(self._rows, job.config)
         share = share_of_budget(self._rows, job.config, job.place.earlier)
-        shown = {name: value for name, value in row.items() if name != "step"}
+        kept_quiet = level_columns([one for one in found if one.watched.action == "log"])
+        shown = {
+            name: value for name, value in row.items() if name != "step" and name not in kept_quiet
+        }
         self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
+        self._tell(found)
         self._answer_heldout(step, policy)
         return job.processes.from_main(stop_reason(self._rows, job.config, job.place.earlier))
+
+    def _tell(self, found: Sequence[Finding]) -> None:
+        """Say what monitors have found where it is worse than what was said before."""
+        for finding in found:
+            if finding.watched.action != "log" and finding.level > self._said.get(
+                finding.name, Level.OK
+            ):
+                self._said[finding.name] = finding.level
+                self._observer.on_finding(
+                    finding.level.name.lower(), f"{finding.name}: {finding.in_words}"
+                )
 
     def on_checkpoint(self) -> None:
         """Hear that a checkpoint is whole, from which the run could go on."""

@@ -176,15 +176,16 @@ class StepLog:
         assert job.validate is not None, "asked before"
         started = time.perf_counter()
         with undisturbed(measured.model):
-            value = job.validate(measured)
+            values = job.validate(measured)
         seconds = time.perf_counter() - started
         metric = job.config.validation_metric
-        column = MEASURES[metric].column
-        best = best_measurement([*self._rows, {"step": step, column: value}], metric)
+        columns = {MEASURES[name].column: value for name, value in values.items()}
+        best = best_measurement([*self._rows, {"step": step, **columns}], metric)
         if job.processes.is_main and best is not None and best.step == step:
             self._keep(step, policy)
         # To the observer None is what was not scored.
-        return {column: None if math.isnan(value) else value, VALIDATION_SECONDS: seconds}
+        scored = {column: None if math.isnan(value) else value for column, value in columns.items()}
+        return {**scored, VALIDATION_SECONDS: seconds}
 
     def _keep(self, step: int, policy: Callable[[], Policy]) -> None:
         self._best.keep(step, lambda directory: save_policy(policy(), directory))

@@ -2,8 +2,15 @@
 
 from rlsr.monitors.monitor import Monitor, Rows
 from rlsr.monitors.window import change
-from rlsr.runs.step_metrics import MEAN_REWARD, OVERLAP, STEP_METRICS, VALIDATION_SIMILARITY
-from rlsr.runs.validation import best_measurement, measurements
+from rlsr.runs.step_metrics import (
+    MEAN_REWARD,
+    OVERLAP,
+    STEP_METRICS,
+    VALIDATION_REWARD,
+    VALIDATION_SIMILARITY,
+)
+from rlsr.runs.step_totals import scored
+from rlsr.runs.validation import best_measurement
 
 _SMALL = 0.05
 """A measure that begins lower than this is divided by this: near 0 a share of it says nothing."""
@@ -14,8 +21,9 @@ _OVERLAP_PART = "reward/overlap"
 def independent_lost(rows: Rows) -> float | None:
     """Say which share of an independent measure is lost while the reward went up.
 
-    It is the similarity on validation prompts, since its best measurement, where validation measures it; else the overlap of
-    the step's own responses with their references in character n-grams, since the first steps, unless the reward has it.
+    Where validation measures similarity by an independent encoder, it is that, since its best measurement, and the reward is
+    that of the same answers: on the same prompts the two can be compared. Else it is the overlap of the step's own responses
+    with their references in character n-grams, since the first steps, unless the reward has it.
 
     Args:
         rows: Of a run.
@@ -51,16 +59,15 @@ def part_lost(rows: Rows) -> float | None:
 
 
 def _lost_on_validation(rows: Rows) -> float | None:
-    if rows[-1].get(VALIDATION_SIMILARITY) is None:
-        return None
     best = best_measurement(rows, "independent_similarity")
-    if best is None:
+    if best is None or not scored(rows[-1:], VALIDATION_SIMILARITY):
         return None
-    reward = change(rows, MEAN_REWARD, since=best.step)
-    if reward is None:
+    reward = scored(
+        [row for row in rows if row["step"] in (best.step, rows[-1]["step"])], VALIDATION_REWARD
+    )
+    if len(reward) < 2:
         return None
-    last = measurements(rows, "independent_similarity")[-1]
-    return _lost(best.value, last.value) if reward.now > reward.then else 0.0
+    return _lost(best.value, rows[-1][VALIDATION_SIMILARITY]) if reward[-1] > reward[0] else 0.0
 
 
 def _lost(then: float, now: float) -> float:
@@ -80,8 +87,8 @@ MONITORS = (
         alarm=0.08,
         found="{:.0%} of an independent measure is lost since its best while the reward went up",
         meaning="share lost of the similarity on validation prompts by an encoder that the reward never saw, since its best "
-        "measurement, while the reward of the steps rose (`validation/independent_similarity`, at the steps that measure it); "
-        "without it, of the overlap of the responses with their references (`text/overlap`), unless the reward has that",
+        "measurement, while the reward of the same answers rose (`validation/independent_similarity`, `validation/reward`, at the "
+        "steps that measure them); without it, of the overlap of the responses with their references (`text/overlap`), unless the reward has that",
         reason="32 validation prompts give a mean to about 3 % of itself: 5 % may be chance, 8 % is hardly; healthy runs lose "
         "up to 4 %, and a run at twice the rate of the demo lost 9 % by its second measurement",
         way_out="the reward may be gamed: look at samples/ and rlsr audit, stop, and keep the best weights of validation",

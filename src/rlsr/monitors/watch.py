@@ -11,17 +11,14 @@ from rlsr.monitors.table import all_monitors
 from rlsr.runs.step_metrics import MONITOR, monitor_column
 
 
-def watched(config: RunConfig) -> tuple[Watched, ...]:
-    """Give the monitors their rules.
+def require_monitors(config: RunConfig) -> None:
+    """Make sure before any work that the monitors can watch as the config says.
 
     Args:
-        config: With the table ``monitors``.
-
-    Returns:
-        Every monitor, with its own thresholds where the config names none.
+        config: The config of a run.
 
     Raises:
-        ConfigError: The table has a name that no monitor has, or an alarm below its warning.
+        ConfigError: The table ``monitors`` has a name that no monitor has, or an alarm below its warning.
     """
     monitors = all_monitors()
     for name in config.monitors:
@@ -29,7 +26,19 @@ def watched(config: RunConfig) -> tuple[Watched, ...]:
             close = difflib.get_close_matches(name, monitors, n=1)
             way_out = f"did you mean {close[0]}?" if close else f"one of {', '.join(monitors)}"
             raise ConfigError(f"monitors.{name}: there is no such monitor; {way_out}")
-    return tuple(_with_rule(name, config) for name in monitors)
+    watched(config)
+
+
+def watched(config: RunConfig) -> tuple[Watched, ...]:
+    """Give the monitors their rules.
+
+    Args:
+        config: With the table ``monitors``; one that is not installed here is passed over.
+
+    Returns:
+        Every monitor, with its own thresholds where the config names none.
+    """
+    return tuple(_with_rule(name, config) for name in all_monitors())
 
 
 def _with_rule(name: str, config: RunConfig) -> Watched:

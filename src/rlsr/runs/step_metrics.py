@@ -32,7 +32,8 @@ VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
     f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
 )
-"""What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
+"""What ``validation.metric`` may measure, in the rows of measured steps alone, of which the first is step 0: one of them, and the
+reward of the same answers where training aims at it."""
 TRAINED_TOKENS = "tokens/trained"
 STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
 PEAK_MEMORY = "memory/peak_gb"
@@ -185,7 +186,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
         ),
         StepMetric(
-            VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers. The best weights are kept.",
+            VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers.",
             brief=Brief(".3f", "  validation reward {}", "validation reward"),
         ),
         StepMetric(

@@ -59,7 +59,7 @@ def log_of(
         device="cpu",
         num_steps=9,
         cut=StepCut(100),
-        validate=None if values is None else lambda _: values.pop(0),
+        validate=None if values is None else lambda _: {"reward": values.pop(0)},
         answer_heldout=answer,
     )
     watcher = Watcher()

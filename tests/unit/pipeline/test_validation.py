@@ -145,9 +145,9 @@ def test_what_is_unscored_is_left_out_of_the_mean(tiny_settings: list[str]) -> N
     rows, policy = records("abc"), load_policy(config.model, "cpu")
     options = {"independent": None, "tokens_per_pass": 99, "processes": ALONE}
     measure = make_validation(config, rows, reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert measure(policy) == 1.5
+    assert measure(policy) == {"reward": 1.5}
     alone = make_validation(config, rows[:1], reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert np.isnan(alone(policy))
+    assert np.isnan(alone(policy)["reward"])
 
 
 @pytest.mark.parametrize("tokens_per_pass", [1, 60, 9999])
@@ -177,7 +177,7 @@ def test_the_likelihood_is_that_of_the_references_token_by_token(
         independent=None,
         tokens_per_pass=tokens_per_pass,
         processes=ALONE,
-    )(policy)
+    )(policy)["nll"]
     tokenizer, losses = policy.tokenizer, []
     for record in rows:
         text = tokenizer.apply_chat_template(
@@ -206,6 +206,8 @@ def test_a_policy_that_groups_do_not_fit_is_asked_one_by_one(
         "tokens_per_pass": 99,
         "processes": ALONE,
     }
-    grouped = make_validation(config, rows, **options)(policy)  # type: ignore[arg-type]
+    grouped = make_validation(config, rows, **options)(policy)["nll"]  # type: ignore[arg-type]
     monkeypatch.setattr("rlsr.models.likelihood.takes_groups", lambda model: False)
-    assert make_validation(config, rows, **options)(policy) == pytest.approx(grouped, rel=1e-5)  # type: ignore[arg-type]
+    assert make_validation(config, rows, **options)(policy)["nll"] == pytest.approx(
+        grouped, rel=1e-5
+    )  # type: ignore[arg-type]

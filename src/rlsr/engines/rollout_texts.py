@@ -20,8 +20,11 @@ from rlsr.runs.step_metrics import (
 
 SHORTEST = 20
 """Characters from which on a text can be called a copy of another, or a loop: short answers are alike by chance."""
+REPEATED = 0.4
+"""Share of a response from which on its longest repeated passage makes it repetitive: what says everything twice, with a few words
+around, repeats nearly half of itself."""
 LONG_PASSAGE = 0.5
-"""Share of a response from which on a passage is most of it; a text that says everything twice repeats half of itself."""
+"""Share of a response from which on a passage of the prompt is most of it."""
 NEARLY_THE_SAME = 0.8
 """Share of common n-grams of two texts: some ten words are written by changing one of them."""
 _NGRAM = 5
@@ -43,7 +46,7 @@ def text_metrics(records: Sequence[PromptRecord], responses: Sequence[str]) -> d
     """
     repeats = [_share(longest_repeat(text), text) for text in responses]
     loops = [
-        repeat >= LONG_PASSAGE and len(text) >= SHORTEST
+        repeat >= REPEATED and len(text) >= SHORTEST
         for repeat, text in zip(repeats, responses, strict=True)
     ]
     groups = [

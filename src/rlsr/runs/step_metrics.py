@@ -163,7 +163,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             "Over the length of its response; the two places of a passage may overlap.",
         ),
         StepMetric(
-            REPETITIVE, "Share that repeats itself", "Responses half of which stands twice in them.", drawn="if_above_zero",
+            REPETITIVE, "Share that repeats itself", "Responses of which two fifths stand twice in them.", drawn="if_above_zero",
         ),
         StepMetric(
             COPIED, "Share copied from the prompt",

@@ -29,7 +29,9 @@ OTHER = "Because molecules send blue light into all directions."
 
 def record(prompt: str = PROMPT, *references: str) -> PromptRecord:
     texts = references or (HONEST,)
-    return PromptRecord(prompt, (Message("user", prompt),), texts[0], "f:1", texts[1:])
+    return PromptRecord(
+        prompt, (Message("user", prompt),), texts[0], "f:1", other_references=texts[1:]
+    )
 
 
 def metrics(*responses: str) -> dict[str, float]:

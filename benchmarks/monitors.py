@@ -17,6 +17,8 @@ from typing import Any
 BENCHMARKS = Path(__file__).parent
 sys.path += [str(BENCHMARKS), str(BENCHMARKS.parent / "tests")]
 
+from monitor_table import table  # noqa: E402 - found by the line above
+
 from rlsr.config import load_config  # noqa: E402
 from rlsr.monitors.watch import Episode, episodes, level_columns, look, watched  # noqa: E402
 from rlsr.pipeline import plan_run, train_run  # noqa: E402
@@ -53,12 +55,13 @@ CASES: Mapping[str, Case] = {
         ("same_answer", "hacking"),
     ),
     "rate": Case(
-        "a learning rate 100 times too high", (f"training.learning_rate={100 * RATE}",), ("entropy", "falling_reward"), 15
+        "a learning rate 100 times too high", (f"training.learning_rate={100 * RATE}",), ("kl", "cut", "same_answer"), 10
     ),
     "length": Case(
         "a reward that grows with length",
         (_python("by_length"), "training.learning_rate=0.003"),
         ("length", "length_drift", "cut"),
+        30,
     ),
     "constant": Case("a reward that is the same for all", (_python("constant"),), ("no_signal",), 5),
     "unscored": Case("a reward that leaves most unscored", (_python("choosy"),), ("unscored",), 5),
@@ -181,22 +184,6 @@ def facts(title: str, said: list[Episode], num_steps: int) -> dict[str, Any]:
     """
     warned = {episode.name: episode.first_step for episode in said if episode.level == "warn"}
     return {"run": title, "num_steps": num_steps, "alarms": first_alarms(said), "warnings": warned}
-
-
-def table(kept: list[dict[str, Any]]) -> str:
-    """Make the Markdown table of docs/monitors.md.
-
-    Args:
-        kept: Of the JSON.
-    """
-    lines = ["| run | steps | alarm, first step | warning alone |", "|---|---|---|---|"]
-    for row in kept:
-        alarms, warned = (
-            ", ".join(f"{name} {step}" for name, step in row[key].items()) or "none"
-            for key in ("alarms", "warnings")
-        )
-        lines.append(f"| {row['run']} | {row['num_steps']} | {alarms} | {warned} |")
-    return "\n".join(lines)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 python benchmarks/monitors.py --out DIR [--keep benchmarks/results/monitors.json] [--read NAME=DIR ...]
 
-The policy has 30,000 weights (tests/tiny.py) and is first taught by SFT to answer. `--read` adds runs of other policies, whose
+The policy has 30,000 weights (tests/tiny.py) and is first taught by SFT to answer. Runs that DIR has are not run again. `--read` adds runs of other policies, whose
 kept numbers the monitors are asked about afterwards.
 """
 
@@ -203,7 +203,10 @@ def main() -> None:
     for name in asked.cases:
         case = CASES[name]
         for seed in SEEDS if not case.expected else SEEDS[:1]:
-            said = run_case(case, model, data, asked.out / f"{name}-{seed}", seed=seed)
+            run = RunDirectory(asked.out / f"{name}-{seed}")
+            if not run.is_complete:
+                run_case(case, model, data, run.path, seed=seed)
+            said = episodes(run.read_metrics(), run.read_config())
             title = f"{case.title}, seed {seed}" if not case.expected else case.title
             kept.append(facts(title, said, NUM_STEPS))
             print(name, seed, kept[-1], flush=True)  # noqa: T201 - a script

@@ -49,6 +49,14 @@ class Clock:
         """
         self.step_ends.append(time.perf_counter())
 
+    def on_finding(self, level: str, words: str) -> None:
+        """Ignore the finding.
+
+        Args:
+            level: How bad it is.
+            words: What was found.
+        """
+
 
 def overrides(request: Request) -> list[str]:
     """Write a request as rlsr's settings; what is not named keeps its default.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rlsr.config import unions
 from rlsr.evaluation.metrics.table import installed_metrics
+from rlsr.monitors.table import all_monitors
 from rlsr.plugins import find_plugins
 from rlsr.rewards import table
 
@@ -34,5 +35,11 @@ def write_package(directory: Path, name: str, code: str, **entry_points: Mapping
 
 def forget() -> None:
     """Let everything be found anew."""
-    for cached in (find_plugins, unions._added_table, table._added_kind, installed_metrics):
+    for cached in (
+        find_plugins,
+        unions._added_table,
+        table._added_kind,
+        installed_metrics,
+        all_monitors,
+    ):
         cached.cache_clear()

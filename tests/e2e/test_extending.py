@@ -14,6 +14,8 @@ from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
 from rlsr.engines import table
+from rlsr.engines.stopping import stop_reason
+from rlsr.monitors.watch import require_monitors
 from rlsr.pipeline import estimate_run, plan_run, train_run
 from rlsr.pipeline.evaluate import evaluate_run
 from rlsr.plugins import import_object
@@ -145,3 +147,13 @@ def test_an_engine_trains(
     assert summary.num_steps == 1
     assert run.read_evaluation("before") == run.read_evaluation("after"), "the same model"
     assert len((run.path / "prompts.jsonl").read_text().splitlines()) == len(plan.dataset.train)
+
+
+def test_a_monitor_that_is_installed_watches(installed: Path) -> None:
+    config = load_config(overrides=["monitors.slow.action=stop"])
+    require_monitors(config)
+    rows = [{"step": step, "time/step": seconds} for step, seconds in ((1, 2.0), (2, 25.0))]
+    assert stop_reason(rows[:1], config) is None
+    assert stop_reason(rows, config) == (
+        "monitors.slow: a step takes 12.5 times as long as the first one; look at what else the machine does"
+    )

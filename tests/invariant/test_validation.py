@@ -60,18 +60,18 @@ def weights(directory: Path) -> bytes:
     return file.read_bytes()
 
 
-def distance_from(model: Path) -> Callable[..., Callable[[Policy], float]]:
+def distance_from(model: Path) -> Callable[..., Callable[[Policy], dict[str, float]]]:
     """Measure how near the policy still is to a model, so that training only makes it worse."""
     start = load_file(model / "model.safetensors")
 
-    def make(*_: Any, **__: Any) -> Callable[[Policy], float]:
-        return lambda policy: (
-            -sum(
+    def make(*_: Any, **__: Any) -> Callable[[Policy], dict[str, float]]:
+        return lambda policy: {
+            "reward": -sum(
                 float((weight.detach() - start[name]).abs().sum())
                 for name, weight in policy.model.named_parameters()
                 if name in start
             )
-        )
+        }
 
     return make
 

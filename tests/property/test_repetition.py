@@ -10,6 +10,7 @@ from rlsr.config.reward import RepetitionConfig
 from rlsr.rewards import repetition
 from rlsr.rewards.repetition import (
     breaks_repetition_rule,
+    longest_repeat,
     repeated_spans,
     repeats_longer_than,
     shares_longer_than,
@@ -37,6 +38,16 @@ def occurs_in_both(first: str, second: str, window: int) -> bool:
 @given(texts | few, lengths)
 def test_repeats_are_found_exactly(text: str, length: int) -> None:
     assert repeats_longer_than(text, length) == occurs_twice(text, length + 1)
+
+
+@settings(deadline=None, max_examples=300)
+@given(texts | few)
+@example("")
+@example("a")
+@example("aaaa")
+def test_the_longest_repeat_is_found_exactly(text: str) -> None:
+    expected = max((size for size in range(1, len(text)) if occurs_twice(text, size)), default=0)
+    assert longest_repeat(text) == expected
 
 
 @settings(deadline=None, max_examples=300)

@@ -10,9 +10,11 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rlsr.runs.step_metrics import BRIEFS, BUDGET_SHARE, Brief
+from rlsr.runs.step_metrics import BRIEFS, BUDGET_SHARE, MONITOR, Brief
 
 Metrics = Mapping[str, float | None]
+
+_STYLES = {"warn": "yellow", "alarm": "bold red"}
 
 
 def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
@@ -27,11 +29,30 @@ def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
     head = f"step {step}/{num_steps}"
     if share is not None:
         head = f"step {step}, {share:.0%} of the budget"
-    return head + "".join(
+    numbers = [
         brief.words.format(_format(metrics[name], brief))
         for name, brief in BRIEFS.items()
         if name in metrics
-    )
+    ]
+    signs = signs_in_words(metrics)
+    return "".join([head, *numbers, f"  {signs}" if signs else ""])
+
+
+def signs_in_words(metrics: Metrics) -> str:
+    """Name the monitors to which a step does not look well.
+
+    Args:
+        metrics: As in ``metrics.jsonl``.
+
+    Returns:
+        As in ``alarm: cut; warn: entropy, length``; empty where all is well.
+    """
+    names: dict[str, list[str]] = {"alarm": [], "warn": []}
+    for column, value in metrics.items():
+        head, _, name = column.partition("/")
+        if head == MONITOR and value:
+            names["alarm" if value > 1 else "warn"].append(name)
+    return "; ".join(f"{level}: {', '.join(found)}" for level, found in names.items() if found)
 
 
 def _deciding_share(step: int, num_steps: int, metrics: Metrics) -> float | None:
@@ -88,6 +109,15 @@ class PlainObserver:
             metrics: As in ``metrics.jsonl``.
         """
         self._console.print(step_line(step, num_steps, metrics), markup=False)
+
+    def on_finding(self, level: str, words: str) -> None:
+        """Print it.
+
+        Args:
+            level: ``warn`` or ``alarm``.
+            words: What was found.
+        """
+        self._console.print(f"{level}: {words}", markup=False, style=_STYLES[level])
 
 
 class LiveObserver:
@@ -168,6 +198,15 @@ class LiveObserver:
             )
         self._live.update(self._render())
 
+    def on_finding(self, level: str, words: str) -> None:
+        """Print it above the panel, where it stays.
+
+        Args:
+            level: ``warn`` or ``alarm``.
+            words: What was found.
+        """
+        self._live.console.print(f"{level}: {words}", markup=False, style=_STYLES[level])
+
     def _render(self) -> Group:
         if not self._rows:
             return Group(self._progress)
@@ -179,6 +218,10 @@ class LiveObserver:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title in ("step", *(brief.title for _, brief in shown)):
             table.add_column(title, justify="right")
-        for step, metrics in self._rows:
-            table.add_row(str(step), *(_format(metrics.get(name), brief) for name, brief in shown))
+        signs = [signs_in_words(metrics) for _, metrics in self._rows]
+        if any(signs):
+            table.add_column("monitors")
+        for (step, metrics), sign in zip(self._rows, signs, strict=True):
+            numbers = (_format(metrics.get(name), brief) for name, brief in shown)
+            table.add_row(str(step), *numbers, *([sign] if any(signs) else []))
         return Group(table, self._progress)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from rlsr.config.monitors import MonitorRule
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import TaggedUnion
 
@@ -119,6 +120,9 @@ def _keys_of_all_types(key: str, unions: Unions) -> list[str]:
 
 def _keys_at(place: Sequence[str], tags: Mapping[str, str], unions: Unions) -> list[str]:
     """List the settings of the table at a place, by walking the defaults."""
+    if len(place) == 2 and place[0] == "monitors":
+        # Its keys are names, of which the defaults have none.
+        return sorted(MonitorRule.model_fields)
     table: Any = RunConfig().model_dump()
     for depth, part in enumerate(place, start=1):
         table = table.get(part) if isinstance(table, Mapping) else None

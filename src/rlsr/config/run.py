@@ -1,5 +1,6 @@
 """The whole config of a run."""
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from rlsr.config.forecast import ForecastConfig
 from rlsr.config.method import RlsrMethod
 from rlsr.config.methods import MethodConfig
 from rlsr.config.model import ModelConfig
+from rlsr.config.monitors import MonitorRule
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig
@@ -41,6 +43,8 @@ class RunConfig(ConfigTable):
     """Optimiser, batch and checkpoints."""
     validation: ValidationConfig = ValidationConfig()
     """What is measured while training, and which weights are kept."""
+    monitors: Mapping[str, MonitorRule] = Field(default_factory=dict)
+    """What is done where a monitor sees a sign of failure, by its name; one that is not named warns at its own thresholds."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """The held-out evaluation."""
     forecast: ForecastConfig = ForecastConfig()

@@ -4,7 +4,7 @@ An engine may train in this process, in several, or on a cluster in an environme
 directory of a model to start from, and returns the directory of the trained one; no loaded policy crosses this seam.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,9 +42,10 @@ class TrainingJob:
     """How a step is cut to fit into memory."""
     processes: Processes = ALONE
     """Those that train together."""
-    validate: Callable[[Policy], float] | None = None
-    """Measures a policy on validation prompts, by what ``validation.metric`` says; NaN where nothing was scored. All processes call
-    it together and get the same. None where there are none."""
+    validate: Callable[[Policy], Mapping[str, float]] | None = None
+    """Measures a policy on validation prompts: by the name in ``MEASURES`` what ``validation.metric`` says, and what else is
+    measured of the same answers; NaN where nothing was scored. All processes call it together and get the same. None where
+    there are none."""
     answer_heldout: Callable[[Policy], Sequence[HeldoutRow]] | None = None
     """Lets a policy answer the held-out prompts that are answered along the way, all processes together; None where none are."""
     place: PlaceInPipeline = WITHOUT_STAGES

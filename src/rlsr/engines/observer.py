@@ -34,6 +34,15 @@ class TrainingObserver(Protocol):
         """
         ...
 
+    def on_finding(self, level: str, words: str) -> None:
+        """Hear what a monitor has found after the step that was told last, once for each level.
+
+        Args:
+            level: ``warn`` or ``alarm``.
+            words: The monitor, what it found and the way out.
+        """
+        ...
+
 
 class SilentObserver:
     """Watches nothing."""
@@ -46,3 +55,6 @@ class SilentObserver:
 
     def on_step(self, step: int, num_steps: int, metrics: Mapping[str, float | None]) -> None:
         """Ignore the step."""
+
+    def on_finding(self, level: str, words: str) -> None:
+        """Ignore the finding."""

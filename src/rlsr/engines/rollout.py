@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from rlsr.data.record import PromptRecord
+from rlsr.engines.rollout_texts import text_metrics
 from rlsr.methods import GroupAdvantages
 from rlsr.rewards import Part, RewardResult
 from rlsr.rewards.protocol import Scores
-from rlsr.runs.step_metrics import REWARD_QUANTILES
+from rlsr.runs.step_metrics import REWARD_QUANTILES, SHARE_UNSCORED, UNSCORED
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,11 @@ def rollout_metrics(rollout: Rollout, parts: Sequence[Part]) -> dict[str, float]
             if part.name in components
         },
         **_quantiles(rollout.result.scores),
-        "reward/num_unscored": float(rollout.result.num_unscored),
+        UNSCORED: float(rollout.result.num_unscored),
+        SHARE_UNSCORED: rollout.result.num_unscored / len(rollout.responses),
         "length/response": float(np.mean([len(response) for response in rollout.responses])),
         "length/reference": float(np.mean(references)),
+        **text_metrics(rollout.records, rollout.responses),
     }
 
 

@@ -21,6 +21,8 @@ from rlsr.engines.undisturbed import undisturbed
 from rlsr.models import Policy
 from rlsr.models.save import save_policy
 from rlsr.monitors import require_sound
+from rlsr.monitors.monitor import Finding, Level
+from rlsr.monitors.watch import level_columns, look, watched
 from rlsr.runs.along_the_way import name_of_step
 from rlsr.runs.step_metrics import BUDGET_SHARE, VALIDATION_SECONDS
 from rlsr.runs.validation import MEASURES, best_measurement
@@ -40,6 +42,8 @@ class StepLog:
         self._rows: list[dict[str, Any]] = []
         self._saved: int | None = None
         self._best = BestWeights(job.run.best, job.config.training.keep_checkpoints)
+        self._monitors = watched(job.config)
+        self._said: dict[str, Level] = {}
 
     def go_on_from(self, step: int) -> str | None:
         """Read what the run has behind it.
@@ -117,6 +121,8 @@ class StepLog:
             validates_after(step, job.config) or self._is_last([*self._rows, row])
         ):
             row |= self._validate(step, policy)
+        found = look([*self._rows, row], self._monitors)
+        row |= level_columns(found)
         self._rows.append(row)
         job.run.append_metrics(row)
         if samples:
@@ -126,10 +132,25 @@ class StepLog:
         require_scores(self._rows, job.config, is_last=is_last)
         require_updates(self._rows, self._saved, job.run.checkpoints)
         share = share_of_budget(self._rows, job.config, job.place.earlier)
-        shown = {name: value for name, value in row.items() if name != "step"}
+        kept_quiet = level_columns([one for one in found if one.watched.action == "log"])
+        shown = {
+            name: value for name, value in row.items() if name != "step" and name not in kept_quiet
+        }
         self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
+        self._tell(found)
         self._answer_heldout(step, policy)
         return reason
+
+    def _tell(self, found: Sequence[Finding]) -> None:
+        """Say what monitors have found where it is worse than what was said before."""
+        for finding in found:
+            if finding.watched.action != "log" and finding.level > self._said.get(
+                finding.name, Level.OK
+            ):
+                self._said[finding.name] = finding.level
+                self._observer.on_finding(
+                    finding.level.name.lower(), f"{finding.name}: {finding.in_words}"
+                )
 
     def on_checkpoint(self) -> None:
         """Hear that a checkpoint is whole, from which the run could go on."""
@@ -162,15 +183,16 @@ class StepLog:
         assert job.validate is not None, "asked before"
         started = time.perf_counter()
         with undisturbed(measured.model):
-            value = job.validate(measured)
+            values = job.validate(measured)
         seconds = time.perf_counter() - started
         metric = job.config.validation_metric
-        column = MEASURES[metric].column
-        best = best_measurement([*self._rows, {"step": step, column: value}], metric)
+        columns = {MEASURES[name].column: value for name, value in values.items()}
+        best = best_measurement([*self._rows, {"step": step, **columns}], metric)
         if job.processes.is_main and best is not None and best.step == step:
             self._keep(step, policy)
         # To the observer None is what was not scored.
-        return {column: None if math.isnan(value) else value, VALIDATION_SECONDS: seconds}
+        scored = {column: None if math.isnan(value) else value for column, value in columns.items()}
+        return {**scored, VALIDATION_SECONDS: seconds}
 
     def _keep(self, step: int, policy: Callable[[], Policy]) -> None:
         self._best.keep(step, lambda directory: save_policy(policy(), directory))

@@ -1,4 +1,4 @@
-"""When training ends before its last step: budgets of time and tokens, validation, and where a supervised stage has had enough.
+"""When training ends before its last step: budgets of time and tokens, validation, monitors, and where a supervised stage has had enough.
 
 All rules read the rows of ``metrics.jsonl``, so that a resumed run stops where an uninterrupted one would have.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from rlsr.config.pipeline import SftStop
 from rlsr.config.run import RunConfig
 from rlsr.errors import EngineError, RewardError
+from rlsr.monitors.watch import end_by_monitors
 from rlsr.rewards import reward_kind
 from rlsr.runs.step_metrics import NLL, SKIPPED_UPDATES, UNSCORED
 from rlsr.runs.step_totals import (
@@ -116,7 +117,7 @@ def stop_reason(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -
         enough = _enough_supervision(rows, config.pipeline.sft_stop)
         if enough is not None:
             return enough
-    return _without_gain(rows, config)
+    return _without_gain(rows, config) or end_by_monitors(rows, config)
 
 
 def pipeline_used_up(config: RunConfig, spent: Spent) -> str | None:

@@ -1,6 +1,6 @@
 """What measures policies before, while and after they are trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rlsr.evaluation.suites import load_independent
 from rlsr.models import Policy
@@ -27,7 +27,7 @@ class Measuring:
         self._independent = load_independent(plan.config, plan.device) if needed else None
         self.evaluation = make_evaluation(plan, reward, self._independent)
 
-    def validate(self, tokens_per_pass: int) -> Callable[[Policy], float] | None:
+    def validate(self, tokens_per_pass: int) -> Callable[[Policy], Mapping[str, float]] | None:
         """Give what measures a policy on validation prompts; None where there are none."""
         plan = self._plan
         if not plan.validation:

@@ -23,6 +23,7 @@ from rlsr.models import (
     prompt_ids,
     reference_length,
 )
+from rlsr.monitors.watch import require_monitors
 from rlsr.pipeline.preferences import rejected_source, used_records
 from rlsr.pipeline.validation import number_set_aside, set_aside
 from rlsr.processes import Processes, join_processes
@@ -79,6 +80,7 @@ def plan_run(config: RunConfig) -> RunPlan:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
     require_metrics(config)
+    require_monitors(config)
     device = choose_device(config.device)
     processes = join_processes(device)
     set_threads(config.threads)

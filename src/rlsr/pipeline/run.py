@@ -17,6 +17,7 @@ from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
 from rlsr.monitors import findings
+from rlsr.monitors.watch import episodes
 from rlsr.pipeline.beginnings import FACT, same_beginnings
 from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
@@ -131,19 +132,22 @@ def _train(
     changes = evaluation.compare(before, after) if evaluation and before and after else []
     metrics = run.read_metrics()
     num_steps = steps_taken(metrics)
-    stopped = stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None
+    signs = tuple(episodes(metrics, config))
     summary = RunSummary(
         path,
         tuple(changes),
         seconds,
         num_steps=num_steps,
-        stopped=skipped or stopped,
+        stopped=skipped
+        or (stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None),
         kept=kept_weights(metrics, config, len(plan.validation)),
         warnings=(
             *data.warnings,
             *too_small_a_budget(metrics, config, place.earlier),
+            *(sign.in_words for sign in signs if sign.action != "log"),
             *findings(metrics),
         ),
+        signs=signs,
     )
     if processes.is_main:
         if num_steps:

@@ -303,6 +303,7 @@ class _StageObserver:
         self._observer = observer
         self.on_progress = observer.on_progress
         self.on_step = observer.on_step
+        self.on_finding = observer.on_finding
 
     def on_stage(self, name: str) -> None:
         """Pass on what begins, with the stage.

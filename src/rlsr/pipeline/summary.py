@@ -9,6 +9,7 @@ from typing import Any
 from rlsr.config import RunConfig
 from rlsr.data import DataReport
 from rlsr.evaluation import MetricChange
+from rlsr.monitors.watch import Episode
 from rlsr.pipeline.plan import RunPlan
 from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, steps_taken, tokens_trained
 from rlsr.runs.validation import MEASURES, best_measurement, kept_in_words
@@ -74,6 +75,8 @@ class RunSummary:
     """Which weights ``final/`` has, where validation chose them."""
     warnings: tuple[str, ...]
     """What the numbers of the run say that a person should know."""
+    signs: tuple[Episode, ...] = ()
+    """What monitors have said over the run."""
 
 
 def manifest(
@@ -103,6 +106,7 @@ def manifest(
         "seconds": dict(summary.seconds),
         "peak_memory_gb": peak_memory_gb(metrics),
         "heldout": summary.changes,
+        "monitors": summary.signs,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
     }

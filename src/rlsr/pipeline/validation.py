@@ -1,7 +1,7 @@
 """Prompts that are neither trained on nor held out, and what a policy is measured by on them while it is trained."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from rlsr.models import Policy
 from rlsr.models.likelihood import reference_nlls
 from rlsr.processes import Processes
 from rlsr.rewards import Reward, RewardBatch, RewardResult
+from rlsr.rewards.protocol import Scores
 
 
 def number_set_aside(rule: ValidationConfig, records: Sequence[PromptRecord]) -> int:
@@ -79,7 +80,7 @@ def make_validation(
     independent: Embedder | None,
     tokens_per_pass: int,
     processes: Processes,
-) -> Callable[[Policy], float]:
+) -> Callable[[Policy], Mapping[str, float]]:
     """Make what measures a policy on validation prompts.
 
     Args:
@@ -91,15 +92,16 @@ def make_validation(
         processes: Those that answer together, each its share of the prompts.
 
     Returns:
-        From a policy to the mean over the scored answers, or over the tokens of the references, the same in every process;
-        NaN where nothing was scored.
+        From a policy to the mean over the scored answers, or over the tokens of the references, by the name of the metric, the
+        same in every process; NaN where nothing was scored. Where training aims at a reward and something else chooses the
+        weights, the reward of the same answers stands beside it: a gap between the two is what hacking looks like.
     """
     metric = config.validation_metric
     limit = config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
     if metric == "nll":
 
-        def nll(policy: Policy) -> float:
+        def nll(policy: Policy) -> Mapping[str, float]:
             own = reference_nlls(
                 policy,
                 processes.share(records),
@@ -107,25 +109,32 @@ def make_validation(
                 tokens_per_pass=tokens_per_pass,
             )
             sums, counts = zip(*processes.merge(own), strict=True)
-            return float(sum(sums) / sum(counts))
+            return {metric: float(sum(sums) / sum(counts))}
 
         return nll
-    suite = _OneMetric(metric, records, reward=reward, independent=independent, config=config)
+    names = [metric, "reward"] if config.method.num_sampled else [metric]
+    suite = _FewMetrics(
+        dict.fromkeys(names), records, reward=reward, independent=independent, config=config
+    )
     evaluation = Evaluation(suite, config, processes, "validation")
 
-    def mean_score(policy: Policy) -> float:
-        scores = evaluation.run(policy).scores[metric]
-        scored = scores[~np.isnan(scores)]
-        return float(scored.mean()) if scored.size else math.nan
+    def mean_scores(policy: Policy) -> Mapping[str, float]:
+        scores = evaluation.run(policy).scores
+        return {name: _mean(scores[name]) for name in dict.fromkeys(names)}
 
-    return mean_score
+    return mean_scores
 
 
-class _OneMetric(Suite):
-    """Scores answers by one metric of the held-out table.
+def _mean(scores: Scores) -> float:
+    scored = scores[~np.isnan(scores)]
+    return float(scored.mean()) if scored.size else math.nan
+
+
+class _FewMetrics(Suite):
+    """Scores answers by some metrics of the held-out table.
 
     Args:
-        name: Of the metric.
+        names: Of the metrics.
         records: The prompts.
         reward: What the policy is trained on; it is asked where the metric is its own.
         independent: The encoder that the reward never saw.
@@ -134,14 +143,14 @@ class _OneMetric(Suite):
 
     def __init__(
         self,
-        name: str,
+        names: Iterable[str],
         records: Sequence[PromptRecord],
         *,
         reward: Reward,
         independent: Embedder | None,
         config: RunConfig,
     ) -> None:
-        self._metric = describe(name)
+        self._metrics = tuple(map(describe, names))
         self._records = tuple(records)
         self._reward = reward
         self._independent = independent
@@ -162,10 +171,10 @@ class _OneMetric(Suite):
         # A reward may ask a model or a server, and its seconds count.
         result = (
             self._reward.score(RewardBatch(self._records, responses, ended))
-            if self._metric.of_reward
+            if any(metric.of_reward for metric in self._metrics)
             else RewardResult(np.full(len(responses), math.nan), {})
         )
         batch = HeldoutBatch(
             self._records, responses, ended, result, self._independent, self._config
         )
-        return Scored({self._metric.name: metric_scores(self._metric, batch)})
+        return Scored({metric.name: metric_scores(metric, batch) for metric in self._metrics})

@@ -1,7 +1,7 @@
 """Runs and comparisons as one HTML page that opens from disk: nothing on it comes from a network."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from rlsr.comparison.curve_words import crossings_in_words, how_curves_were_made
 from rlsr.comparison.policies import compare_policies
 from rlsr.comparison.table import table_of
 from rlsr.comparison.words import amount_in_words, findings, how_it_was_compared
+from rlsr.config import RunConfig
+from rlsr.monitors.watch import episodes
 from rlsr.report.browser_data import Browser, browser_data
 from rlsr.report.curve_charts import curve_figures, curve_order
 from rlsr.report.line_charts import DASHES
@@ -28,6 +30,7 @@ from rlsr.report.run_charts import (
 )
 from rlsr.report.run_series import Series, step_series
 from rlsr.report.text_file import write_text
+from rlsr.runs.record import Stage
 
 
 def write_report(file: Path, paths: Sequence[Path]) -> tuple[str, ...]:
@@ -110,6 +113,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "charts": _chart_data(groups, series),
         "trained": names,
         "kept": _kept_weights(trained),
+        "signs": _signs(trained),
         "dashes": [" ".join(map(str, dash)) if dash[1] else "" for dash in DASHES],
         "phases": phases_of(trained),
         "steps_per_point": series.steps_per_point,
@@ -123,16 +127,31 @@ def _content(data: ReportData) -> dict[str, Any]:
 def _kept_weights(recipes: Sequence[ReportedRecipe]) -> list[str]:
     """Say which weights runs have kept, where validation chose them."""
     found = []
+    for place, stage in _named_stages(recipes):
+        kept = (stage.manifest or {}).get("validation")
+        if isinstance(kept, dict):
+            found.append(f"{place}: {kept.get('in_words')}.")
+    return found
+
+
+def _signs(recipes: Sequence[ReportedRecipe]) -> list[tuple[str, str]]:
+    """Say what monitors have said over the runs, as level and sentence, alarms first."""
+    found = [
+        (sign.level, f"{place}: {sign.in_words}.")
+        for place, stage in _named_stages(recipes)
+        for sign in episodes(stage.steps, stage.known_config or RunConfig())
+    ]
+    return sorted(found, key=lambda sign: sign[0])
+
+
+def _named_stages(recipes: Sequence[ReportedRecipe]) -> Iterator[tuple[str, Stage]]:
+    """List all stages of all runs, each with what it is called within a sentence."""
     for recipe in recipes:
         for seed, run in recipe.runs.items():
             for stage in run.stages:
-                kept = (stage.manifest or {}).get("validation")
-                if not isinstance(kept, dict):
-                    continue
                 place = f"{recipe.name}, stage {stage.name}" if run.is_pipeline else recipe.name
                 of_seed = f", seed {seed}" if len(recipe.runs) > 1 else ""
-                found.append(f"{place}{of_seed}: {kept.get('in_words')}.")
-    return found
+                yield f"{place}{of_seed}", stage
 
 
 def _has_steps(recipe: ReportedRecipe) -> bool:

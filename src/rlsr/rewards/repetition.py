@@ -65,6 +65,31 @@ def shares_longer_than(first: str, second: str, length: int) -> bool:
     return any(second[start : start + window] in passages for start in candidates)
 
 
+def longest_repeat(text: str) -> int:
+    """Find how long the longest passage is that stands twice in a text; the two places may overlap.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Its characters; 0 where no character comes twice.
+    """
+
+    def stands_twice(length: int) -> bool:
+        count = len(text) - length + 1
+        return len({text[start : start + length] for start in range(count)}) < count
+
+    # Doubling first: most texts repeat a few words, and windows that short are soon compared.
+    low, high = 0, 1
+    while high < len(text) and stands_twice(high):
+        low, high = high, 2 * high
+    high = min(high, max(len(text), 1))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if stands_twice(middle) else (low, middle)
+    return low
+
+
 def breaks_repetition_rule(
     config: RepetitionConfig, *, prompt: str, response: str, reference: str
 ) -> bool:

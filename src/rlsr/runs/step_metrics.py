@@ -18,11 +18,23 @@ WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
 SKIPPED_UPDATES = "optim/skipped_updates"
+KL, ENTROPY = "optim/kl", "optim/entropy"
+SHARE_CUT = "tokens/share_cut"
+SHARE_UNSCORED = "reward/share_unscored"
+LONGEST_REPEAT, REPETITIVE, COPIED = (
+    "text/longest_repeat",
+    "text/share_repetitive",
+    "text/share_copied",
+)
+ALIKE_WITHIN, ALIKE_ACROSS, OVERLAP = "text/share_alike", "text/share_alike_across", "text/overlap"
+MONITOR = "monitor"
+"""Head of the levels of monitors: ``monitor/NAME`` is 1 for a warning and 2 for an alarm, and is missing where all is well."""
 VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
     f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
 )
-"""What ``validation.metric`` may measure; one of them, in the rows of measured steps alone, of which the first is step 0."""
+"""What ``validation.metric`` may measure, in the rows of measured steps alone, of which the first is step 0: one of them, and the
+reward of the same answers where training aims at it."""
 TRAINED_TOKENS = "tokens/trained"
 STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
 PEAK_MEMORY, OUT_OF_MEMORY = "memory/peak_gb", "memory/out_of_memory"
@@ -94,6 +106,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric("reward/label", "Reward of the references", "Of those that stand in their groups as responses."),
         StepMetric("reward/share_repeated", brief=Brief(".0%", "  repeated {}", "repeated")),
         StepMetric(UNSCORED, "Responses without a score", "They teach nothing.", drawn="if_above_zero"),
+        StepMetric(SHARE_UNSCORED, drawn="never"),
         StepMetric(
             WITHOUT_SIGNAL, "Share of groups without signal", "Their responses all got the same reward.",
             drawn="if_above_zero",
@@ -134,17 +147,39 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric("preference/chosen", drawn="never"),
         StepMetric("preference/rejected", drawn="never"),
         StepMetric(
-            "optim/kl", "KL divergence", "From the policy before training.", brief=Brief(".4f", "  kl {}", "kl"),
+            KL, "KL divergence", "From the policy before training.", brief=Brief(".4f", "  kl {}", "kl"),
         ),
         StepMetric(
-            "optim/entropy", "Entropy", "Of the policy's next token, in nats.",
+            ENTROPY, "Entropy", "Of the policy's next token, in nats.",
             brief=Brief(".2f", "  entropy {}", "entropy"),
         ),
         StepMetric(RESPONSE_LENGTH, drawn="with_others", brief=Brief(".0f", "  characters {}", "chars")),
         StepMetric(REFERENCE_LENGTH, drawn="with_others", brief=Brief(".0f", " (reference {})", "ref")),
         StepMetric(
-            "tokens/share_cut", "Share cut off", "Responses that reached the maximum length.",
+            SHARE_CUT, "Share cut off", "Responses that reached the maximum length.",
             brief=Brief(".0%", "  cut {}", "cut"),
+        ),
+        StepMetric(
+            LONGEST_REPEAT, "Longest repeated passage",
+            "Over the length of its response; the two places of a passage may overlap.",
+        ),
+        StepMetric(
+            REPETITIVE, "Share that repeats itself", "Responses of which two fifths stand twice in them.", drawn="if_above_zero",
+        ),
+        StepMetric(
+            COPIED, "Share copied from the prompt",
+            "Responses half of which is one passage of the prompt, as their references are not.", drawn="if_above_zero",
+        ),
+        StepMetric(
+            ALIKE_WITHIN, "Pairs of a group that are alike", "Nearly the same text twice for a prompt.",
+            drawn="if_above_zero",
+        ),
+        StepMetric(
+            ALIKE_ACROSS, "Same answers to different prompts",
+            "Pairs of nearly the same text, where the references are not alike.", drawn="if_above_zero",
+        ),
+        StepMetric(
+            OVERLAP, "Overlap with the references", "In character n-grams, of the step's responses, whatever the reward is.",
         ),
         StepMetric(
             VALIDATION_SIMILARITY, "Similarity on validation prompts",
@@ -152,7 +187,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
         ),
         StepMetric(
-            VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers. The best weights are kept.",
+            VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers.",
             brief=Brief(".3f", "  validation reward {}", "validation reward"),
         ),
         StepMetric(
@@ -208,5 +243,16 @@ def step_metrics(
     known = {**further, **STEP_METRICS, **further}
     return [
         *(metric for name, metric in known.items() if name in asked),
-        *(StepMetric(name) for name in asked if name not in known),
+        *(_unknown(name) for name in asked if name not in known),
     ]
+
+
+def monitor_column(name: str) -> str:
+    """Name the column of a monitor's level."""
+    return f"{MONITOR}/{name}"
+
+
+def _unknown(name: str) -> StepMetric:
+    is_level = name.partition("/")[0] == MONITOR
+    # A report says levels in words.
+    return StepMetric(name, drawn="never" if is_level else "always")

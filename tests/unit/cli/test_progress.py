@@ -57,6 +57,34 @@ def test_what_a_method_does_not_have_is_left_out() -> None:
     assert step_line(1, 2, {}) == "step 1/2"
 
 
+SIGNS = {"monitor/entropy": 1.0, "monitor/cut": 2.0, "monitor/length": 1.0, "monitor/kl": None}
+
+
+def test_monitors_stand_at_the_end_of_the_line_alarms_first() -> None:
+    assert step_line(1, 2, {"time/step": 0.5, **SIGNS}) == (
+        "step 1/2  0.5 s  alarm: cut; warn: entropy, length"
+    )
+
+
+def test_what_a_monitor_found_is_a_line_of_its_own() -> None:
+    made, text = console(terminal=False)
+    with PlainObserver(made) as observer:
+        observer.on_finding("alarm", "cut: [60%] of the last responses")
+    assert text.getvalue() == "alarm: cut: [60%] of the last responses\n"
+
+
+def test_on_a_terminal_monitors_have_a_column_while_they_speak() -> None:
+    head, first, second, _ = panel((1, {"time/step": 2.0}), (2, {"time/step": 2.0, **SIGNS}))
+    assert head.split() == ["step", "s", "monitors"]
+    assert first.split() == ["1", "2.0"]
+    assert second.split(maxsplit=2)[2] == "alarm: cut; warn: entropy, length"
+    assert "monitors" not in panel((1, {"time/step": 2.0}))[0]
+    made, text = console(terminal=True)
+    with LiveObserver(made) as observer:
+        observer.on_finding("warn", "cut: some of the last responses")
+    assert "warn: cut: some of the last responses" in text.getvalue()
+
+
 def test_a_budget_is_shown_instead_of_an_upper_bound_of_the_steps() -> None:
     line = step_line(12, 100_000, {"time/step": 0.5, "budget/share": 0.375})
     assert line == "step 12, 38% of the budget  0.5 s"

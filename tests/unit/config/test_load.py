@@ -16,7 +16,7 @@ from rlsr.config.reward import LogicReward, SimilarityReward
 from rlsr.config.supervised import SftMethod
 from rlsr.errors import ConfigError
 
-TOP_KEYS = "data, device, embedding, engine, evaluation, forecast, method, model, pipeline, reward, seed, threads, training, validation"
+TOP_KEYS = "data, device, embedding, engine, evaluation, forecast, method, model, monitors, pipeline, reward, seed, threads, training, validation"
 WORDLLAMA = ["embedding=builtin:wordllama", "evaluation.independent_embedding=null"]
 
 WriteYaml = Callable[..., Path]
@@ -304,6 +304,10 @@ def test_a_wrong_value_is_named_with_its_rule(override: str, message: str) -> No
         (
             "embedding.token_per_batch=64",
             "embedding.token_per_batch: unknown setting; did you mean embedding.tokens_per_batch?",
+        ),
+        (
+            "monitors.cut.actoin=stop",
+            "monitors.cut.actoin: unknown setting; did you mean monitors.cut.action?",
         ),
         ("sed=1", "sed: unknown setting; did you mean seed?"),
         ("quux=1", f"quux: unknown setting; the settings here are {TOP_KEYS}"),

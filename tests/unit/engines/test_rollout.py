@@ -108,7 +108,7 @@ def test_the_last_rollout_is_remembered_and_its_metrics_are_logged() -> None:
     assert function.last.records == (RECORDS[1], RECORDS[1], RECORDS[0], RECORDS[0])
     assert function.last.responses == ("one", "two", "", "four")
     assert function.last.num_tokens == (2, 1, 0, 3)
-    assert logged == rollout_metrics(function.last, PARTS)
+    assert logged == pytest.approx(rollout_metrics(function.last, PARTS), nan_ok=True)
     assert function.__name__ == "reward"
 
 
@@ -138,7 +138,16 @@ def test_metrics_are_means_that_leave_out_what_was_not_scored() -> None:
             "reward/p95": 0.425,
             "length/response": 1.5,
             "length/reference": 4.0,
-        }
+            "reward/share_unscored": 0.5,
+            # Of nothing, x, xx and xxx, in groups of two.
+            "text/longest_repeat": (0 + 0 + 1 / 2 + 2 / 3) / 4,
+            "text/share_repetitive": 0.0,
+            "text/share_copied": 0.0,
+            "text/share_alike": NAN,
+            "text/share_alike_across": NAN,
+            "text/overlap": 0.0,
+        },
+        nan_ok=True,
     )
 
 

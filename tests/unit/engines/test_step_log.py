@@ -35,9 +35,13 @@ class Watcher(SilentObserver):
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, int, Mapping[str, float | None]]] = []
+        self.found: list[tuple[int, str, str]] = []
 
     def on_step(self, step: int, num_steps: int, metrics: Mapping[str, float | None]) -> None:
         self.seen.append((step, num_steps, metrics))
+
+    def on_finding(self, level: str, words: str) -> None:
+        self.found.append((self.seen[-1][0], level, words.partition(":")[0]))
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def log_of(
         device="cpu",
         num_steps=9,
         cut=StepCut(100),
-        validate=None if values is None else lambda _: values.pop(0),
+        validate=None if values is None else lambda _: {"reward": values.pop(0)},
         answer_heldout=answer,
     )
     watcher = Watcher()
@@ -77,6 +81,31 @@ def test_numbers_and_samples_are_written_and_shown(run: RunDirectory) -> None:
     assert run.read_metrics() == [{"step": 1, **STEP}]
     assert [file.name for file in run.samples.iterdir()] == ["step-000001.jsonl"]
     assert watcher.seen == [(1, 9, {**STEP, "budget/share": 0.1})]
+
+
+def test_monitors_are_written_and_said_once_a_level(run: RunDirectory) -> None:
+    log, watcher = log_of(run, "monitors={no_signal: {action: log}, cut: {action: stop}}")
+    shares = [0.35, 0.35, 0.35, 0.35, 0.35, 0.35, 0.9, 0.9]
+    reasons = [
+        log.add(
+            step,
+            {**STEP, "tokens/share_cut": share, "advantage/share_without_signal": 1.0},
+            [],
+            no_policy,
+        )
+        for step, share in enumerate(shares, start=1)
+    ]
+    rows = run.read_metrics()
+    assert [row.get("monitor/cut") for row in rows] == [None] * 4 + [1, 1, 1, 2]
+    assert [row.get("monitor/no_signal") for row in rows] == [None] * 4 + [2] * 4
+    assert watcher.found == [(5, "warn", "cut"), (8, "alarm", "cut")]
+    assert [metrics.get("monitor/cut") for _, _, metrics in watcher.seen] == [None] * 4 + [1, 1, 1, 2]  # fmt: skip
+    assert not any("monitor/no_signal" in metrics for _, _, metrics in watcher.seen)
+    assert reasons[:7] == [None] * 7
+    assert reasons[7] is not None
+    assert reasons[7].startswith("monitors.cut: 57% of the last responses")
+    resumed, _ = log_of(run, "monitors.cut.action=stop")
+    assert resumed.go_on_from(8) == reasons[7]
 
 
 def test_a_budget_ends_training_and_a_resumed_run_knows_it(run: RunDirectory) -> None:

@@ -14,6 +14,7 @@ from rlsr.config.data import DataConfig
 from rlsr.config.validation import ValidationConfig
 from rlsr.data import Message, PromptRecord, load_dataset
 from rlsr.data.checks import prompt_key
+from rlsr.embeddings.protocol import Encoding, unit_rows
 from rlsr.errors import ConfigError, DataError
 from rlsr.models import load_policy
 from rlsr.pipeline.plan import plan_run
@@ -145,9 +146,9 @@ def test_what_is_unscored_is_left_out_of_the_mean(tiny_settings: list[str]) -> N
     rows, policy = records("abc"), load_policy(config.model, "cpu")
     options = {"independent": None, "tokens_per_pass": 99, "processes": ALONE}
     measure = make_validation(config, rows, reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert measure(policy) == 1.5
+    assert measure(policy) == {"reward": 1.5}
     alone = make_validation(config, rows[:1], reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert np.isnan(alone(policy))
+    assert np.isnan(alone(policy)["reward"])
 
 
 @pytest.mark.parametrize("tokens_per_pass", [1, 60, 9999])
@@ -177,7 +178,7 @@ def test_the_likelihood_is_that_of_the_references_token_by_token(
         independent=None,
         tokens_per_pass=tokens_per_pass,
         processes=ALONE,
-    )(policy)
+    )(policy)["nll"]
     tokenizer, losses = policy.tokenizer, []
     for record in rows:
         text = tokenizer.apply_chat_template(
@@ -206,6 +207,35 @@ def test_a_policy_that_groups_do_not_fit_is_asked_one_by_one(
         "tokens_per_pass": 99,
         "processes": ALONE,
     }
-    grouped = make_validation(config, rows, **options)(policy)  # type: ignore[arg-type]
+    measure = make_validation(config, rows, **options)  # type: ignore[arg-type]
+    grouped = measure(policy)
     monkeypatch.setattr("rlsr.models.likelihood.takes_groups", lambda model: False)
-    assert make_validation(config, rows, **options)(policy) == pytest.approx(grouped, rel=1e-5)  # type: ignore[arg-type]
+    assert measure(policy) == pytest.approx(grouped, rel=1e-5)
+
+
+class Sizes:
+    """An encoder to which texts differ by their lengths alone."""
+
+    identity = "sizes"
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        vectors = np.array([[1.0, len(text)] for text in texts])
+        return Encoding(unit_rows(vectors), np.zeros(len(texts), dtype=np.bool_))
+
+
+def test_a_method_with_rollouts_has_its_reward_measured_beside_what_chooses(
+    tiny_settings: list[str],
+) -> None:
+    chooses = [setting for setting in tiny_settings if "independent_embedding" not in setting]
+    config = load_config(overrides=[*chooses, "validation.metric=independent_similarity"])
+    rows, policy = records("abc"), load_policy(config.model, "cpu")
+    options = {"reward": Scripted(), "independent": Sizes(), "tokens_per_pass": 99, "processes": ALONE}  # fmt: skip
+    measured = make_validation(config, rows, **options)(policy)  # type: ignore[arg-type]
+    assert set(measured) == {"independent_similarity", "reward"}
+    assert measured["reward"] == 1.5
+    supervised = [setting for setting in chooses if "method" not in setting]
+    config = load_config(
+        overrides=[*supervised, "method=sft", "method.max_response_tokens=8", "validation.metric=independent_similarity"]
+    )  # fmt: skip
+    options["reward"] = NeverAsked()
+    assert set(make_validation(config, rows, **options)(policy)) == {"independent_similarity"}  # type: ignore[arg-type]

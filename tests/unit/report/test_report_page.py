@@ -255,3 +255,19 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = write_sample_run(tmp_path / "run", num_prompts=2, num_steps=1)
     with pytest.raises(RunError, match="the report cannot be written"):
         write_report(tmp_path / "nowhere" / "report.html", [path])
+
+
+def test_what_monitors_saw_stands_above_the_charts_alarms_first(tmp_path: Path) -> None:
+    steps = [
+        {**row, "tokens/share_cut": 0.6, "monitor/cut": 2.0, "monitor/<i>gone": 1.0}
+        for row in step_rows(8)
+    ]
+    run = write_run(tmp_path / "run", before=heldout_rows(0.4), after=heldout_rows(0.6), steps=steps)  # fmt: skip
+    page = page_of(tmp_path / "report.html", run)
+    assert "What the monitors saw" in page.all("h3")
+    [alarm], [warning] = page.all("alarm"), page.all("warn")
+    assert alarm.startswith("run: cut: alarm after steps 1 to 8 of 8: 60% of the last responses")
+    assert warning == "run: <i>gone: warn after steps 1 to 8 of 8."
+    assert "monitor/cut" not in page.scripts[0], "levels are no charts"
+    sound = write_run(tmp_path / "sound", after=heldout_rows(0.6), steps=step_rows(8))
+    assert "What the monitors saw" not in page_of(tmp_path / "sound.html", sound).all("h3")

@@ -1,5 +1,6 @@
 """Files as accidents and malice leave them: made from small files that are right by a few changes each."""
 
+import copy
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -64,14 +65,14 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def changed_table(table: Any, what: Sequence[Change]) -> Any:
     """Put odd values into places of a table, take places out, or give them another's value."""
-    table = json.loads(json.dumps(table))
+    table = copy.deepcopy(table)
     for kind, position, _, choice in what:
         found = places(table)
         place = found[position % len(found)]
-        value = ODD_VALUES[choice % len(ODD_VALUES)]
+        value = copy.deepcopy(ODD_VALUES[choice % len(ODD_VALUES)])
         if kind == "swap":
             value = _at(table, found[choice % len(found)])
-            value = json.loads(json.dumps(value))
+            value = copy.deepcopy(value)
         if not place:
             table = value
             continue

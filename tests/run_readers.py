@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from rlsr.models.adapters import find_adapters
 from rlsr.report.report_data import read_report_data
 from rlsr.report.report_page import report_page
 from rlsr.runs import RunDirectory
-from rlsr.runs.json_file import write_json, write_json_lines
+from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
 
 _MAKE: dict[str, Callable[[Path], object]] = {

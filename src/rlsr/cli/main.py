@@ -4,6 +4,7 @@ import copy
 import logging
 import os
 import sys
+import traceback
 import warnings
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import rlsr
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.processes import is_first_of_machine
+from rlsr.secrets import redact
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
@@ -55,7 +57,7 @@ def _root(
 
 
 class OneLine(logging.Formatter):
-    """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
+    """Leaves tracebacks to the run's ``log.txt``, and secrets to nobody; a message that ends a command says what went wrong."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the message alone.
@@ -65,7 +67,7 @@ class OneLine(logging.Formatter):
         """
         plain = copy.copy(record)
         plain.exc_info = plain.exc_text = None
-        return super().format(plain)
+        return redact(super().format(plain))
 
 
 class SaidOnce(logging.Filter):
@@ -117,8 +119,11 @@ def main() -> None:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             "error:", style="bold red", end=" "
         )
-        print(error, file=sys.stderr)
+        print(redact(str(error)), file=sys.stderr)
         sys.exit(2)
+    except Exception:  # noqa: BLE001 - it ends here as it would anyway, but for the secrets
+        print(redact(traceback.format_exc()), end="", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -5,6 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlsr.secrets import redact
+
+
+class _WithoutSecrets(logging.Formatter):
+    """Writes records, and what libraries say in them and in tracebacks, without keys and passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
 
 @contextmanager
 def log_to(file: Path) -> Iterator[None]:
@@ -17,7 +26,7 @@ def log_to(file: Path) -> Iterator[None]:
         Nothing.
     """
     handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
         yield

@@ -31,7 +31,7 @@ def read_json(file: Path) -> Row:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{file}: damaged or unreadable: {error}; {RESTORE}") from error
     if not isinstance(content, dict):
         raise RunError(
@@ -72,7 +72,7 @@ def read_json_lines(file: Path, *, may_be_cut_off: bool = False) -> Iterator[tup
         place = f"{file}:{number}"
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if may_be_cut_off and number == len(lines):
                 return
             raise RunError(

@@ -25,15 +25,17 @@ _VARIABLE_OF_ONE = re.compile(
 _SHORTEST = 8
 _SHORTEST_TOKEN = 16
 
+# What is not there any more is not looked for again.
+_KEPT = rf"(?!{re.escape(REDACTED)})"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # Of an address: who asks, and what its query says.
-        r"(?P<before>\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@'\"]+(?=@)",
-        rf"(?P<before>[?&](?:[\w-]*{_NAME}|key|sig|signature)=)[^\s&#'\"]+",
+        rf"(?P<before>\b[a-z][a-z0-9+.-]{{1,20}}://){_KEPT}[^\s/@'\"]+(?=@)",
+        rf"(?P<before>[?&](?:[\w-]*{_NAME}|key|sig|signature)=){_KEPT}[^\s&#'\"]+",
         # Of a setting or a table.
-        rf"(?P<before>{_NAME}['\"]?\s*=\s*['\"]?)[^\s'\",;&}}\]]+",
-        rf"(?P<before>(?:(?P<quote>['\"])[\w-]*{_NAME}(?P=quote)|[{{,]\s*[\w-]*{_NAME})\s*:\s*['\"]?)[^\s'\",;}}\]]+",
+        rf"(?P<before>{_NAME}['\"]?\s*=\s*['\"]?){_KEPT}[^\s'\",;&}}\]]+",
+        rf"(?P<before>(?:(?P<quote>['\"])[\w-]*{_NAME}(?P=quote)|[{{,]\s*[\w-]*{_NAME})\s*:\s*['\"]?){_KEPT}[^\s'\",;}}\]]+",
         r"(?P<before>\b(?:bearer|basic)\s+)(?=[^\s'\"]*\d)[\w.~+/=-]{8,}",
         # By the way that their makers write them.
         r"(?P<before>)(?-i:\bsk-[\w-]{16,}|\bhf_[A-Za-z0-9]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bAKIA[0-9A-Z]{16}\b"

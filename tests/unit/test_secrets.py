@@ -28,6 +28,7 @@ def test_what_stands_where_a_secret_stands_is_taken_out(text: str) -> None:
     found = redact(text.format(secret), environment=NONE)
     assert secret not in found
     assert "[secret]" in found
+    assert redact(found, environment=NONE) == found, "once is enough"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,10 @@
 """Whatever stands in a file, it is read, or one message says what is wrong with it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -9,8 +14,12 @@ from readers import READERS, reader
 
 NUM_INPUTS = 5000
 """Of the slow test, a reader: more than 100,000 for all together."""
+NUM_FUZZED = 3000
+"""Of the fuzzer, a reader."""
 HEAVY = 20
 """How many times fewer inputs a heavy reader gets."""
+
+FUZZ = Path(__file__).parents[1] / "fuzz.py"
 
 
 def try_mutants(what: Reader, num: int) -> None:
@@ -40,3 +49,17 @@ def test_changed_files_are_read_or_refused(name: str) -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_many_changed_files_are_read_or_refused(name: str) -> None:
     try_mutants(reader(name), NUM_INPUTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_a_fuzzer_finds_no_file_that_breaks_a_reader(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="needs pip install 'rlsr[fuzz]'")
+    num = NUM_FUZZED // HEAVY if reader(name).is_heavy else NUM_FUZZED
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [sys.executable, str(FUZZ), name, str(num)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert f"Done {num} runs" in result.stderr

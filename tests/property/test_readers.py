@@ -40,6 +40,32 @@ def test_right_files_are_read(name: str) -> None:
         reader(name).read(seed)
 
 
+DEEP = b"[" * 100_000
+MANIFEST = (
+    b'{"heldout": [{"name": "chrf", "difference": {"mean": 1, "low": 0, "high": 2, "num": "x"}}]}'
+)
+JUDGED = b'{"prompt": "Q", "reference": "A", "response": "B", "is_correct": false}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dataset info", b"1"), ("dataset state", b'{"_data_files": []}'), ("dataset state", DEEP), ("dataset rows", b"ARROW1"),
+        ("judged", JUDGED + b'{"prompt": "Q", "reference": "A", "response": "A"}\n'), ("judged", JUDGED + b'{"prompt": "Q", "reference": "A"}\n'),
+        ("judged", b'{"prompt": "Q", "reference": "A", "chosen": "A", "rejected": "B"}\n{"prompt": "P", "reference": "A", "chosen": "A"}\n'),
+        ("config", DEEP), ("override", b"seed=" + DEEP[:5000]), ("settings", b'{"reward": {"type": {}}}'), ("settings", b'{"method": {"type": []}}'),
+        ("settings", b'{"embedding": {"model": {}}}'), ("manifest", MANIFEST), ("choices", DEEP), ("preferences", DEEP + b"\n"),
+        ("adapters", DEEP), ("stages", b'{"stages": [{"name": "%s"}]}' % (b"x" * 5000)),
+    ],
+)  # fmt: skip
+def test_files_that_once_broke_a_reader_are_refused(name: str, content: bytes) -> None:
+    assert not check(reader(name), content)
+
+
+def test_half_a_checkpoint_is_none() -> None:
+    assert check(reader("checkpoint"), DEEP)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_changed_files_are_read_or_refused(name: str) -> None:
     try_mutants(reader(name), 100)

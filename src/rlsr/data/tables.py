@@ -114,6 +114,8 @@ def read_saved_dataset(folder: Path, split: str) -> Iterator[RawRow | Problem]:
             f"{folder}: has no split `{split}`; set `data.split` to one of: {show_names(splits)}"
         )
     with _readable(folder):
+        # Arrow believes the offsets of a file; wrong ones would end the process, and not only the reading.
+        splits[split].data.validate(full=True)
         yield from _located(splits[split], f"{folder}:{split}")
 
 

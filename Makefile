@@ -8,7 +8,7 @@ PIP_OPTIONS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check fix test clean-venv
+.PHONY: help install demo check fix test audit licences clean-venv
 
 help:
 	@echo "make demo     train SmolLM2-135M by SFT, then RLSR on this machine and show what each gained (some minutes)"
@@ -16,6 +16,8 @@ help:
 	@echo "make install  only set up $(VENV)"
 	@echo "make check    linters, types, import rules"
 	@echo "make fix      format and mend what can be mended"
+	@echo "make audit    known vulnerabilities of the dependencies, where the data can be had"
+	@echo "make licences docs/licences.md anew, refusing licences that bind"
 
 install: $(VENV)/.installed
 
@@ -43,6 +45,16 @@ fix: install
 
 test: check
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+$(VENV)/.audit: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[audit]'
+	@touch $@
+
+audit: $(VENV)/.audit
+	$(BIN)/python .ci/audit.py
+
+licences: $(VENV)/.audit
+	$(BIN)/python .ci/licences.py
 
 clean-venv:
 	rm -rf $(VENV)

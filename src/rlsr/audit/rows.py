@@ -154,10 +154,10 @@ def _as_sft(config: DataConfig, row: RawRow) -> RawRow:
 def _answers_of(row: RawRow) -> list[LabelledAnswer]:
     fields = as_fields(row.value)
     if "chosen" in fields:
-        pair = [(fields["chosen"], 1.0), (fields["rejected"], 0.0)]
+        pair = [(fields["chosen"], 1.0), (fields.get("rejected"), 0.0)]
     else:
-        column = next(column for column in LABEL_COLUMNS if column in fields)
-        pair = [(fields["response"], _as_label(fields[column], column, row.location))]
+        column = next((column for column in LABEL_COLUMNS if column in fields), LABEL_COLUMNS[0])
+        pair = [(fields.get("response"), _as_label(fields.get(column), column, row.location))]
     answers = []
     for text, label in pair:
         if not isinstance(text, str):

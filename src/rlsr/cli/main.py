@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 import warnings
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -18,6 +19,7 @@ from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, t
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.interruption import Leaving, number_of
 from rlsr.processes import is_first_of_machine, is_main_process
+from rlsr.secrets import redact
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
@@ -59,7 +61,7 @@ def _root(
 
 
 class OneLine(logging.Formatter):
-    """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
+    """Leaves tracebacks to the run's ``log.txt``, and secrets to nobody; a message that ends a command says what went wrong."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the message alone.
@@ -69,7 +71,7 @@ class OneLine(logging.Formatter):
         """
         plain = copy.copy(record)
         plain.exc_info = plain.exc_text = None
-        return super().format(plain)
+        return redact(super().format(plain))
 
 
 class SaidOnce(logging.Filter):
@@ -120,13 +122,10 @@ def main() -> None:
         if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
         _end_with(str(error))
-    except OSError as error:
-        from rlsr.runs.refused_writes import OF_THE_DISK, refusal
-
-        if error.errno not in OF_THE_DISK:
-            raise
-        # A library's own file, as one in the directory for temporary ones.
-        _end_with(refusal(Path(error.filename or tempfile.gettempdir()), error.errno))
+    except Exception as error:  # noqa: BLE001 - it ends here as it would anyway, but for the secrets
+        _require_room(error)
+        print(redact(traceback.format_exc()), end="", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt as interruption:
         _say_interrupted()
         sys.exit(128 + number_of(interruption))
@@ -139,6 +138,14 @@ def main() -> None:
         sys.exit(128 + number_of(cause))
 
 
+def _require_room(error: Exception) -> None:
+    """End with one message where a disk has refused a library's own file, as one in the directory for temporary ones."""
+    from rlsr.runs.refused_writes import OF_THE_DISK, refusal
+
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        _end_with(refusal(Path(error.filename or tempfile.gettempdir()), error.errno))
+
+
 def _say_interrupted() -> None:
     if is_main_process():
         print("interrupted", file=sys.stderr)
@@ -147,7 +154,7 @@ def _say_interrupted() -> None:
 def _end_with(message: str) -> NoReturn:
     """Say what the user can put right, and end."""
     Console(stderr=True, highlight=False, soft_wrap=True).print("error:", style="bold red", end=" ")
-    print(message, file=sys.stderr)
+    print(redact(message), file=sys.stderr)
     sys.exit(2)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import RunConfig
+from rlsr.errors import RunError
 from rlsr.evaluation.metrics import (
     BUILT_IN,
     SharedMetric,
@@ -16,6 +17,7 @@ from rlsr.evaluation.metrics import (
     metric_scorers,
     shared_metrics,
 )
+from rlsr.runs.json_file import RESTORE
 from rlsr.runs.record import UNTRAINED, Stage
 from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.typed_json import from_table
@@ -188,5 +190,9 @@ def _told_difference(policy: AnsweringPolicy, name: str) -> Estimate | None:
     changes = (stages[0].manifest or {}).get("heldout", [])
     for change in changes if isinstance(changes, list) else []:
         if isinstance(change, dict) and change.get("name") == name and change.get("difference"):
-            return from_table(Estimate, change["difference"])
+            try:
+                return from_table(Estimate, change["difference"])
+            except ValueError as error:
+                file = stages[0].path / "manifest.json"
+                raise RunError(f"{file}: damaged: heldout: {name}: {error}; {RESTORE}") from error
     return None

@@ -9,6 +9,7 @@ from typing import Any
 from rlsr.comparison.choices import Choice
 from rlsr.comparison.curve import Curves
 from rlsr.comparison.experiment import BudgetConfig
+from rlsr.config.file_names import is_file_name
 from rlsr.errors import RunError
 from rlsr.evaluation.metrics import SharedMetric
 from rlsr.runs.json_file import read_json, write_json
@@ -202,6 +203,11 @@ def read_comparison(file: Path) -> Comparison:
         found = from_table(Comparison, {**table, "origin": table})
     except ValueError as error:
         raise RunError(f"{file}: damaged: {error}; restore the file, or compare again") from error
+    for place in (run.path for recipe in found.recipes for run in recipe.runs):
+        if not all(map(is_file_name, place.split("/"))):
+            raise RunError(
+                f"{file}: damaged: runs lie in the directory of their comparison, got {place!r}; restore the file, or compare again"
+            )
     recipes = (
         replace(recipe, compared_with=None if recipe.name == found.baseline else found.baseline)
         for recipe in found.recipes

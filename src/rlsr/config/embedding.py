@@ -48,7 +48,7 @@ EmbeddingConfig = Annotated[
 
 def default_embedding_type(model: object) -> str:
     """Name the kind of encoder that a model name stands for when the config names no type; None is the default model."""
-    return "static" if model in {None, "builtin:wordllama"} else "sentence-transformers"
+    return "static" if model in (None, "builtin:wordllama") else "sentence-transformers"
 
 
 def embedding_named(model: str) -> SentenceTransformersEmbedding | StaticEmbedding:

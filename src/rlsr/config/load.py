@@ -15,6 +15,7 @@ from rlsr.config.run import RunConfig
 from rlsr.config.unions import config_class, find_unions
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
+from rlsr.secrets import places_of_secrets
 
 Table = dict[str, Any]
 
@@ -81,6 +82,12 @@ def check_config(table: Table) -> RunConfig:
         raise ConfigError(
             f"stages: this is a config of {len(table['stages'] or ())} stages, and one run's is asked for here; `rlsr train` "
             "takes stages (in Python: rlsr.config.load_stages), anything else wants a config without them: add stages=null"
+        )
+    for place in places_of_secrets(table):
+        # Not shown: what is refused here is a secret.
+        raise ConfigError(
+            f"{place}: must hold no key, password or token, since every run keeps its config; put it into an environment "
+            "variable, and let what needs it read that (api_key_env names the one of a server)"
         )
     kind = config_class(table)
     unions = find_unions(kind)

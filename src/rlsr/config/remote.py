@@ -39,6 +39,12 @@ class ChatEndpoint(ConfigTable):
                 "must hold no user name and no password, since every run keeps its config; name the environment variable "
                 "of a key in api_key_env"
             )
+        if parts.query or parts.fragment:
+            # Not shown either: a query often holds a key.
+            raise ValueError(
+                "must be an address without a query (?) and a fragment (#), since /chat/completions is added; name the "
+                "environment variable of a key in api_key_env"
+            )
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(
                 f"must be an address of http or https, as in http://localhost:8000/v1, got {url!r}"

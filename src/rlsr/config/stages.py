@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from rlsr.config.file_names import is_file_name
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config, read_table
 from rlsr.config.recipes import SFT_THEN_RLSR, with_stages
@@ -64,6 +65,9 @@ class StagedConfig:
                 "stages: must be a list of tables with name and config, got another form"
             ) from error
         names = tuple(name for name, _ in stages)
+        for name in names:
+            if not is_file_name(name):
+                raise ConfigError(f"stages: a stage's name is that of a directory, got {name!r}")
         return cls(names, _checked(names, [config for _, config in stages]), is_pipeline=True)
 
 

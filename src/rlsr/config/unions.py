@@ -188,6 +188,8 @@ def config_class(table: Mapping[str, Any]) -> type[RunConfig]:
         written = table.get(key, {})
         type_ = type_of(key, written) if isinstance(written, Mapping) else None
         found = UNIONS[key].table(type_)
+        if not isinstance(type_, str):
+            continue
         if type_ not in UNIONS[key].tables:
             added |= {} if found is None else {key: found}
         elif type_ in UNIONS[key].installed:

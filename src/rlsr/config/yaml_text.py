@@ -110,6 +110,8 @@ def _load_yaml(text: str, name: str) -> Any:
             loader.dispose()
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: not valid YAML: it is nested too deeply") from error
 
 
 def _similar_file(file: Path) -> str:

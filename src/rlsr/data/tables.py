@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Protocol, Self
@@ -109,20 +110,29 @@ def read_saved_dataset(folder: Path, split: str) -> Iterator[RawRow | Problem]:
         MissingPackageError: If datasets is not installed.
     """
     datasets = _import("datasets", "read a saved dataset")
-    arrow = _import("pyarrow", "read a saved dataset")
-    try:
+    with _readable(folder):
         loaded = datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException) as error:
-        first_line = str(error).partition("\n")[0]
-        raise DataError(
-            f"{folder}: no readable saved dataset: {first_line}; save or download it again"
-        ) from error
     splits = loaded if isinstance(loaded, Mapping) else {"train": loaded}
     if split not in splits:
         raise DataError(
             f"{folder}: has no split `{split}`; set `data.split` to one of: {show_names(splits)}"
         )
-    yield from _located(splits[split], f"{folder}:{split}")
+    with _readable(folder):
+        # Arrow believes the offsets of a file; wrong ones would end the process, and not only the reading.
+        splits[split].data.validate(full=True)
+        yield from _located(splits[split], f"{folder}:{split}")
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Say of a saved dataset that it is damaged, in whatever way datasets and pyarrow stumble over it."""
+    try:
+        yield
+    except Exception as error:
+        first_line = str(error).partition("\n")[0]
+        raise DataError(
+            f"{folder}: no readable saved dataset: {first_line}; save or download it again"
+        ) from error
 
 
 def _refuse_repeated(columns: list[str], name: str) -> None:

@@ -125,6 +125,11 @@ def _load(config: SentenceTransformersEmbedding, device: str) -> Any:
             model_kwargs={"dtype": getattr(torch, _dtype_name(config, device))},
         )
     except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:
+        if "trust_remote_code" in str(error):
+            raise ModelError(
+                f"embedding.trust_remote_code: {config.model!r} comes with Python code of its own, which runs only where the "
+                "config says so; read that code, then set it to true, or name another encoder"
+            ) from error
         raise ModelError(
             f"embedding.model: {config.model!r} cannot be loaded as a sentence-transformers model: {error}. "
             "Check the name, give a local directory, or use builtin:minilm or builtin:wordllama"

@@ -102,7 +102,7 @@ def put_adapters_on(model: Any, adapters: SavedAdapters) -> Any:
 def _read_config(file: Path) -> dict[str, Any]:
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"model.name: {file} cannot be read: {error}") from error
     kind = saved.get("peft_type") if isinstance(saved, dict) else None
     if kind != "LORA":

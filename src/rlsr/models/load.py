@@ -208,6 +208,11 @@ def _load_weights(config: ModelConfig, device: Device) -> Any:
 
 
 def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
+    if "trust_remote_code" in str(error):
+        return ModelError(
+            f"model.trust_remote_code: {config.name!r} comes with Python code of its own, which runs only where the config says "
+            "so; read that code, then set it to true, or name another model"
+        )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ModelError(
         f"model.name: the {part} of {config.name!r} cannot be loaded: {reason}. Check the name, give a local "

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from rlsr.config.measurement import measured_alike
+from rlsr.errors import RunError
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.summary import KeptWeights
 from rlsr.runs import RunDirectory
+from rlsr.runs.json_file import RESTORE
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.typed_json import from_table
 from rlsr.statistics import bootstrap_mean, paired_difference
@@ -106,15 +108,18 @@ def stage_answers(pipeline: PipelineDirectory, num: int) -> list[StageAnswers]:
 
 def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
     manifest = run.read_manifest()
-    return StageSummary(
-        name=run.path.name,
-        changes=from_table(tuple[MetricChange, ...], manifest["heldout"]),
-        num_steps=manifest["num_steps"],
-        stopped=manifest.get("stopped"),
-        kept=from_table(KeptWeights, kept) if (kept := manifest.get("validation")) else None,
-        warnings=tuple(manifest["warnings"]),
-        was_skipped=was_skipped,
-    )
+    try:
+        return StageSummary(
+            name=run.path.name,
+            changes=from_table(tuple[MetricChange, ...], manifest["heldout"]),
+            num_steps=from_table(int, manifest["num_steps"]),
+            stopped=manifest.get("stopped"),
+            kept=from_table(KeptWeights, kept) if (kept := manifest.get("validation")) else None,
+            warnings=from_table(tuple[str, ...], manifest["warnings"]),
+            was_skipped=was_skipped,
+        )
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{run.path / 'manifest.json'}: damaged: {error}; {RESTORE}") from error
 
 
 def _changes_over_all(

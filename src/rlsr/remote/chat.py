@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlsr.config.remote import ChatEndpoint
 from rlsr.errors import MissingPackageError, RemoteError
+from rlsr.secrets import redact
 
 if TYPE_CHECKING:
     import requests
@@ -50,7 +51,9 @@ class ChatClient:
         self._config = config
         self._place = place
         self._afterwards = afterwards
-        self._session = _open_session(config, config.read_key(place))
+        key = config.read_key(place)
+        self._secrets = () if key is None else (key,)
+        self._session = _open_session(config, key)
 
     def ask(self, bodies: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """Ask several things at once.
@@ -103,17 +106,30 @@ class ChatClient:
                 timeout=self._config.timeout_s,
             )
         except requests.RequestException as error:
-            return Answer(None, str(error))
+            return Answer(None, redact(str(error), known=self._secrets))
         if response.status_code in {401, 403}:
             name = self._config.api_key_env
             way_out = f"check the key in {name}" if name else "name the variable that holds a key"
-            raise self.error("api_key_env", "access is refused", _shown(response), way_out)
+            raise self.error("api_key_env", "access is refused", self._shown(response), way_out)
         if response.status_code == 404:
             way_out = f"check the address, and that the server has {self._config.model!r}"
-            raise self.error("model", "not found", _shown(response), way_out)
+            raise self.error("model", "not found", self._shown(response), way_out)
         if not response.ok:
-            return Answer(None, _shown(response))
-        return _read_answer(response)
+            return Answer(None, self._shown(response))
+        return self._read_answer(response)
+
+    def _read_answer(self, response: "requests.Response") -> Answer:
+        try:
+            content: Any = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError):
+            return Answer(None, f"no chat completion in the answer: {self._shown(response)}")
+        # A model that ends at once has nothing to say: an answer, and no formula.
+        return Answer(content if isinstance(content, str) else "")
+
+    def _shown(self, response: "requests.Response") -> str:
+        """Say what a server answered, which may be what it was asked with."""
+        text = redact(" ".join(response.text.split()), known=self._secrets)
+        return f"status {response.status_code}, {text[:_SHOWN_CHARACTERS] or 'no text'}"
 
 
 def _open_session(config: ChatEndpoint, key: str | None) -> "requests.Session":
@@ -146,17 +162,3 @@ def _open_session(config: ChatEndpoint, key: str | None) -> "requests.Session":
     # Without one of its own, requests would send what ~/.netrc has for the server.
     session.auth = authorize
     return session
-
-
-def _read_answer(response: "requests.Response") -> Answer:
-    try:
-        content: Any = response.json()["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
-        return Answer(None, f"no chat completion in the answer: {_shown(response)}")
-    # A model that ends at once has nothing to say: an answer, and no formula.
-    return Answer(content if isinstance(content, str) else "")
-
-
-def _shown(response: "requests.Response") -> str:
-    text = " ".join(response.text.split())
-    return f"status {response.status_code}, {text[:_SHOWN_CHARACTERS] or 'no text'}"

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rlsr.errors import RunError
 from rlsr.runs.refused_writes import writing_to
@@ -32,7 +32,7 @@ def read_json(file: Path) -> Row:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{file}: damaged or unreadable: {error}; {RESTORE}") from error
     if not isinstance(content, dict):
         raise RunError(
@@ -73,7 +73,7 @@ def read_json_lines(file: Path, *, may_be_cut_off: bool = False) -> Iterator[tup
         place = f"{file}:{number}"
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if may_be_cut_off and number == len(lines):
                 return
             raise RunError(
@@ -100,11 +100,18 @@ def append_json_line(file: Path, row: Mapping[str, Any]) -> None:
         RunError: The line cannot be written.
     """
     with writing_to(file), file.open("ab+") as stream:
-        stream.seek(0)
-        content = stream.read()
-        if content and not content.endswith(b"\n"):
-            stream.truncate(content.rfind(b"\n") + 1)
+        _end_with_a_line(stream)
         stream.write((json.dumps(to_table(row)) + "\n").encode())
+
+
+def _end_with_a_line(stream: IO[bytes]) -> None:
+    """Take away half a line at the end. Of a file that is whole only the last byte is read, since it has a line for every step."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - 1, 0))
+    if stream.read(1) in {b"", b"\n"}:
+        return
+    stream.seek(0)
+    stream.truncate(stream.read().rfind(b"\n") + 1)
 
 
 def _write_text(file: Path, text: str) -> None:

@@ -6,6 +6,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rlsr.runs.refused_writes import writing_to
+from rlsr.secrets import redact
+
+
+class _WithoutSecrets(logging.Formatter):
+    """Writes records, and what libraries say in them and in tracebacks, without keys and passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 @contextmanager
@@ -23,7 +31,7 @@ def log_to(file: Path) -> Iterator[None]:
     """
     with writing_to(file):
         handler = _LogFile(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
         yield

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
+from rlsr.secrets import redact
 
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "sentence-transformers", "tokenizers",
@@ -28,7 +29,7 @@ def collect_provenance(extra: dict[str, Any] | None = None) -> dict[str, Any]:
     """
     return {
         "time": datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": [redact(argument) for argument in sys.argv],
         "rlsr": rlsr.__version__,
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": _uncommitted(),

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rlsr.config import RunConfig, config_from_table
+from rlsr.config.file_names import is_file_name
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs.along_the_way import EvaluatedStep
 from rlsr.runs.directory import RunDirectory
@@ -126,6 +127,11 @@ def _read_pipeline(path: Path) -> Run:
         names = [str(stage["name"]) for stage in read_json(file)["stages"]]
     except (KeyError, TypeError) as error:
         raise RunError(f"{file}: damaged: expected stages with a name each; {RESTORE}") from error
+    for name in names:
+        if not is_file_name(name):
+            raise RunError(
+                f"{file}: damaged: a stage's name is that of a directory, got {name!r}; {RESTORE}"
+            )
     begun = [name for name in names if is_run(path / name)]
     if not begun:
         raise RunError(

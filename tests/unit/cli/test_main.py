@@ -76,11 +76,17 @@ def test_a_disk_that_refuses_a_library_is_one_message_too(
     assert said.count("\n") == 1
 
 
-def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail() -> None:
         raise FileNotFoundError(errno.ENOENT, "no such file", "somewhere")
 
     monkeypatch.setattr(entry, "app", fail)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SystemExit) as ended:
         entry.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback (most recent call last):")
+    assert "FileNotFoundError" in said

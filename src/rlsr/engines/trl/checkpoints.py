@@ -104,6 +104,6 @@ def _by_step(directory: Path) -> list[Path]:
 def _has_state(checkpoint: Path) -> bool:
     try:
         json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return True

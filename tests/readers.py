@@ -1,0 +1,22 @@
+"""All readers of what others have written, by name."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from reader import Reader
+from row_readers import ROW_READERS
+from run_readers import RUN_READERS
+from setting_readers import FORMULA_READERS, SETTING_READERS
+
+READERS: Mapping[str, Callable[[], Reader]] = {
+    **ROW_READERS,
+    **SETTING_READERS,
+    **FORMULA_READERS,
+    **RUN_READERS,
+}
+
+
+@cache
+def reader(name: str) -> Reader:
+    """Make a reader with the files that are right for it, once."""
+    return READERS[name]()

@@ -20,6 +20,8 @@ ProblemKind = Literal[
     "bad_conversation",
     "prompt_mismatch",
     "same_response",
+    "two_answers",
+    "judged_wrong",
     "bad_split",
     "prompt_too_long",
     "split_leak",

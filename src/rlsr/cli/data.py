@@ -81,6 +81,7 @@ def _show(dataset: "Dataset") -> None:
 
 def _report_lines(report: "DataReport") -> Iterator[str]:
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
+    yield f"  {report.answer_in_words}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:
         yield f"    {problem.line}"

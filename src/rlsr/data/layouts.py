@@ -1,7 +1,7 @@
 """The layouts of a row and how they are told apart."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
@@ -52,6 +52,16 @@ class ResolvedLayout:
     def answer(self) -> str:
         """The column that the reference is read from."""
         return "chosen" if self.name == "preference" else self.required[-1]
+
+
+def rows_to_detect(rows: Iterator[RawRow | Problem]) -> list[RawRow | Problem]:
+    """Take the rows that settle a layout off the front of a source, with the bad ones among them."""
+    taken: list[RawRow | Problem] = []
+    num_objects = 0
+    while num_objects < _NUM_DETECTION_ROWS and (row := next(rows, None)) is not None:
+        taken.append(row)
+        num_objects += isinstance(row, RawRow) and isinstance(row.value, dict)
+    return taken
 
 
 def resolve_layout(

@@ -8,6 +8,7 @@ import typer
 from rlsr.cli.arguments import DataArgument, settings_of
 from rlsr.cli.terminal import open_console
 from rlsr.errors import DataError
+from rlsr.printable import printable
 
 if TYPE_CHECKING:
     from rlsr.config import RunConfig
@@ -52,7 +53,7 @@ def check(
     except DataError as error:
         # A check that was asked for lists every problem; the message holds the first.
         for line in error.problems:
-            print(line)
+            print(printable(line))
         raise
     _show(dataset)
 

@@ -8,11 +8,12 @@ import warnings
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import rlsr
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
+from rlsr.printable import PrintableFormatter, printable
 from rlsr.processes import is_first_of_machine
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
@@ -54,7 +55,7 @@ def _root(
     """Make a model better than SFT would, from the SFT dataset you already have."""
 
 
-class OneLine(logging.Formatter):
+class OneLine(PrintableFormatter):
     """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -114,10 +115,8 @@ def main() -> None:
     except RlsrError as error:
         if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            "error:", style="bold red", end=" "
-        )
-        print(error, file=sys.stderr)
+        open_console(stderr=True).print("error:", style="bold red", end=" ")
+        print(printable(str(error)), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -100,7 +100,10 @@ def _best(
     candidates: Sequence[ResolvedLayout], rows: Sequence[Mapping[str, object]]
 ) -> list[ResolvedLayout]:
     """Choose the layouts that fit most rows, and those that fit some of the same rows."""
-    fits = {found: {place for place, row in enumerate(rows) if _fits(found, row)} for found in candidates}
+    fits = {
+        found: {place for place, row in enumerate(rows) if _fits(found, row)}
+        for found in candidates
+    }
     most = max(map(len, fits.values()))
     covered = set().union(*(places for places in fits.values() if len(places) == most))
     best = [found for found, places in fits.items() if places & covered]
@@ -125,9 +128,7 @@ def _same_answers(
     )
 
 
-def _with_reference(
-    found: ResolvedLayout, rows: Sequence[Mapping[str, object]]
-) -> ResolvedLayout:
+def _with_reference(found: ResolvedLayout, rows: Sequence[Mapping[str, object]]) -> ResolvedLayout:
     """Read the column ``reference`` where rows have it, unless the config names another."""
     prompt = found.required[0]
     if found.name not in _PAIR_OF_COLUMNS or found.answer_named:

@@ -205,7 +205,11 @@ def _divide(
             num_marked,
         )
     if _is_set(config, "max_heldout") and (num_marked or not 0 < config.heldout < 1):
-        held_out = f"{num_marked} rows are marked as held out" if num_marked else "data.heldout is no share"
+        held_out = (
+            f"{num_marked} rows are marked as held out"
+            if num_marked
+            else "data.heldout is no share"
+        )
         raise ConfigError(
             f"data.max_heldout: bounds the share data.heldout alone, got {config.max_heldout} where {held_out}; remove "
             "data.max_heldout, or choose by a share with data.use_marks=false and data.heldout below 1"

@@ -143,11 +143,10 @@ def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> Ru
     processes = plan.processes
     # All have found the place free.
     processes.wait()
-    if processes.is_main:
-        if run is None:
-            run = RunDirectory.create(path, plan.config)
-            if plan.dataset.report.skipped:
-                run.write_skipped_rows(map(asdict, plan.dataset.report.skipped))
+    if processes.is_main and run is None:
+        run = RunDirectory.create(path, plan.config)
+        if plan.dataset.report.skipped:
+            run.write_skipped_rows(map(asdict, plan.dataset.report.skipped))
     processes.wait()
     if processes.is_main:
         assert run is not None, "opened or made"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlsr.printable import PrintableFormatter
+
 
 @contextmanager
 def log_to(file: Path) -> Iterator[None]:
@@ -17,7 +19,7 @@ def log_to(file: Path) -> Iterator[None]:
         Nothing.
     """
     handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
         yield

@@ -85,12 +85,13 @@ def resolve_layout(
     """
     objects = (row.value for row in rows if isinstance(row, RawRow) and isinstance(row.value, dict))
     first_rows = list(islice(objects, _NUM_DETECTION_ROWS))
-    candidates = [_with_reference(found, first_rows) for found in _candidates(layout, columns)]
+    named = [_with_reference(found, first_rows) for found in _candidates(layout, columns)]
+    # Both plain layouts read the same columns when the config names both of them, or where there is a reference.
+    candidates = list({found.required: found for found in reversed(named)}.values())[::-1]
     if layout != "auto" or not first_rows:
         return _with_columns_beside(candidates[0], first_rows)
     best = _best(candidates, first_rows)
-    # Both plain layouts read the same columns when the config names both of them, or where there is a reference.
-    if len({found.required for found in best}) != 1:
+    if len(best) != 1:
         raise DataError(_unclear_layout(source, first_rows, candidates, best))
     _refuse_second_reference(source, best[0], first_rows)
     return _with_columns_beside(best[0], first_rows)

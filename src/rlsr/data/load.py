@@ -157,14 +157,7 @@ def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int
     if not problems:
         return
     summary = f"{len(problems)} of {len(entries)} rows cannot be used: {count_kinds(problems)}"
-    if len(problems) < len(entries) and (
-        config.on_bad_row == "skip"
-        or (
-            config.on_bad_row == "skip_few"
-            and _are_few(entries[:num_rows], config.max_bad_share)
-            and _are_few(entries[num_rows:], config.max_bad_share)
-        )
-    ):
+    if len(problems) < len(entries) and _may_skip(config, entries, num_rows):
         logger.warning(
             "%s: %s; they are skipped (data.on_bad_row), the first is %s",
             config.path,
@@ -183,6 +176,13 @@ def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int
         way_out = f"{way_out} (up to {100 * config.max_bad_share:g} % are left out without it, data.max_bad_share)"
     message = "\n".join([f"{config.path}: {summary}", *shown, f"To go on, {way_out}"])
     raise DataError(message, [problem.line for problem in problems])
+
+
+def _may_skip(config: DataConfig, entries: Sequence[Entry], num_rows: int) -> bool:
+    if config.on_bad_row == "skip_few":
+        sources = entries[:num_rows], entries[num_rows:]
+        return all(_are_few(rows, config.max_bad_share) for rows in sources)
+    return config.on_bad_row == "skip"
 
 
 def _are_few(entries: Sequence[Entry], max_share: float) -> bool:

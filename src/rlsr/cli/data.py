@@ -60,10 +60,10 @@ def check(
 
 def _counter(config: "RunConfig") -> "Callable[[PromptRecord], int]":
     """Count a prompt's tokens as the policy does."""
-    from rlsr.models import load_tokenizer, prompt_ids
+    from rlsr.models import PromptLengths, load_tokenizer
 
-    tokenizer = load_tokenizer(config.model)
-    return lambda record: len(prompt_ids(tokenizer, record.messages))
+    lengths, budget = PromptLengths(load_tokenizer(config.model)), config.method.max_prompt_tokens
+    return lambda record: lengths.count_within(record.messages, budget)
 
 
 def _show(dataset: "Dataset") -> None:

@@ -43,7 +43,7 @@ def load_dataset(
 
     Args:
         config: What to read and how.
-        count_tokens: Counts a prompt's tokens, chat template included; needed for the budget.
+        count_tokens: Counts a prompt's tokens, chat template included; needed for the budget, within which it may say too many.
         max_prompt_tokens: Longest prompt allowed, in tokens; None allows any.
 
     Returns:

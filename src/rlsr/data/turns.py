@@ -78,7 +78,7 @@ def as_text(value: object, name: str) -> str:
         raise RowFault(
             "wrong_type", f"{name} must be text, got {describe(value)}; put the text in quotes"
         )
-    if found := _SURROGATE.search(value):
+    if not value.isascii() and (found := _SURROGATE.search(value)):
         raise RowFault(
             "invalid_utf8",
             f"{name} holds half of a surrogate pair (\\u{ord(found[0]):04x}) at character "

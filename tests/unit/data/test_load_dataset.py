@@ -1,9 +1,11 @@
 """The whole way from the config to a dataset."""
 
+import hashlib
 import json
 import logging
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +266,23 @@ def test_importing_the_package_is_light() -> None:
     code = "import sys, rlsr.data; print({'torch', 'datasets', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_hash_is_that_of_all_facts_as_json(path: Path) -> None:
+    rows = [
+        *good(3, category="c", system="s", further=1),
+        {"prompt": "Q", "response": "A", "rejected": "B", "id": 7},
+        {"prompt": "P", "response": "A"},
+        {"prompt": "P", "response": "B"},
+    ]
+    dataset = load_dataset(DataConfig(path=write(path, rows), heldout=1))
+    digest = hashlib.sha256()
+    for part in (dataset.train, dataset.heldout):
+        for record in part:
+            facts = asdict(record) | {"location": None}
+            del facts["columns"]
+            absent = [name for name in ("rejected", "other_references") if not facts[name]]
+            kept = {name: value for name, value in facts.items() if name not in absent}
+            digest.update(json.dumps(kept, sort_keys=True).encode())
+        digest.update(b"|")
+    assert dataset.sha256 == digest.hexdigest()

@@ -148,4 +148,11 @@ def test_skipped_rows_are_counted_in_the_report(
     manifest = json.loads((workplace / "run" / "manifest.json").read_text(encoding="utf-8"))
     (line,) = manifest["data"]["skipped"]
     assert "mixed.jsonl:4" in line
+    (row,) = (workplace / "run" / "skipped_rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(row) == {
+        "location": "mixed.jsonl:4",
+        "kind": "empty_response",
+        "message": "`response` holds no text; write an answer or remove the row",
+    }
+    assert "1 of 4 rows cannot be used: 1 empty response; they are skipped" in result.stderr
     assert "1 bad row" in result.stdout

@@ -24,9 +24,10 @@ from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem, RawRow
 from rlsr.data.sources import read_rows
 from rlsr.data.split import choose_heldout
+from rlsr.data.visible import is_empty
 from rlsr.errors import DataError
 
-texts = st.text(min_size=1).filter(str.strip)
+texts = st.text(min_size=1).filter(lambda text: not is_empty(text))
 FLAT_LAYOUTS: tuple[LayoutName, ...] = (
     "prompt_response",
     "prompt_completion",
@@ -192,7 +193,7 @@ def test_any_value_becomes_a_record_or_a_problem(value: object, name: LayoutName
         assert ";" in entry.message
     else:
         assert entry.record.messages[-1].role == "user"
-        assert entry.record.reference.strip()
+        assert not is_empty(entry.record.reference)
 
 
 @st.composite

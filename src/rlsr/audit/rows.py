@@ -8,6 +8,7 @@ import numpy as np
 
 from rlsr.config.data import DataConfig
 from rlsr.data import PromptRecord, load_dataset
+from rlsr.data.answers import LABEL_COLUMNS, REFERENCE
 from rlsr.data.checks import merge_same_prompts
 from rlsr.data.convert import to_entry
 from rlsr.data.fields import Fields, as_fields
@@ -19,8 +20,6 @@ from rlsr.errors import DataError
 
 SECOND_COLUMNS = ("second_reference", "paraphrase")
 """Columns with another good answer to the same prompt."""
-LABEL_COLUMNS = ("label", "score", "is_correct")
-"""Columns that say how good the answer in ``response`` is; higher is better."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,8 @@ def _with_last_reference_apart(row: AuditRow) -> AuditRow:
 
 def _judged_rows(config: DataConfig) -> tuple[AuditRow, ...]:
     """Gather the judged answers and the references to each prompt."""
-    layout = resolve_layout(
-        [], layout="prompt_response", columns=config.columns, source=config.path
-    )
+    columns = config.columns.model_copy(update={"response": REFERENCE})
+    layout = resolve_layout([], layout="prompt_response", columns=columns, source=config.path)
     entries: list[Entry] = []
     answers: dict[tuple[Message, ...], list[LabelledAnswer]] = defaultdict(list)
     for row in read_rows(config.path, split=config.split):
@@ -139,16 +137,16 @@ def _judged_rows(config: DataConfig) -> tuple[AuditRow, ...]:
 
 
 def _as_sft(config: DataConfig, row: RawRow) -> RawRow:
-    """Put the reference where SFT rows have it; a row that is no object is left to be refused as such."""
+    """Ask for a reference; a row that is no object is left to be refused as such."""
     if not isinstance(row.value, dict):
         return row
-    if "reference" not in row.value:
+    if REFERENCE not in row.value:
         raise DataError(
             f"{config.path}: {row.location}: rows with judged answers need a column `reference` with the answer to be "
             f"close to; got {', '.join(map(str, row.value))}"
         )
     # Its rejected answer is judged here, and need not be one that could be trained on.
-    return replace(row, value={**row.value, "response": row.value["reference"], "rejected": None})
+    return replace(row, value={**row.value, "rejected": None})
 
 
 def _answers_of(row: RawRow) -> list[LabelledAnswer]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rlsr.cli.arguments import (
     CONFIG_AND_SETTINGS,
@@ -215,7 +216,7 @@ def _show(console: Console, result: "Audit", path: Path) -> None:
     table.add_column("why")
     for check in result.checks:
         style = STYLES[check.verdict]
-        table.add_row(f"[{style}]{check.verdict}[/]", check.name, _value(check), check.reason)
+        table.add_row(Text(check.verdict, style=style), check.name, _value(check), check.reason)
     console.print(
         f"\n{result.reward}\nencoder {result.encoder}, {result.num_rows} rows of {result.data}, honest answers: "
         f"{result.honest}\n",

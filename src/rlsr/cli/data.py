@@ -8,6 +8,7 @@ import typer
 from rlsr.cli.arguments import DataArgument, settings_of
 from rlsr.cli.terminal import open_console
 from rlsr.errors import DataError
+from rlsr.printable import printable
 
 if TYPE_CHECKING:
     from rlsr.config import RunConfig
@@ -52,17 +53,17 @@ def check(
     except DataError as error:
         # A check that was asked for lists every problem; the message holds the first.
         for line in error.problems:
-            print(line)
+            print(printable(line))
         raise
     _show(dataset)
 
 
 def _counter(config: "RunConfig") -> "Callable[[PromptRecord], int]":
     """Count a prompt's tokens as the policy does."""
-    from rlsr.models import load_tokenizer, prompt_ids
+    from rlsr.models import PromptLengths, load_tokenizer
 
-    tokenizer = load_tokenizer(config.model)
-    return lambda record: len(prompt_ids(tokenizer, record.messages))
+    lengths, budget = PromptLengths(load_tokenizer(config.model)), config.method.max_prompt_tokens
+    return lambda record: lengths.count_within(record.messages, budget)
 
 
 def _show(dataset: "Dataset") -> None:
@@ -81,6 +82,7 @@ def _show(dataset: "Dataset") -> None:
 
 def _report_lines(report: "DataReport") -> Iterator[str]:
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
+    yield f"  {report.answer_in_words}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:
         yield f"    {problem.line}"

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 import rlsr
 from rlsr.children import end_with_starter
 from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
+from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.interruption import Leaving, number_of
+from rlsr.printable import PrintableFormatter, printable
 from rlsr.processes import is_first_of_machine, is_main_process
 from rlsr.secrets import redact
 
@@ -60,8 +61,8 @@ def _root(
     """Make a model better than SFT would, from the SFT dataset you already have."""
 
 
-class OneLine(logging.Formatter):
-    """Leaves tracebacks to the run's ``log.txt``, and secrets to nobody; a message that ends a command says what went wrong."""
+class OneLine(PrintableFormatter):
+    """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the message alone.
@@ -124,7 +125,7 @@ def main() -> None:
         _end_with(str(error))
     except Exception as error:  # noqa: BLE001 - it ends here as it would anyway, but for the secrets
         _require_room(error)
-        print(redact(traceback.format_exc()), end="", file=sys.stderr)
+        print(printable(redact(traceback.format_exc())), end="", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt as interruption:
         _say_interrupted()
@@ -153,8 +154,8 @@ def _say_interrupted() -> None:
 
 def _end_with(message: str) -> NoReturn:
     """Say what the user can put right, and end."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print("error:", style="bold red", end=" ")
-    print(redact(message), file=sys.stderr)
+    open_console(stderr=True).print("error:", style="bold red", end=" ")
+    print(printable(redact(message)), file=sys.stderr)
     sys.exit(2)
 
 

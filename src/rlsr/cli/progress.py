@@ -130,7 +130,7 @@ class LiveObserver:
 
     def __init__(self, console: Console, num_rows: int = 8) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

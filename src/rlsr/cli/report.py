@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rlsr.errors import RunError
+from rlsr.printable import printable
 
 FILE_NAME = "report.html"
 """Of a report inside the directory that it is on; rlsr writes no other file of this name, so that it is replaced."""
@@ -35,8 +36,8 @@ def report(
     from rlsr.report import write_report
 
     for notice in write_report(file, directories):
-        print(f"warning: {notice}", file=sys.stderr)
-    print(f"report: {file} ({file.stat().st_size / 1e6:.1f} MB)")
+        print(printable(f"warning: {notice}"), file=sys.stderr)
+    print(printable(f"report: {file} ({file.stat().st_size / 1e6:.1f} MB)"))
 
 
 def _choose_file(directories: list[Path], out: Path | None) -> Path:

@@ -20,6 +20,8 @@ Layout = Literal["auto"] | LayoutName
 
 SamePrompt = Literal["merge", "keep", "error"]
 
+OnBadRow = Literal["skip_few", "skip", "error"]
+
 
 class ColumnNames(ConfigTable):
     """Other names for the columns of the layouts ``prompt_response`` and ``prompt_completion``."""
@@ -52,13 +54,16 @@ class DataConfig(ConfigTable):
     use_marks: bool = True
     """False ignores what rows say about their own ``split``, for example to hold out more than are marked."""
     max_heldout: int = Field(default=128, ge=1)
-    """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation."""
+    """Upper bound on the held-out rows when ``heldout`` is a share: more cost time at every evaluation; refused where it bounds nothing."""
     limit: int | None = Field(default=None, ge=1)
     """Use only the first rows, counted before the split; for a quick try."""
     same_prompt: SamePrompt = "merge"
     """What becomes of rows with the same prompt: ``merge`` makes them one prompt with several references, but leaves different
     pairs of a reference and a rejected answer apart; ``keep`` leaves every row as it is; ``error`` calls all but the first bad."""
-    on_bad_row: Literal["error", "skip"] = "error"
-    """``error`` lists every bad row and stops; ``skip`` leaves them out and counts them in the report."""
+    on_bad_row: OnBadRow = "skip_few"
+    """What becomes of rows that cannot be used: ``skip_few`` leaves them out where they are few, and else lists them and stops;
+    ``skip`` leaves them out however many they are; ``error`` stops at any. Rows that are left out are counted and listed."""
+    max_bad_share: float = Field(default=0.01, gt=0, lt=1)
+    """Largest share of bad rows that ``skip_few`` leaves out, of ``path`` and of ``heldout_path`` each."""
     seed: int = Field(default=0, ge=0)
     """Seed of the held-out choice; apart from the run's seed, so that runs with other seeds share their split."""

@@ -1,5 +1,6 @@
 """Checks on all rows together; each turns bad records into problems or joins them, in place."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
@@ -47,7 +48,7 @@ def check_leaks(entries: Sequence[Entry]) -> list[Entry]:
     for entry in entries:
         if isinstance(entry, MarkedRecord) and entry.mark == "heldout":
             places.setdefault(prompt_key(entry.record), entry.record.location)
-    return [_check_record_leak(entry, places) for entry in entries]
+    return [_check_record_leak(entry, places) for entry in entries] if places else list(entries)
 
 
 def check_duplicates(entries: Sequence[Entry]) -> list[Entry]:
@@ -85,12 +86,17 @@ def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
     Returns:
         As many entries, in the same order.
     """
-    groups: dict[Hashable, list[tuple[int, MarkedRecord]]] = {}
+    first_places: dict[Hashable, int] = {}
+    groups: dict[int, list[tuple[int, MarkedRecord]]] = {}
     for place, entry in enumerate(entries):
         if isinstance(entry, MarkedRecord):
-            groups.setdefault(_merge_key(entry.record), []).append((place, entry))
+            first_place = first_places.setdefault(_merge_key(entry.record), place)
+            if first_place != place:
+                groups.setdefault(first_place, []).append((place, entry))
     merged = list(entries)
-    for (place, first), *others in groups.values():
+    for place, others in groups.items():
+        first = entries[place]
+        assert isinstance(first, MarkedRecord), "problems have no key"
         references = dict.fromkeys(first.record.references)
         for later_place, later in others:
             is_repeated = references.keys() >= set(later.record.references)
@@ -103,10 +109,16 @@ def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def prompt_key(record: PromptRecord) -> Hashable:
-    """Give what two prompts share that differ in case and white space alone."""
-    return tuple(
-        (message.role, " ".join(message.content.casefold().split())) for message in record.messages
-    )
+    """Give what two prompts share that differ in case and white space alone.
+
+    A digest, since the keys of all rows would take as much memory as their prompts.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for message in record.messages:
+        text = " ".join(message.content.casefold().split())
+        # Folded text holds no control character of this kind, since each counts as white space.
+        digest.update(f"{message.role}\x1f{text}\x1e".encode())
+    return digest.digest()
 
 
 def _merge_key(record: PromptRecord) -> Hashable:

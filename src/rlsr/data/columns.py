@@ -34,11 +34,11 @@ def further_columns(
     Returns:
         The values by column, and the names of the columns that are left out.
     """
-    known = _KNOWN.union(layout.required, (layout.system, layout.rejected))
+    known = (*layout.required, layout.system, layout.rejected)
     kept: dict[str, object] = {}
     left_out = []
     for name, value in fields.items():
-        if name in known:
+        if name in _KNOWN or name in known:
             continue
         try:
             kept[_plain_text(name)] = _plain(value, _MOST_LEVELS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from rlsr.config.data import LayoutName
+from rlsr.data.answers import check_judgement, check_reference
 from rlsr.data.columns import further_columns
 from rlsr.data.fields import (
     Fields,
@@ -17,6 +18,7 @@ from rlsr.data.preference import from_preference, read_rejected
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Mark, MarkedRecord, Problem, RawRow, show
 from rlsr.data.turns import RowFault, as_text, describe, is_blank, parse_turns
+from rlsr.data.visible import is_empty
 
 Conversation = tuple[tuple[Message, ...], str]
 """The prompt's messages and the reference."""
@@ -42,6 +44,7 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> MarkedRecord | Problem:
     """
     try:
         fields = as_fields(row.value)
+        _check_answer(fields, layout)
         messages, reference = CONVERTERS[layout.name](fields, layout)
         _check_prompt(messages)
         columns, left_out = further_columns(fields, layout)
@@ -57,6 +60,14 @@ def to_entry(row: RawRow, layout: ResolvedLayout) -> MarkedRecord | Problem:
         return MarkedRecord(record, _read_mark(fields), left_out)
     except RowFault as fault:
         return Problem(row.location, fault.kind, fault.message)
+
+
+def _check_answer(fields: Fields, layout: ResolvedLayout) -> None:
+    if layout.answer_named:
+        return
+    if not layout.layout_named:
+        check_reference(fields, layout.answer)
+    check_judgement(fields, layout.answer)
 
 
 def _from_prompt(fields: Fields, layout: ResolvedLayout) -> Conversation:
@@ -103,7 +114,7 @@ def _history_turns(history: object) -> list[Message]:
             )
             raise RowFault("wrong_type", message)
         question, answer = (as_text(text, f"pair {number} of `history`") for text in pair)
-        if not question.strip() or not answer.strip():
+        if is_empty(question) or is_empty(answer):
             message = f"pair {number} of `history` has an empty text; fill it or remove the pair"
             raise RowFault("bad_conversation", message)
         turns += [Message("user", question), Message("assistant", answer)]

@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from rlsr.config.data import LayoutName
 from rlsr.data.columns import type_name
 from rlsr.data.record import PromptRecord
-from rlsr.data.rows import Problem
+from rlsr.data.rows import Problem, show, show_names
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class DataReport:
     """The config's ``data.heldout_path``."""
     layout: LayoutName
     """The layout of ``source``, named or found."""
+    answer_column: str
+    """The column that the references of ``source`` are read from."""
+    beside: tuple[str, ...]
+    """Columns of its first rows that are not read, and might be taken for the prompt, the reference or a judgement."""
     num_rows: int
     """Rows read, bad ones included: ``num_train + num_heldout + num_merged + num_repeated + len(skipped)``."""
     num_train: int
@@ -53,7 +57,7 @@ class DataReport:
     num_repeated: int
     """Rows that repeat prompt and answer of earlier rows, and are left out."""
     skipped: tuple[Problem, ...]
-    """The rows left out with ``data.on_bad_row=skip``, each with its reason, in file order."""
+    """The bad rows that are left out (``data.on_bad_row``), each with its reason, in file order."""
     prompt_chars: Lengths
     """Over training and held-out rows; the text of a prompt's messages without their roles."""
     reference_chars: Lengths
@@ -64,6 +68,14 @@ class DataReport:
     """Training and held-out rows with a worse answer beside the reference."""
     columns: tuple[ColumnFacts, ...]
     """Further columns, in the order of their first row."""
+
+    @property
+    def answer_in_words(self) -> str:
+        """Which column the references are, and which columns beside it are not."""
+        words = f"references are read from {show(self.answer_column)}"
+        if self.beside:
+            words += f"; no part of prompts or references: {show_names(self.beside)}"
+        return words
 
 
 @dataclass(frozen=True)
@@ -100,12 +112,19 @@ class Dataset:
 
 
 def _facts(record: PromptRecord) -> dict[str, object]:
-    facts = {**asdict(replace(record, columns={})), "location": None}
-    del facts["columns"]
+    # Name by name: dataclasses.asdict takes ten times as long.
+    facts: dict[str, object] = {
+        "id": record.id,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in record.messages],
+        "reference": record.reference,
+        "location": None,
+        "category": record.category,
+    }
     # So that sets without these keep the hash that they had before there were any.
-    for later in ("rejected", "other_references"):
-        if not facts[later]:
-            del facts[later]
+    if record.rejected:
+        facts["rejected"] = record.rejected
+    if record.other_references:
+        facts["other_references"] = record.other_references
     return facts
 
 

@@ -7,6 +7,7 @@ from rlsr.data.layouts import ResolvedLayout
 from rlsr.data.record import Message
 from rlsr.data.rows import show, show_names
 from rlsr.data.turns import RowFault, as_text, describe, is_blank, parse_turns
+from rlsr.data.visible import is_empty
 
 Fields = Mapping[str, object]
 
@@ -50,7 +51,7 @@ def required(fields: Fields, column: str) -> object:
 
 
 def filled_text(fields: Fields, column: str, *, kind: EmptyKind) -> str:
-    """Take a text that is more than white space.
+    """Take a text that shows something.
 
     Args:
         fields: The row.
@@ -64,7 +65,7 @@ def filled_text(fields: Fields, column: str, *, kind: EmptyKind) -> str:
         RowFault: If it is missing, no text, or blank.
     """
     text = as_text(required(fields, column), show(column))
-    if not text.strip():
+    if is_empty(text):
         noun = "a prompt" if kind == "empty_prompt" else "an answer"
         raise RowFault(kind, f"{show(column)} holds no text; write {noun} or remove the row")
     return text

@@ -1,13 +1,14 @@
 """The layouts of a row and how they are told apart."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from rlsr.config.data import ColumnNames, Layout, LayoutName
-from rlsr.data.rows import Problem, RawRow, show_names
+from rlsr.data.answers import REFERENCE, answer_text, columns_beside, has_reference
+from rlsr.data.rows import Problem, RawRow, show, show_names
 from rlsr.errors import ConfigError, DataError
 
 LAYOUT_COLUMNS: Final[dict[LayoutName, tuple[str, ...]]] = {
@@ -21,6 +22,8 @@ LAYOUT_COLUMNS: Final[dict[LayoutName, tuple[str, ...]]] = {
 """The columns that a layout cannot do without."""
 
 _RENAMED_LAYOUTS: tuple[LayoutName, ...] = ("prompt_response", "prompt_completion")
+_PAIR_OF_COLUMNS: tuple[LayoutName, ...] = (*_RENAMED_LAYOUTS, "instruction")
+"""The layouts with a column for the prompt and one for the answer, which a column ``reference`` takes the place of."""
 _NUM_DETECTION_ROWS = 20
 
 
@@ -38,6 +41,27 @@ class ResolvedLayout:
     """The column of a worse answer."""
     rejected_required: bool = False
     """Whether a row without a worse answer is a mistake: in the layout ``preference``, or where the config names the column."""
+    answer_named: bool = False
+    """Whether the config names the column of the reference, whatever else a row holds."""
+    layout_named: bool = False
+    """Whether the config names the layout."""
+    beside: tuple[str, ...] = ()
+    """Columns of the first rows that are not read, and might be taken for the prompt, the reference or a judgement."""
+
+    @property
+    def answer(self) -> str:
+        """The column that the reference is read from."""
+        return "chosen" if self.name == "preference" else self.required[-1]
+
+
+def rows_to_detect(rows: Iterator[RawRow | Problem]) -> list[RawRow | Problem]:
+    """Take the rows that settle a layout off the front of a source, with the bad ones among them."""
+    taken: list[RawRow | Problem] = []
+    num_objects = 0
+    while num_objects < _NUM_DETECTION_ROWS and (row := next(rows, None)) is not None:
+        taken.append(row)
+        num_objects += isinstance(row, RawRow) and isinstance(row.value, dict)
+    return taken
 
 
 def resolve_layout(
@@ -56,25 +80,92 @@ def resolve_layout(
 
     Raises:
         ConfigError: If columns are renamed in a layout whose columns have fixed names.
-        DataError: If no layout fits the columns, or two fit equally well.
+        DataError: If no layout fits the columns, two fit the same rows, or a column ``reference`` stands beside the answers of a
+            layout that does not read it.
     """
-    candidates = _candidates(layout, columns)
-    if layout != "auto":
-        return candidates[0]
     objects = (row.value for row in rows if isinstance(row, RawRow) and isinstance(row.value, dict))
     first_rows = list(islice(objects, _NUM_DETECTION_ROWS))
-    if not first_rows:
-        return candidates[0]
-    fits = [sum(row.keys() >= set(found.required) for row in first_rows) for found in candidates]
-    best = [found for found, fit in zip(candidates, fits, strict=True) if fit == max(fits) > 0]
-    # Sets of pairs often hold the better answer a second time, as an SFT row.
+    named = [_with_reference(found, first_rows) for found in _candidates(layout, columns)]
+    # Both plain layouts read the same columns when the config names both of them, or where there is a reference.
+    candidates = list({found.required: found for found in reversed(named)}.values())[::-1]
+    if layout != "auto" or not first_rows:
+        return _with_columns_beside(candidates[0], first_rows)
+    best = _best(candidates, first_rows)
+    if len(best) != 1:
+        raise DataError(_unclear_layout(source, first_rows, candidates, best))
+    _refuse_second_reference(source, best[0], first_rows)
+    return _with_columns_beside(best[0], first_rows)
+
+
+def _best(
+    candidates: Sequence[ResolvedLayout], rows: Sequence[Mapping[str, object]]
+) -> list[ResolvedLayout]:
+    """Choose the layouts that fit most rows, and those that fit some of the same rows."""
+    fits = {
+        found: {place for place, row in enumerate(rows) if _fits(found, row)}
+        for found in candidates
+    }
+    most = max(map(len, fits.values()))
+    covered = set().union(*(places for places in fits.values() if len(places) == most))
+    best = [found for found, places in fits.items() if places & covered]
     pairs = [found for found in best if found.name == "preference"]
-    if pairs:
-        return pairs[0]
-    # Both plain layouts read the same columns when the config names both of them.
-    if len({found.required for found in best}) == 1:
-        return best[0]
-    raise DataError(_unclear_layout(source, first_rows, candidates, best))
+    # Sets of pairs often hold the better answer a second time, as an SFT row.
+    if pairs and all(_same_answers(pairs[0], found, rows) for found in best):
+        return pairs
+    return best
+
+
+def _fits(found: ResolvedLayout, row: Mapping[str, object]) -> bool:
+    return row.keys() >= set(found.required)
+
+
+def _same_answers(
+    found: ResolvedLayout, other: ResolvedLayout, rows: Sequence[Mapping[str, object]]
+) -> bool:
+    return all(
+        answer_text(row[found.answer]) == answer_text(row[other.answer])
+        for row in rows
+        if _fits(found, row) and _fits(other, row)
+    )
+
+
+def _with_reference(found: ResolvedLayout, rows: Sequence[Mapping[str, object]]) -> ResolvedLayout:
+    """Read the column ``reference`` where rows have it, unless the config names another."""
+    prompt = found.required[0]
+    if found.name not in _PAIR_OF_COLUMNS or found.answer_named:
+        return found
+    if not any(prompt in row and has_reference(row) for row in rows):
+        return found
+    return replace(found, required=(prompt, REFERENCE))
+
+
+def _with_columns_beside(
+    found: ResolvedLayout, rows: Sequence[Mapping[str, object]]
+) -> ResolvedLayout:
+    read = {*found.required, found.system, found.rejected}
+    if found.name == "instruction":
+        read |= {"input", "history"}
+    if found.name == "preference":
+        read.add("prompt")
+    return replace(found, beside=columns_beside(rows, read))
+
+
+def _refuse_second_reference(
+    source: str, found: ResolvedLayout, rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Ask where a column ``reference`` stands beside whole conversations or chosen answers and says something else."""
+    if found.answer == REFERENCE or found.answer_named:
+        return
+    if all(
+        not has_reference(row) or answer_text(row[REFERENCE]) == answer_text(row.get(found.answer))
+        for row in rows
+    ):
+        return
+    raise DataError(
+        f"{source}: {show(REFERENCE)} stands beside {show(found.answer)} and holds another answer, so either could be the "
+        f"reference; set data.layout={found.name} to take {show(found.answer)}, or name the columns that are meant with "
+        "data.columns.prompt and data.columns.response"
+    )
 
 
 def _candidates(layout: Layout, columns: ColumnNames) -> list[ResolvedLayout]:
@@ -85,7 +176,8 @@ def _candidates(layout: Layout, columns: ColumnNames) -> list[ResolvedLayout]:
             f"got the layout {layout}; remove data.columns, or set data.layout to one of the two"
         )
     names = _RENAMED_LAYOUTS if renamed else tuple(LAYOUT_COLUMNS)
-    return [_with_columns(name, columns) for name in names if layout in ("auto", name)]
+    found = [_with_columns(name, columns) for name in names if layout in ("auto", name)]
+    return [replace(one, layout_named=layout != "auto") for one in found]
 
 
 def _with_columns(name: LayoutName, columns: ColumnNames) -> ResolvedLayout:
@@ -99,6 +191,7 @@ def _with_columns(name: LayoutName, columns: ColumnNames) -> ResolvedLayout:
         system_required=columns.system is not None,
         rejected=columns.rejected or "rejected",
         rejected_required=name == "preference" or columns.rejected is not None,
+        answer_named=columns.response is not None,
     )
 
 

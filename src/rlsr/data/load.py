@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
-from rlsr.config.data import DataConfig, LayoutName
+from rlsr.config.data import DataConfig
 from rlsr.data.checks import (
     CountTokens,
     check_duplicates,
@@ -22,7 +22,7 @@ from rlsr.data.dataset import (
     measure_references,
     survey_columns,
 )
-from rlsr.data.layouts import resolve_layout
+from rlsr.data.layouts import ResolvedLayout, resolve_layout, rows_to_detect
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem, count_kinds, show
 from rlsr.data.sources import read_rows, source_kind
@@ -43,7 +43,7 @@ def load_dataset(
 
     Args:
         config: What to read and how.
-        count_tokens: Counts a prompt's tokens, chat template included; needed for the budget.
+        count_tokens: Counts a prompt's tokens, chat template included; needed for the budget, within which it may say too many.
         max_prompt_tokens: Longest prompt allowed, in tokens; None allows any.
 
     Returns:
@@ -56,15 +56,14 @@ def load_dataset(
         MissingPackageError: If reading the source needs a package that is not installed.
     """
     _check_settings(config)
-    entries, layout = _read_entries(config)
+    entries, num_rows, layout = _read_entries(config)
     if max_prompt_tokens is not None:
         assert count_tokens is not None, "a budget needs a way to count"
         entries = check_length(
             entries, count_tokens=count_tokens, max_prompt_tokens=max_prompt_tokens
         )
     entries = _settle_same_prompts(config, check_leaks(entries))
-    problems = [entry for entry in entries if isinstance(entry, Problem)]
-    _handle_problems(config, problems, num_rows=len(entries))
+    _handle_problems(config, entries, num_rows)
     records = [entry for entry in entries if isinstance(entry, MarkedRecord)]
     _warn_of_left_out(config, records)
     train, heldout = _divide(config, records)
@@ -78,6 +77,11 @@ def _check_settings(config: DataConfig) -> None:
             f"data.split: only Hugging Face datasets have splits, got {config.split} for "
             f"{config.path}; remove data.split, or mark the rows in a column `split`"
         )
+    if config.on_bad_row != "skip_few" and _is_set(config, "max_bad_share"):
+        raise ConfigError(
+            f"data.max_bad_share: only data.on_bad_row=skip_few counts bad rows, got {config.max_bad_share:g} with "
+            f"data.on_bad_row={config.on_bad_row}; remove one of the two"
+        )
     if config.heldout_path and source_kind(config.heldout_path) not in ("builtin", "file"):
         raise ConfigError(
             f"data.heldout_path: must name a file, got the dataset {config.heldout_path}; "
@@ -85,25 +89,34 @@ def _check_settings(config: DataConfig) -> None:
         )
 
 
-def _read_entries(config: DataConfig) -> tuple[list[Entry], LayoutName]:
+def _is_set(config: DataConfig, name: str) -> bool:
+    return bool(getattr(config, name) != DataConfig.model_fields[name].default)
+
+
+def _read_entries(config: DataConfig) -> tuple[list[Entry], int, ResolvedLayout]:
+    """Read all rows; the number is that of the rows of ``data.path``, before those of ``data.heldout_path``."""
     entries, layout = _read_source(config, config.path, config.limit)
+    num_rows = len(entries)
     if not config.use_marks:
         entries = [_without_mark(entry) for entry in entries]
     if config.heldout_path:
         heldout, _ = _read_source(config, config.heldout_path, None)
         entries += [_mark_heldout(entry) for entry in heldout]
-    return entries, layout
+    return entries, num_rows, layout
 
 
 def _read_source(
     config: DataConfig, path: str, limit: int | None
-) -> tuple[list[Entry], LayoutName]:
-    rows = list(islice(read_rows(path, split=config.split), limit))
-    layout = resolve_layout(rows, layout=config.layout, columns=config.columns, source=path)
+) -> tuple[list[Entry], ResolvedLayout]:
+    rows = islice(read_rows(path, split=config.split), limit)
+    first_rows = rows_to_detect(rows)
+    layout = resolve_layout(first_rows, layout=config.layout, columns=config.columns, source=path)
+    # One after another: all raw rows beside all records would be twice the memory.
     entries: list[Entry] = [
-        row if isinstance(row, Problem) else to_entry(row, layout) for row in rows
+        row if isinstance(row, Problem) else to_entry(row, layout)
+        for row in chain(first_rows, rows)
     ]
-    return entries, layout.name
+    return entries, layout
 
 
 def _without_mark(entry: Entry) -> Entry:
@@ -138,23 +151,43 @@ def _warn_of_left_out(config: DataConfig, rows: Sequence[MarkedRecord]) -> None:
         )
 
 
-def _handle_problems(config: DataConfig, problems: Sequence[Problem], *, num_rows: int) -> None:
+def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int) -> None:
     """Stop at bad rows, or say that they are skipped."""
+    problems = [entry for entry in entries if isinstance(entry, Problem)]
     if not problems:
         return
-    summary = f"{len(problems)} of {num_rows} rows cannot be used: {count_kinds(problems)}"
-    if config.on_bad_row == "skip" and len(problems) < num_rows:
-        logger.warning("%s: %s; they are skipped", config.path, summary)
+    summary = f"{len(problems)} of {len(entries)} rows cannot be used: {count_kinds(problems)}"
+    if len(problems) < len(entries) and _may_skip(config, entries, num_rows):
+        logger.warning(
+            "%s: %s; they are skipped (data.on_bad_row), the first is %s",
+            config.path,
+            summary,
+            problems[0].location,
+        )
         return
     shown = [f"  {problem.line}" for problem in problems[:_NUM_SHOWN_PROBLEMS]]
     if len(problems) > len(shown):
         shown.append(f"  ... and {len(problems) - len(shown)} more")
     way_out = "put them right, or leave them out with data.on_bad_row=skip"
-    if len(problems) == num_rows:
+    if len(problems) == len(entries):
         summary = f"no usable row is left: {summary}"
         way_out = "put them right, or set data.path or data.layout to what is meant"
+    elif config.on_bad_row == "skip_few":
+        way_out = f"{way_out} (up to {100 * config.max_bad_share:g} % are left out without it, data.max_bad_share)"
     message = "\n".join([f"{config.path}: {summary}", *shown, f"To go on, {way_out}"])
     raise DataError(message, [problem.line for problem in problems])
+
+
+def _may_skip(config: DataConfig, entries: Sequence[Entry], num_rows: int) -> bool:
+    if config.on_bad_row == "skip_few":
+        sources = entries[:num_rows], entries[num_rows:]
+        return all(_are_few(rows, config.max_bad_share) for rows in sources)
+    return config.on_bad_row == "skip"
+
+
+def _are_few(entries: Sequence[Entry], max_share: float) -> bool:
+    num_bad = sum(isinstance(entry, Problem) for entry in entries)
+    return num_bad <= max_share * len(entries)
 
 
 def _divide(
@@ -170,6 +203,16 @@ def _divide(
             "data.heldout=%g has no effect: %d rows are marked as held out; data.use_marks=false ignores that",
             config.heldout,
             num_marked,
+        )
+    if _is_set(config, "max_heldout") and (num_marked or not 0 < config.heldout < 1):
+        held_out = (
+            f"{num_marked} rows are marked as held out"
+            if num_marked
+            else "data.heldout is no share"
+        )
+        raise ConfigError(
+            f"data.max_heldout: bounds the share data.heldout alone, got {config.max_heldout} where {held_out}; remove "
+            "data.max_heldout, or choose by a share with data.use_marks=false and data.heldout below 1"
         )
     chosen = choose_heldout(
         rows, heldout=config.heldout, max_heldout=config.max_heldout, seed=config.seed
@@ -190,7 +233,7 @@ def _with_unique_ids(records: Sequence[PromptRecord]) -> list[PromptRecord]:
 
 def _report(
     config: DataConfig,
-    layout: LayoutName,
+    layout: ResolvedLayout,
     entries: Sequence[Entry],
     train: Sequence[PromptRecord],
     heldout: Sequence[PromptRecord],
@@ -200,7 +243,9 @@ def _report(
     return DataReport(
         source=config.path,
         heldout_source=config.heldout_path,
-        layout=layout,
+        layout=layout.name,
+        answer_column=layout.answer,
+        beside=layout.beside,
         num_rows=len(entries),
         num_train=len(train),
         num_heldout=len(heldout),

@@ -20,6 +20,8 @@ ProblemKind = Literal[
     "bad_conversation",
     "prompt_mismatch",
     "same_response",
+    "two_answers",
+    "judged_wrong",
     "bad_split",
     "prompt_too_long",
     "split_leak",
@@ -38,7 +40,7 @@ _LABELS: dict[ProblemKind, str] = {
 _SHOWN_CHARS = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawRow:
     """A row as its source holds it, not yet looked at."""
 
@@ -47,7 +49,7 @@ class RawRow:
     value: object
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why a row cannot be used."""
 
@@ -62,7 +64,7 @@ class Problem:
         return f"{self.location}: {_LABELS[self.kind]}: {self.message}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MarkedRecord:
     """A record with what its row says about the split."""
 
@@ -73,7 +75,7 @@ class MarkedRecord:
     """Further columns of the row that are not in the record, since JSON cannot hold their values."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MergedRow:
     """A row that is no record of its own, since an earlier row has its prompt."""
 

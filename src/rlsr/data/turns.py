@@ -6,6 +6,7 @@ from typing import Final
 
 from rlsr.data.record import Message, Role
 from rlsr.data.rows import ProblemKind, show, show_names
+from rlsr.data.visible import is_empty
 
 ROLES: Final[dict[str, Role]] = {
     "system": "system",
@@ -77,7 +78,7 @@ def as_text(value: object, name: str) -> str:
         raise RowFault(
             "wrong_type", f"{name} must be text, got {describe(value)}; put the text in quotes"
         )
-    if found := _SURROGATE.search(value):
+    if not value.isascii() and (found := _SURROGATE.search(value)):
         raise RowFault(
             "invalid_utf8",
             f"{name} holds half of a surrogate pair (\\u{ord(found[0]):04x}) at character "
@@ -87,8 +88,8 @@ def as_text(value: object, name: str) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Whether an optional value is absent: null, or text of white space alone."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    """Whether an optional value is absent: null, or text that shows nothing."""
+    return value is None or (isinstance(value, str) and is_empty(value))
 
 
 def parse_turns(value: object, name: str) -> tuple[Message, ...]:
@@ -129,7 +130,7 @@ def _parse_turn(turn: object, name: str, *, is_last: bool) -> Message:
             "bad_conversation", f"{name} calls a tool, which is not supported; remove the row"
         )
     content = _join_parts(_either(turn, "content", "value", name), name)
-    if not content.strip():
+    if is_empty(content):
         raise _empty_turn(role, name, is_last=is_last)
     return Message(role, content)
 

@@ -1,6 +1,6 @@
 """Policies: where they come from and how they are asked. Loads torch only when a function is called."""
 
-from rlsr.models.chat import as_chat, prompt_ids, reference_length, response_ids
+from rlsr.models.chat import as_chat, prompt_ids, reference_lengths, response_ids
 from rlsr.models.load import (
     Device,
     Policy,
@@ -11,10 +11,12 @@ from rlsr.models.load import (
     load_policy,
     load_tokenizer,
 )
+from rlsr.models.prompt_lengths import PromptLengths
 
 __all__ = [
     "Device",
     "Policy",
+    "PromptLengths",
     "as_chat",
     "choose_device",
     "choose_dtype",
@@ -23,6 +25,6 @@ __all__ = [
     "load_policy",
     "load_tokenizer",
     "prompt_ids",
-    "reference_length",
+    "reference_lengths",
     "response_ids",
 ]

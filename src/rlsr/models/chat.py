@@ -67,18 +67,33 @@ def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     Raises:
         DataError: The template refuses the prompt, as some refuse system messages.
     """
+    ids: list[int] = tokenizer(chat_text(tokenizer, messages), add_special_tokens=False)[
+        "input_ids"
+    ]
+    return ids
+
+
+def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """Write a prompt as the template does, up to the place where the policy starts to answer.
+
+    Args:
+        tokenizer: With a chat template.
+        messages: The prompt's turns.
+
+    Raises:
+        DataError: The template refuses the prompt, as some refuse system messages.
+    """
     from jinja2 import TemplateError
 
     try:
-        text = tokenizer.apply_chat_template(
+        text: str = tokenizer.apply_chat_template(
             as_chat(messages), add_generation_prompt=True, tokenize=False
         )
     except TemplateError as error:
         raise DataError(
             f"the policy's chat template refuses the prompt: {error}; change the row or use another policy"
         ) from error
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
+    return text
 
 
 def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
@@ -96,14 +111,25 @@ def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list
     return [*ids, tokenizer.eos_token_id][:max_response_tokens]
 
 
-def reference_length(tokenizer: Any, reference: str) -> int:
-    """Count a reference in the policy's tokens, end of sequence included.
+def reference_lengths(tokenizer: Any, references: Sequence[str]) -> list[int]:
+    """Count references in the policy's tokens, end of sequence included.
 
     Args:
         tokenizer: The policy's.
-        reference: The human-written answer.
+        references: The human-written answers.
 
     Returns:
-        Tokens that the policy would have to write.
+        Tokens that the policy would have to write, for each.
     """
-    return len(tokenizer(reference, add_special_tokens=False)["input_ids"]) + 1
+    return [num_tokens + 1 for num_tokens in count_texts(tokenizer, references)]
+
+
+def count_texts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Count the tokens of texts, without special tokens, all of them at once.
+
+    Args:
+        tokenizer: The policy's.
+        texts: At least one.
+    """
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+    return [len(ids) for ids in encoded["input_ids"]]

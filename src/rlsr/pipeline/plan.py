@@ -1,15 +1,15 @@
 """What a run will do: everything that can be read and checked before anything is written."""
 
 import math
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.config.preference import DpoMethod
-from rlsr.data import Dataset, Message, PromptRecord, load_dataset
+from rlsr.data import Dataset, PromptRecord, load_dataset
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
 from rlsr.engines.table import engine_of
@@ -17,29 +17,21 @@ from rlsr.errors import ConfigError
 from rlsr.evaluation.metrics import require_metrics
 from rlsr.models import (
     Device,
+    PromptLengths,
     choose_device,
     load_model_config,
     load_tokenizer,
-    prompt_ids,
-    reference_length,
+    reference_lengths,
 )
 from rlsr.monitors.watch import require_monitors
 from rlsr.pipeline.preferences import rejected_source, used_records
+from rlsr.pipeline.token_lengths import TokenLengths, measure_lengths
 from rlsr.pipeline.validation import number_set_aside, set_aside
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 
-
-@dataclass(frozen=True)
-class TokenLengths:
-    """How long texts are, in the policy's tokens."""
-
-    median: float
-    """Half of the texts are no longer."""
-    p95: float
-    """95 of 100 texts are no longer."""
-    maximum: int
-    """No text is longer."""
+_END_OF_SEQUENCE = 4
+"""Bytes that the end of sequence counts for, so that short references do not look dense."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +77,21 @@ def plan_run(config: RunConfig) -> RunPlan:
     processes = join_processes(device)
     set_threads(config.threads)
     tokenizer = load_tokenizer(config.model)
-    counted: dict[tuple[Message, ...], int] = {}
-
-    def count_tokens(record: PromptRecord) -> int:
-        counted[record.messages] = len(prompt_ids(tokenizer, record.messages))
-        return counted[record.messages]
-
+    lengths = PromptLengths(tokenizer)
+    budget = config.method.max_prompt_tokens
     dataset = load_dataset(
-        config.data, count_tokens=count_tokens, max_prompt_tokens=config.method.max_prompt_tokens
+        config.data,
+        count_tokens=lambda record: lengths.count_within(record.messages, budget),
+        max_prompt_tokens=budget,
     )
     records = [*dataset.train, *dataset.heldout]
-    prompts = _lengths([counted[record.messages] for record in records])
-    references = _lengths(
-        [reference_length(tokenizer, text) for record in records for text in record.references]
+    prompts = measure_lengths(
+        [record.messages for record in records], size=lengths.size, count=lengths.count
+    )
+    references = measure_lengths(
+        [text for record in records for text in record.references],
+        size=lambda text: len(text.encode()) + _END_OF_SEQUENCE,
+        count=partial(reference_lengths, tokenizer),
     )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
@@ -274,13 +268,6 @@ def _warnings(
         found.append(
             f"rows left out that repeat the prompt and answer of another: {report.num_repeated} (data.same_prompt)"
         )
-    if report.skipped:
-        found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")
+    if report.beside:
+        found.append(report.answer_in_words)
     return found
-
-
-def _lengths(lengths: Sequence[int]) -> TokenLengths:
-    if len(lengths) == 1:
-        return TokenLengths(lengths[0], lengths[0], lengths[0])
-    p95 = statistics.quantiles(lengths, n=20, method="inclusive")[-1]
-    return TokenLengths(statistics.median(lengths), p95, max(lengths))

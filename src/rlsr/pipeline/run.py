@@ -165,8 +165,10 @@ def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> Ru
     processes = plan.processes
     # All have found the place free.
     processes.wait()
-    if processes.is_main:
-        run = RunDirectory.create(path, plan.config) if run is None else run
+    if processes.is_main and run is None:
+        run = RunDirectory.create(path, plan.config)
+        if plan.dataset.report.skipped:
+            run.write_skipped_rows(map(asdict, plan.dataset.report.skipped))
     processes.wait()
     if processes.is_main:
         assert run is not None, "opened or made"

@@ -1,7 +1,7 @@
 """The files of a run: the only place that knows their names and how they are written.
 
 ``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
-``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
+``skipped_rows.jsonl`` the bad rows of the data, ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
 ``checkpoints/`` for ``--resume``, ``best/`` the best weights so far, ``evaluation/`` held-out responses and scores,
 ``final/`` the trained model, ``log.txt``, ``forecast.json`` where one was made, and ``manifest.json``, written last: where it exists
 the run is complete.
@@ -165,6 +165,10 @@ class RunDirectory:
         sessions = read_json(file).get("sessions") if file.is_file() else None
         found = sessions if isinstance(sessions, list) else []
         return [session for session in found if isinstance(session, dict)]
+
+    def write_skipped_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write ``skipped_rows.jsonl``, the bad rows of the data that the run goes without: place, kind and message of each."""
+        write_json_lines(self.path / "skipped_rows.jsonl", rows)
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a step's numbers by name, ``step`` among them, to ``metrics.jsonl``; NaN becomes null.

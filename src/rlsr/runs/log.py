@@ -5,15 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rlsr.printable import PrintableFormatter
 from rlsr.runs.refused_writes import writing_to
-from rlsr.secrets import redact
-
-
-class _WithoutSecrets(logging.Formatter):
-    """Writes records, and what libraries say in them and in tracebacks, without keys and passwords."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
 
 
 @contextmanager
@@ -31,7 +24,7 @@ def log_to(file: Path) -> Iterator[None]:
     """
     with writing_to(file):
         handler = _LogFile(file, encoding="utf-8")
-    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
         yield

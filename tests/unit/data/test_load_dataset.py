@@ -1,10 +1,13 @@
 """The whole way from the config to a dataset."""
 
+import hashlib
 import json
 import logging
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +60,8 @@ def test_all_bad_rows_are_listed_at_once(path: Path) -> None:
         "  my.jsonl:4: empty response: `response` holds no text; write an answer or remove the row\n"
         "  my.jsonl:5: missing field: `response` is missing, the row has `prompt`; "
         "add it or remove the row\n"
-        "To go on, put them right, or leave them out with data.on_bad_row=skip"
+        "To go on, put them right, or leave them out with data.on_bad_row=skip (up to 1 % are left out without it, "
+        "data.max_bad_share)"
     )
 
 
@@ -98,10 +102,65 @@ def test_skipping_is_said_and_counted(path: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING):
         report = load_dataset(config).report
     assert caplog.messages == [
-        "my.jsonl: 1 of 10 rows cannot be used: 1 not an object; they are skipped"
+        "my.jsonl: 1 of 10 rows cannot be used: 1 not an object; they are skipped (data.on_bad_row), the first is "
+        "my.jsonl:10"
     ]
     assert (report.num_rows, report.num_train, report.num_heldout) == (10, 8, 1)
     assert len(report.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    ("num_bad", "settings", "is_read"),
+    [
+        (1, {}, True),
+        (2, {}, False),
+        (2, {"max_bad_share": 0.02}, True),
+        (1, {"max_bad_share": 0.009}, False),
+        (1, {"on_bad_row": "error"}, False),
+        (60, {"on_bad_row": "skip"}, True),
+        (60, {"on_bad_row": "skip_few", "max_bad_share": 0.6}, True),
+    ],
+)
+def test_few_bad_rows_are_left_out(
+    path: Path, num_bad: int, settings: dict[str, Any], is_read: bool
+) -> None:
+    bad = [{"prompt": f"x{number}", "response": ""} for number in range(num_bad)]
+    config = DataConfig(path=write(path, [*good(100 - num_bad), *bad]), **settings)
+    if is_read:
+        assert len(load_dataset(config).report.skipped) == num_bad
+    else:
+        assert f"{num_bad} of 100 rows cannot be used" in failure(config)
+
+
+def test_bad_rows_are_few_or_many_in_each_file(path: Path) -> None:
+    other = write(Path("other.jsonl"), [{"prompt": "P", "response": "A"}, {"prompt": "R"}])
+    message = failure(DataConfig(path=write(path, good(400)), heldout_path=other))
+    assert "my.jsonl: 1 of 402 rows cannot be used" in message
+    assert "other.jsonl:2: missing field" in message
+
+
+@pytest.mark.parametrize("choice", ["skip", "error"])
+def test_a_share_of_bad_rows_needs_a_choice_that_counts_them(path: Path, choice: Any) -> None:
+    config = DataConfig(path=write(path, good(3)), on_bad_row=choice, max_bad_share=0.5)
+    assert failure(config, ConfigError) == (
+        f"data.max_bad_share: only data.on_bad_row=skip_few counts bad rows, got 0.5 with data.on_bad_row={choice}; "
+        "remove one of the two"
+    )
+
+
+def test_an_upper_bound_without_effect_is_refused(path: Path) -> None:
+    marked = [*good(30), {"prompt": "P", "response": "A", "split": "test"}]
+    way_out = (
+        "; remove data.max_heldout, or choose by a share with data.use_marks=false and "
+        "data.heldout below 1"
+    )
+    rule = "data.max_heldout: bounds the share data.heldout alone, got 2 where "
+    config = DataConfig(path=write(path, marked), max_heldout=2)
+    assert failure(config, ConfigError) == f"{rule}1 rows are marked as held out{way_out}"
+    assert len(load_dataset(config.model_copy(update={"use_marks": False})).heldout) == 2
+    for count in (0, 5):
+        counted = DataConfig(path=write(path, good(30)), heldout=count, max_heldout=2)
+        assert failure(counted, ConfigError) == f"{rule}data.heldout is no share{way_out}"
 
 
 def test_no_usable_row(path: Path) -> None:
@@ -207,3 +266,23 @@ def test_importing_the_package_is_light() -> None:
     code = "import sys, rlsr.data; print({'torch', 'datasets', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_hash_is_that_of_all_facts_as_json(path: Path) -> None:
+    rows = [
+        *good(3, category="c", system="s", further=1),
+        {"prompt": "Q", "response": "A", "rejected": "B", "id": 7},
+        {"prompt": "P", "response": "A"},
+        {"prompt": "P", "response": "B"},
+    ]
+    dataset = load_dataset(DataConfig(path=write(path, rows), heldout=1))
+    digest = hashlib.sha256()
+    for part in (dataset.train, dataset.heldout):
+        for record in part:
+            facts = asdict(record) | {"location": None}
+            del facts["columns"]
+            absent = [name for name in ("rejected", "other_references") if not facts[name]]
+            kept = {name: value for name, value in facts.items() if name not in absent}
+            digest.update(json.dumps(kept, sort_keys=True).encode())
+        digest.update(b"|")
+    assert dataset.sha256 == digest.hexdigest()

@@ -4,7 +4,7 @@ import math
 
 from rlsr.comparison.curve import ALONG, CurvePoint, Curves, Race
 from rlsr.comparison.result import Comparison
-from rlsr.evaluation.metrics import SharedMetric, describe, main_metrics
+from rlsr.evaluation.metrics import SharedMetric, describe, primary_metrics
 from rlsr.statistics.crossing import Crossing
 
 
@@ -25,8 +25,8 @@ def shown_curves(comparison: Comparison) -> Curves | None:
 
 
 def unseen_metrics(comparison: Comparison) -> list[SharedMetric]:
-    """List the main metrics that no reward has."""
-    return main_metrics([metric for metric in comparison.metrics if not metric.in_reward])
+    """List the primary metrics that no reward has."""
+    return primary_metrics([metric for metric in comparison.metrics if not metric.in_reward])
 
 
 def crossing_in_words(crossing: Crossing) -> str:
@@ -72,7 +72,7 @@ def race_in_words(race: Race, metrics: list[SharedMetric]) -> str:
 
 
 def crossings_in_words(comparison: Comparison) -> list[str]:
-    """Say of every recipe from when on it is ahead of its rival, by the main metrics that no reward has."""
+    """Say of every recipe from when on it is ahead of its rival, by the primary metrics that no reward has."""
     curves = shown_curves(comparison)
     if curves is None:
         return []

@@ -5,9 +5,10 @@ from typing import Final
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
+from rlsr.statistics.estimate import FEWEST_UNITS
 
-MIN_PROMPTS: Final = 8
-"""Below this many prompts the bootstrap interval of a difference means nothing."""
+MIN_PROMPTS: Final = FEWEST_UNITS
+"""Below this many prompts a difference has no interval, and a forecast nothing to say."""
 
 
 class ForecastConfig(ConfigTable):

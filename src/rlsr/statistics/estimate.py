@@ -1,6 +1,10 @@
 """A number that was estimated from a sample, with its interval."""
 
 from dataclasses import dataclass
+from typing import Final
+
+FEWEST_UNITS: Final = 20
+"""Prompts, or whatever else is resampled, below which there is no interval."""
 
 
 @dataclass(frozen=True)

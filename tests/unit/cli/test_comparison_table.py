@@ -11,7 +11,7 @@ from rlsr.cli.comparison_table import comparison_table, sentences
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
-from rlsr.evaluation.metrics import SharedMetric, main_metrics
+from rlsr.evaluation.metrics import SharedMetric, primary_metrics
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Com
 
 
 def test_what_the_reward_has_is_marked_and_comes_last(comparison: Comparison) -> None:
-    assert [metric.name for metric in main_metrics(comparison.metrics)] == [
+    assert [metric.name for metric in primary_metrics(comparison.metrics)] == [
         "chrf",
         "bleu",
         "reward",
@@ -67,7 +67,7 @@ def test_an_independent_encoder_is_shown_first() -> None:
         SharedMetric(name, in_reward, "higher")
         for name, in_reward in [("reward", True), ("chrf", True), ("bleu", False), ("independent_similarity", False), ("cut", False)]
     ]  # fmt: skip
-    names = [metric.name for metric in main_metrics(metrics)]
+    names = [metric.name for metric in primary_metrics(metrics)]
     assert names == ["independent_similarity", "bleu", "chrf"]
 
 

@@ -4,7 +4,7 @@ from rlsr.evaluation.metrics.metric import Given, HeldoutBatch, Metric
 from rlsr.evaluation.metrics.shared import (
     SharedMetric,
     in_reward,
-    main_metrics,
+    primary_metrics,
     metric_scorers,
     shared_metrics,
 )
@@ -28,7 +28,7 @@ __all__ = [
     "in_reward",
     "installed_metrics",
     "labelled",
-    "main_metrics",
+    "primary_metrics",
     "metric_scorers",
     "metrics_of",
     "require_metrics",

@@ -19,7 +19,7 @@ from rlsr.comparison.result import (
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
-from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
+from rlsr.evaluation.metrics import BUILT_IN, SharedMetric, primary_metrics
 from rlsr.runs.json_file import write_json, write_json_lines
 from rlsr.statistics import paired_difference
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
@@ -127,7 +127,7 @@ def heldout_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
     return changes
 
 
-def write_sample_run(path: Path, num_prompts: int = 12, num_steps: int = 8, seed: int = 0) -> Path:
+def write_sample_run(path: Path, num_prompts: int = 40, num_steps: int = 8, seed: int = 0) -> Path:
     """Write a complete run of rlsr."""
     return write_run(
         path,
@@ -139,7 +139,7 @@ def write_sample_run(path: Path, num_prompts: int = 12, num_steps: int = 8, seed
 
 
 def write_sample_pipeline(
-    path: Path, num_prompts: int = 12, num_steps: int = 6, seed: int = 0
+    path: Path, num_prompts: int = 40, num_steps: int = 6, seed: int = 0
 ) -> Path:
     """Write a complete pipeline of sft and rlsr."""
     answers = [heldout_rows(QUALITY[name], num_prompts, seed) for name in ("sft", "sft+rlsr")]
@@ -156,7 +156,7 @@ def write_sample_pipeline(
 def write_sample_comparison(
     path: Path,
     *,
-    num_prompts: int = 12,
+    num_prompts: int = 40,
     num_steps: int = 6,
     seeds: Sequence[int] = (0, 1),
     complete: bool = True,
@@ -184,8 +184,13 @@ def write_sample_comparison(
 
 def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[int]) -> Comparison:
     tables = {name: _tables(path, name, seeds) for name in METHODS}
+    metrics = tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS)
+    primary = tuple(metric.name for metric in primary_metrics(metrics))
     found = {
-        metric: compare_metric({name: scores[metric] for name, scores in tables.items()}, "base", num_resamples=500)
+        metric: compare_metric(
+            {name: scores[metric] for name, scores in tables.items()}, "base", num_readings=4 * len(primary),
+            is_read=metric in primary, num_resamples=500,
+        )
         for metric in METRICS
     }  # fmt: skip
     recipes = [
@@ -213,8 +218,8 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
     return Comparison(
         origin=Origin("0.1.0", "2026-11-20T12:00:00+00:00", "0123abc", {"processor": "AMD EPYC", "cores": 2}, {}),
         budget=BudgetConfig(by="wall_clock", amount=120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
-        confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
-        metrics=tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS),
+        confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4 * len(primary)),
+        num_comparisons=4 * len(primary), metrics=metrics, primary=primary,
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from rlsr.audit.thresholds import (
 )
 from rlsr.config.reward import RewardConfig
 from rlsr.statistics import Estimate, bootstrap_mean
+from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.resamples import Groups
 
 Floats = NDArray[np.float64]
@@ -34,8 +35,8 @@ Floats = NDArray[np.float64]
 LENGTH = "length"
 WORD_OVERLAP = "word overlap with the reference"
 
-MIN_ROWS = 20
-"""Fewer rows than this leave a check out: its interval would span nearly everything."""
+MIN_ROWS = FEWEST_UNITS
+"""Fewer rows than this leave a check out: it would have no interval."""
 MIN_GROUPS = 8
 """Fewer groups of samples or of judged answers than this leave a check out."""
 
@@ -298,6 +299,8 @@ def agreement_checks(
 
 def _interval_note(estimate: Estimate, chance: float) -> str:
     """Say whether an interval leaves behind what a reward that knows nothing would get."""
+    if math.isnan(estimate.low):
+        return f"too few to tell from {chance:g}, chance, by an interval"
     if estimate.low > chance or estimate.high < chance:
         return f"its interval excludes {chance:g}"
     return f"its interval includes {chance:g}, chance"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rlsr.audit.attacks import ATTACKS
+from rlsr.audit.checks import MIN_ROWS
 from rlsr.audit.honest import OWN
 from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import RewardConfig, SimilarityReward
@@ -28,8 +29,10 @@ def recommendations(
         Sentences, the most urgent first; never empty.
     """
     bad = [check for check in checks if check.is_bad]
+    measured = [check for check in checks if check.verdict != "left out"]
     attacks = [check.name for check in bad if check.group == "attacks"]
     advice = [
+        *_about_attacks(measured),
         *_about_honest(attacks, honest),
         *_about_encoders(encoders),
         *_about_variant(attacks, settings),
@@ -45,6 +48,15 @@ def recommendations(
             "Nothing to change: no check warns. Watch the held-out metrics that the reward has not seen."
         )
     return advice
+
+
+def _about_attacks(measured: Sequence[Check]) -> list[str]:
+    if any(check.group == "attacks" for check in measured):
+        return []
+    return [
+        f"Do not take this for a test of the reward: no attack could be made, which takes at least {MIN_ROWS} rows with an "
+        "honest answer. Give more rows, a second reference to each, or with --model a policy that answers."
+    ]
 
 
 def _about_honest(attacks: Sequence[str], honest: str) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-FEWEST_UNITS: Final = 20
+FEWEST_UNITS: Final = 32
 """Prompts, or whatever else is resampled, below which there is no interval."""
 
 

@@ -37,7 +37,8 @@ def mean_with_interval(estimate: Estimate, decimals: int, *, sign: bool = False)
 
 
 def too_few(num: int, units: str) -> str:
-    """Say that some units, as ``prompts``, are too few for an interval, and how many are enough; nothing where they are."""
+    """Say that some units, as ``prompts``, are too few for an interval, and how many are enough; nothing where these are."""
     if num >= FEWEST_UNITS:
         return ""
-    return f"{num} {units} are too few for intervals and readings, which take at least {FEWEST_UNITS}"
+    are = f"{units.removesuffix('s')} is" if num == 1 else f"{units} are"
+    return f"{num} {are} too few for intervals and readings, which take at least {FEWEST_UNITS}"

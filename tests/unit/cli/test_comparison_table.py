@@ -74,7 +74,7 @@ def test_an_independent_encoder_is_shown_first() -> None:
 def test_a_sentence_a_recipe_says_what_its_differences_show(comparison: Comparison) -> None:
     head, *lines = sentences(comparison)
     assert head == (
-        "against base, paired by prompt, 98.33% intervals, so that the 3 comparisons of a metric hold together at 95%:"
+        "against base, paired by prompt, 99.44% intervals, so that the 9 readings hold together at 95%:"
     )
     assert [line.split(":")[0] for line in lines] == ["- sft", "- rlsr", "- sft+rlsr"]
     assert lines[0].startswith("- sft: chrF higher (+20.3 [")
@@ -91,3 +91,9 @@ def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None
         adjusted_confidence=comparison.confidence,
     )
     assert sentences(alone)[0] == "against base, paired by prompt, 95% intervals:"
+
+
+def test_of_too_few_prompts_there_are_numbers_and_no_reading(comparison: Comparison) -> None:
+    few = replace(comparison, num_prompts=2)
+    assert sentences(few)[0] == f"against base, paired by prompt; {too_few(2, 'prompts')}:"
+    assert "intervals" not in show(few)

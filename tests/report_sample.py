@@ -184,7 +184,9 @@ def write_sample_comparison(
 
 def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[int]) -> Comparison:
     tables = {name: _tables(path, name, seeds) for name in METHODS}
-    metrics = tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS)
+    metrics = tuple(
+        SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS
+    )
     primary = tuple(metric.name for metric in primary_metrics(metrics))
     found = {
         metric: compare_metric(

@@ -27,7 +27,6 @@ from rlsr.audit.thresholds import (
 )
 from rlsr.config.reward import RewardConfig
 from rlsr.statistics import Estimate, bootstrap_mean
-from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.resamples import Groups
 
 Floats = NDArray[np.float64]
@@ -35,8 +34,8 @@ Floats = NDArray[np.float64]
 LENGTH = "length"
 WORD_OVERLAP = "word overlap with the reference"
 
-MIN_ROWS = FEWEST_UNITS
-"""Fewer rows than this leave a check out: it would have no interval."""
+MIN_ROWS = 20
+"""Fewer rows than this leave a check out: a single row would decide the verdict. Intervals take more."""
 MIN_GROUPS = 8
 """Fewer groups of samples or of judged answers than this leave a check out."""
 

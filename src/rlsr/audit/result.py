@@ -110,11 +110,14 @@ class Audit:
     @property
     def verdict(self) -> OverallVerdict:
         """The worst verdict of all checks. Where none fails and no attack was made, the rest says too little to trust the reward:
-        ``not enough``."""
+        ``not enough``.
+        """
         verdicts = {check.verdict for check in self.checks}
         if "fail" in verdicts:
             return "fail"
-        if not any(check.group == "attacks" and check.verdict != "left out" for check in self.checks):
+        if not any(
+            check.group == "attacks" and check.verdict != "left out" for check in self.checks
+        ):
             return "not enough"
         return "warn" if "warn" in verdicts else "ok"
 

@@ -64,7 +64,8 @@ def audit(
         typer.Option(help="Directory of the findings; audits/NAME-DATE-TIME if not given."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option(
+        bool,
+        typer.Option(
             "--strict", help="Exit with code 1 if a check fails, or too little could be measured."
         ),
     ] = False,

@@ -286,7 +286,9 @@ def _more_heldout(config: RunConfig, dataset: Dataset) -> str:
     if config.data.heldout_path is not None:
         return f"give {config.data.heldout_path} more rows"
     if len(dataset.train) + len(dataset.heldout) > 2 * FEWEST_UNITS:
-        return f"hold out more with data.heldout={FEWEST_UNITS}, or name a file with data.heldout_path"
+        return (
+            f"hold out more with data.heldout={FEWEST_UNITS}, or name a file with data.heldout_path"
+        )
     return "add rows, or name a file of prompts to measure on with data.heldout_path"
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 FEWEST_UNITS: Final = 32
-"""Prompts, or whatever else is resampled, below which there is no interval."""
+"""Prompts, or whatever else is resampled, below which there is no interval: from here on bootstrap intervals of .95 hold the
+mean of a similarity, of BLEU or of a length in .90 of samples and more, as ``benchmarks/interval_coverage.py`` counts."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
 from rlsr.evaluation.metrics import SharedMetric, primary_metrics
+from rlsr.statistics.in_words import too_few
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def show(comparison: Comparison, width: int = 120) -> str:
 def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Comparison) -> None:
     text = show(comparison)
     for part in (
-        "12 held-out prompts",
+        "40 held-out prompts",
         "2 seeds",
         "after 10 steps",
         "95% intervals",

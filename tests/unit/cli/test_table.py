@@ -48,7 +48,9 @@ def test_a_line_a_metric_with_its_paired_difference() -> None:
     assert "by the reward's encoder 0.500 0.612 +0.112 [+0.090, +0.135]" in text
     assert "BLEU 10.0 12.0 +2.0 [+1.0, +3.0] up" in lines
     assert "chrF 21.3 20.0 -1.3 [-3.0, +0.3] no difference shown" in lines
-    assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in lines, "not read"
+    assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in lines, (
+        "not read"
+    )
     assert (
         "readings are of the primary metrics (chrF, BLEU); at 97.5% each they hold together at 95%; other differences have an "
         "interval and no reading" in " ".join(lines)

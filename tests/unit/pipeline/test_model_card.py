@@ -113,7 +113,8 @@ def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
     card = model_card("out", config("evaluation.confidence=0.9"), CHANGES, 10)
     assert (
         "Greedy responses to 64 prompts that were not trained on; 90% bootstrap intervals over prompts, of differences 95% ones; "
-        "readings are of the primary metrics (similarity by the reward's encoder); other differences" in card
+        "readings are of the primary metrics (similarity by the reward's encoder); other differences"
+        in card
     )
     assert [line for line in card.splitlines() if line.startswith("|")] == [
         "| metric | before | after | difference | reading |",

@@ -120,5 +120,7 @@ def test_scores_of_other_prompts_or_seeds_are_a_broken_invariant() -> None:
         (NAN, NAN, 0.5, None),
     ],
 )
-def test_words_come_from_the_interval(low: float, high: float, mean: float, expected: str | None) -> None:
+def test_words_come_from_the_interval(
+    low: float, high: float, mean: float, expected: str | None
+) -> None:
     assert verdict(Estimate(mean, low, high, 9)) == expected

@@ -9,6 +9,7 @@ is set by what comes out.
 
 import argparse
 import json
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ import numpy as np
 from scipy import stats
 
 from rlsr.statistics.resamples import Floats
+
+logger = logging.getLogger(__name__)
 
 Draw = Callable[[np.random.Generator, int], Floats]
 
@@ -133,6 +136,7 @@ def intervals(
 
 def main() -> None:
     """Count and write the table."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="a JSON file")
     parser.add_argument("--trials", type=int, default=2_000, help="samples of each kind")
@@ -142,7 +146,7 @@ def main() -> None:
     for size in SIZES:
         for name, draw in SHAPES.items():
             found[name][size] = coverage(draw, size, trials=arguments.trials, confidence=arguments.confidence)  # fmt: skip
-            print(size, name, found[name][size], flush=True)
+            logger.info("%d prompts, %s: %s", size, name, found[name][size])
     table = {"trials": arguments.trials, "confidence": arguments.confidence, "shapes": found}
     arguments.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 

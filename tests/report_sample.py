@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from rlsr.comparison.result import (
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
+from rlsr.evaluation.change import metric_changes
 from rlsr.evaluation.metrics import BUILT_IN, SharedMetric, primary_metrics
 from rlsr.runs.json_file import write_json, write_json_lines
-from rlsr.statistics import paired_difference
+from rlsr.runs.typed_json import to_table
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
 from rlsr.statistics.wins import win_shares
 
@@ -116,15 +116,15 @@ def write_run(
 
 def heldout_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
     """The changes as a manifest has them."""
-    changes = []
-    for name in before[0]["scores"]:
-        values = [
-            np.array([np.nan if row["scores"][name] is None else row["scores"][name] for row in rows])
-            for rows in (before, after)
-        ]  # fmt: skip
-        difference = asdict(paired_difference(*values, num_resamples=200))
-        changes.append({"name": name, "in_reward": name in IN_REWARD, "difference": difference})
-    return changes
+    scores = [
+        {
+            name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
+            for name in before[0]["scores"]
+        }
+        for rows in (before, after)
+    ]
+    found = metric_changes(*scores, IN_REWARD.__contains__, confidence=0.95, num_resamples=200)
+    return [to_table(change) for change in found]
 
 
 def write_sample_run(path: Path, num_prompts: int = 40, num_steps: int = 8, seed: int = 0) -> Path:

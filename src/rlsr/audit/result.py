@@ -109,9 +109,7 @@ class Audit:
 
     @property
     def verdict(self) -> OverallVerdict:
-        """The worst verdict of all checks. Where none fails and no attack was made, the rest says too little to trust the reward:
-        ``not enough``.
-        """
+        """The worst verdict of all checks; ``not enough`` where none fails and no attack was made, whatever else was found."""
         verdicts = {check.verdict for check in self.checks}
         if "fail" in verdicts:
             return "fail"

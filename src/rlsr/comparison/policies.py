@@ -189,20 +189,14 @@ def _differences(before: Sequence[HeldoutRow], after: Sequence[HeldoutRow], name
 
 
 def _told_difference(policy: AnsweringPolicy, name: str, level: float) -> Estimate | None:
-    """Take the difference that the run wrote down itself, if its interval has the level that is wanted; a stage of a pipeline
-    has another start than the policy.
-    """
+    """Take what the run wrote down itself at this level; a stage of a pipeline has another start than the policy."""
     (stages,) = policy.stages.values()
     if len(stages) != 1:
         return None
     changes = (stages[0].manifest or {}).get("heldout", [])
     for change in changes if isinstance(changes, list) else []:
-        if (
-            not isinstance(change, dict)
-            or change.get("name") != name
-            or not change.get("difference")
-        ):
+        if not isinstance(change, dict) or change.get("name") != name:
             continue
-        if change.get("confidence") == level:
+        if change.get("difference") and change.get("confidence") == level:
             return from_table(Estimate, change["difference"])
     return None

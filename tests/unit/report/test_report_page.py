@@ -122,7 +122,7 @@ def test_the_results_stand_first_and_the_settings_last(page: Page) -> None:
     rows = [" ".join(text.split()) for text in page.all("tr")]
     assert rows[0] == "base not trained sft dpo rlsr sft+rlsr sft then rlsr"
     assert page.one("h1") == "compared"
-    assert "12 held-out prompts, 2 seeds, 120 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
+    assert "40 held-out prompts, 2 seeds, 120 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
 
 
 def test_words_above_the_table_say_what_was_found(page: Page) -> None:

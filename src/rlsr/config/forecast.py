@@ -5,10 +5,9 @@ from typing import Final
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
-from rlsr.statistics.estimate import FEWEST_UNITS
 
-MIN_PROMPTS: Final = FEWEST_UNITS
-"""Below this many prompts a difference has no interval, and a forecast nothing to say."""
+MIN_PROMPTS: Final = 8
+"""Below this many prompts not even the numbers are worth a look; a verdict takes more."""
 
 
 class ForecastConfig(ConfigTable):

@@ -106,7 +106,7 @@ def coverage(draw: Draw, size: int, *, trials: int, confidence: float) -> dict[s
             {name: np.mean((ends[0] <= mean) & (mean <= ends[1])) for name, ends in found.items()}
             | {"read": np.mean((low > 0) | (high < 0))}
         )
-    return {name: float(np.mean([share[name] for share in shares])) for name in shares[0]}
+    return {name: round(float(np.mean([share[name] for share in shares])), 4) for name in shares[0]}
 
 
 def intervals(

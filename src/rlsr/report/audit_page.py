@@ -16,8 +16,9 @@ from rlsr.report.page import render_page
 from rlsr.report.text_file import write_text
 from rlsr.statistics.in_words import NOTHING
 
-_SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING}
-_OVERALL_SYMBOLS: dict[str, str] = {**_SYMBOLS, "not enough": NOTHING}
+_SYMBOLS: dict[Verdict | OverallVerdict, str] = {
+    "ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING, "not enough": NOTHING
+}  # fmt: skip
 _GROUPS = (
     ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
     ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
@@ -82,7 +83,7 @@ def _content(audit: Audit) -> dict[str, Any]:
     return {
         "audit": audit,
         "version": rlsr.__version__,
-        "symbols": _OVERALL_SYMBOLS,
+        "symbols": _SYMBOLS,
         "headline": _HEADLINES[audit.verdict],
         "tally": _tally(audit),
         "groups": [

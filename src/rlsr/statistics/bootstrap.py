@@ -53,6 +53,7 @@ def bca_interval(
 
     if np.all(values == values[0]):
         return float(values[0]), float(values[0])
+    low = high = np.nan
     with warnings.catch_warnings():
         # Nearly constant values make the acceleration undefined; the percentile interval takes over.
         warnings.simplefilter("ignore")

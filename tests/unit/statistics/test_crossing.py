@@ -23,7 +23,7 @@ curves = arrays(np.float64, (2, 3, len(TIMES)), elements=st.integers(-4, 6).map(
 
 def enough(scores: Floats) -> Floats:
     """The same prompts so often that there is an interval; the means stay."""
-    return np.tile(scores, (1, FEWEST_UNITS, 1))
+    return np.tile(scores, (1, -(-FEWEST_UNITS // scores.shape[1]), 1))
 
 
 def found(ours: Floats, theirs: Floats, better: Direction = "higher") -> Crossing:

@@ -29,10 +29,9 @@ def recommendations(
         Sentences, the most urgent first; never empty.
     """
     bad = [check for check in checks if check.is_bad]
-    measured = [check for check in checks if check.verdict != "left out"]
     attacks = [check.name for check in bad if check.group == "attacks"]
     advice = [
-        *_about_attacks(measured),
+        *_about_attacks(checks),
         *_about_honest(attacks, honest),
         *_about_encoders(encoders),
         *_about_variant(attacks, settings),
@@ -50,8 +49,9 @@ def recommendations(
     return advice
 
 
-def _about_attacks(measured: Sequence[Check]) -> list[str]:
-    if any(check.group == "attacks" for check in measured):
+def _about_attacks(checks: Sequence[Check]) -> list[str]:
+    verdicts = {check.verdict for check in checks if check.group == "attacks"}
+    if verdicts != {"left out"}:
         return []
     return [
         f"Do not take this for a test of the reward: no attack could be made, which takes at least {MIN_ROWS} rows with an "

@@ -181,7 +181,7 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
-    for name in ("validation", "curves", "scores"):
+    for name in ("validation", "curves", "scores", "primary"):
         if not table[name]:
             del table[name]
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})

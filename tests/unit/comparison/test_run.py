@@ -165,7 +165,7 @@ def test_the_file_has_the_keys_that_reports_read(tmp_path: Path) -> None:
     assert list(table) == [
         "version", "rlsr", "created", "commit", "machine", "experiment", "budget", "baseline", "seeds", "num_prompts",
         "confidence", "adjusted_confidence", "num_comparisons", "metrics", "recipes", "notes",
-        "choices", "curves", "scores",
+        "choices", "curves", "scores", "primary",
     ]  # fmt: skip
     assert table["version"] == 1
     assert table["budget"] == {"by": "steps", "amount": 10}

@@ -35,7 +35,7 @@ METHODS = {"base": (), "sft": ("sft",), "dpo": ("dpo",), "rlsr": ("rlsr",), "sft
 LOOP = "I am happy to help you with that question today. "
 
 
-def heldout_rows(quality: float, num: int = 12, seed: int = 0) -> list[Row]:
+def heldout_rows(quality: float, num: int = 40, seed: int = 0) -> list[Row]:
     """Answers to prompts of the built-in set, the nearer to the references the better; the fourth repeats itself."""
     rng = np.random.default_rng((seed, round(1000 * quality)))
     rows = []

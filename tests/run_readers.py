@@ -14,7 +14,7 @@ from report_sample import (
 from rlsr.comparison.choices import Choice, Trial, read_choices, write_choices
 from rlsr.config import load_config
 from rlsr.config.model import ModelConfig
-from rlsr.engines.trl.checkpoints import newest_complete_checkpoint
+from rlsr.engines.trl.checkpoints import newest_whole_checkpoint
 from rlsr.forecast.calibration import KEPT, load_calibration
 from rlsr.models.adapters import find_adapters
 from rlsr.report.report_data import read_report_data
@@ -75,7 +75,7 @@ def _adapters(content: bytes) -> None:
 
 def _checkpoint(content: bytes) -> None:
     place = file_of("checkpoints/checkpoint-3/trainer_state.json", content).parent
-    newest_complete_checkpoint(place.parent)
+    newest_whole_checkpoint(place.parent)
 
 
 def _preferences(content: bytes) -> None:

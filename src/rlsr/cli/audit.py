@@ -65,7 +65,10 @@ def audit(
         typer.Option(help="Directory of the findings; audits/NAME-DATE-TIME if not given."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with code 1 if a check fails.")
+        bool,
+        typer.Option(
+            "--strict", help="Exit with code 1 if a check fails, or too little could be measured."
+        ),
     ] = False,
 ) -> None:
     """Ask before training whether the reward ranks answers rightly on your data."""
@@ -101,7 +104,7 @@ def audit(
     result = _run(console, config, found, own, drawn, others)
     _write(path, result)
     _show(console, result, path)
-    if strict and result.worst == "fail":
+    if strict and result.verdict in {"fail", "not enough"}:
         raise typer.Exit(code=1)
 
 
@@ -137,7 +140,7 @@ def _ask_policy(
     """Let the policy answer some prompts once as well as it can, and some several times at random."""
     from rlsr.audit.sampling import sample_responses
     from rlsr.evaluation.generate import answer_prompts
-    from rlsr.models import choose_device, load_policy, reference_length
+    from rlsr.models import choose_device, load_policy, reference_lengths
 
     asked, sampled = rows[:num_answers], rows[:num_groups]
     console.print(
@@ -146,7 +149,7 @@ def _ask_policy(
     )
     policy = load_policy(config.model, choose_device(config.device))
     references = [text for row in asked for text in row.record.references]
-    longest = max(reference_length(policy.tokenizer, text) for text in references)
+    longest = max(reference_lengths(policy.tokenizer, references))
     limit = min(config.method.max_response_tokens or 128, max(32, longest))
     answers, _ = answer_prompts(
         policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32
@@ -229,11 +232,16 @@ def _show(console: Console, result: "Audit", path: Path) -> None:
             f"facts; {compared.share_cut:.1%} of texts cut; {compared.ms_per_response:.2f} ms a response",
             markup=False,
         )
+    left_out = (
+        f", {result.num_left_out} of {len(result.checks)} checks are left out"
+        if result.num_left_out
+        else ""
+    )
     console.print("\nwhat to do")
     for sentence in result.recommendations:
         console.print(f"- {sentence}", markup=False)
     console.print(
-        f"\nthe worst verdict is {result.worst}; took {result.seconds:.0f} s of scoring\n{path / 'audit.html'}\n"
+        f"\nthe verdict is {result.verdict}{left_out}; took {result.seconds:.0f} s of scoring\n{path / 'audit.html'}\n"
         f"{path / 'audit.json'}",
         markup=False,
     )

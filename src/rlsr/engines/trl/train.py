@@ -70,12 +70,7 @@ def make_trainer(job: TrainingJob, policy: Policy, log: StepLog) -> HostOverride
     config, kind = job.config, trainer_of(job.config)
     # New adapters start from random numbers.
     set_seed(config.seed)
-    recorder = StepRecorder(
-        log,
-        policy,
-        num_samples=config.training.sample_groups,
-        keep_checkpoints=config.training.keep_checkpoints,
-    )
+    recorder = StepRecorder(log, policy, num_samples=config.training.sample_groups)
     arguments = kind.trl_config(
         config,
         output_dir=str(job.run.checkpoints),

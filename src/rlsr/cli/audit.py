@@ -137,7 +137,7 @@ def _ask_policy(
     """Let the policy answer some prompts once as well as it can, and some several times at random."""
     from rlsr.audit.sampling import sample_responses
     from rlsr.evaluation.generate import greedy_responses
-    from rlsr.models import choose_device, load_policy, reference_length
+    from rlsr.models import choose_device, load_policy, reference_lengths
 
     asked, sampled = rows[:num_answers], rows[:num_groups]
     console.print(
@@ -146,7 +146,7 @@ def _ask_policy(
     )
     policy = load_policy(config.model, choose_device(config.device))
     references = [text for row in asked for text in row.record.references]
-    longest = max(reference_length(policy.tokenizer, text) for text in references)
+    longest = max(reference_lengths(policy.tokenizer, references))
     limit = min(config.method.max_response_tokens or 128, max(32, longest))
     answers, _ = greedy_responses(
         policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32

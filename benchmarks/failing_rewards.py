@@ -52,10 +52,10 @@ def constant(completions: Completions, **_: Any) -> list[float]:
 
 
 def choosy(completions: Completions, **_: Any) -> list[float | None]:
-    """Score no response that names the sun.
+    """Score the responses alone whose length is a multiple of three.
 
     Args:
         completions: One assistant message each.
     """
     texts = [completion[-1]["content"] for completion in completions]
-    return [None if "s" in text else len(set(text)) / 26 for text in texts]
+    return [None if len(text) % 3 else len(set(text)) / 26 for text in texts]

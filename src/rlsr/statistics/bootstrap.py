@@ -7,6 +7,9 @@ import numpy as np
 from rlsr.statistics.estimate import Estimate
 from rlsr.statistics.resamples import Floats
 
+_MOST_CELLS = 1_000_000
+"""Numbers of the resamples that are held at once: 8 MB."""
+
 
 def bootstrap_mean(
     values: Floats, *, confidence: float = 0.95, num_resamples: int = 10_000, seed: int = 0
@@ -36,6 +39,8 @@ def bootstrap_mean(
         return Estimate(mean, np.nan, np.nan, 1)
     if np.all(scored == scored[0]):
         return Estimate(mean, mean, mean, int(scored.size))
+    # Otherwise scipy would hold all resamples at once, and for the jackknife as many copies of the values as there are values.
+    batch = max(1, _MOST_CELLS // scored.size)
     with warnings.catch_warnings():
         # Nearly constant values make the acceleration undefined; the percentile interval below takes over.
         warnings.simplefilter("ignore")
@@ -43,7 +48,7 @@ def bootstrap_mean(
             float(end)
             for end in stats.bootstrap(
                 (scored,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
-                method="BCa", rng=np.random.default_rng(seed),
+                method="BCa", rng=np.random.default_rng(seed), batch=batch,
             ).confidence_interval
         )  # fmt: skip
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -51,7 +56,7 @@ def bootstrap_mean(
                 float(end)
                 for end in stats.bootstrap(
                     (scored,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
-                    method="percentile", rng=np.random.default_rng(seed),
+                    method="percentile", rng=np.random.default_rng(seed), batch=batch,
                 ).confidence_interval
             )  # fmt: skip
     return Estimate(mean, low, high, int(scored.size))

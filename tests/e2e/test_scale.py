@@ -1,6 +1,5 @@
 """Long runs: many steps, many rollouts, many held-out prompts, in bounded memory and time."""
 
-import json
 import time
 from collections.abc import Mapping
 from itertools import pairwise
@@ -18,6 +17,7 @@ from rlsr.runs import RunDirectory
 
 NUM_STEPS = 20_000
 NUM_ROLLOUTS = 50_000
+NUM_ANSWERS = 5_000
 GROUP = 4
 # Where the trainer and its libraries have everything that they keep.
 _FIRST_STEPS = 2000
@@ -74,7 +74,7 @@ def test_many_rollouts_and_answers_are_written_and_reported_on(tmp_path: Path) -
     before, after = (
         [
             {**rows[place % 24], "id": f"row {place}", "prompt": f"{place}: {rows[place % 24]['prompt']}"}
-            for place in range(NUM_ROLLOUTS)
+            for place in range(NUM_ANSWERS)
         ]
         for rows in some
     )  # fmt: skip
@@ -83,13 +83,13 @@ def test_many_rollouts_and_answers_are_written_and_reported_on(tmp_path: Path) -
     run = RunDirectory(path)
     run.samples.mkdir()
     for step in range(1, num_steps + 1):
-        run.write_samples(step, after[(step - 1) * GROUP : step * GROUP])
+        places = (place % NUM_ANSWERS for place in range((step - 1) * GROUP, step * GROUP))
+        run.write_samples(step, [after[place] for place in places])
     started = time.process_time()
     notices = write_report(tmp_path / "report.html", [path])
     seconds = time.process_time() - started
     assert not notices
     assert (tmp_path / "report.html").stat().st_size < 4e6
-    assert seconds < 300
-    assert psutil.Process().memory_info().rss < 6e9
-    last = (run.samples / f"step-{num_steps:06d}.jsonl").read_text(encoding="utf-8")
-    assert json.loads(last.splitlines()[-1])["id"] == f"row {NUM_ROLLOUTS - 1}"
+    assert seconds < 120
+    assert psutil.Process().memory_info().rss < 2e9
+    assert len(list(run.samples.iterdir())) == num_steps

@@ -53,7 +53,7 @@ JUDGED = b'{"prompt": "Q", "reference": "A", "response": "B", "is_correct": fals
         ("dataset info", b"1"), ("dataset state", b'{"_data_files": []}'), ("dataset state", DEEP), ("dataset rows", b"ARROW1"),
         ("judged", JUDGED + b'{"prompt": "Q", "reference": "A", "response": "A"}\n'), ("judged", JUDGED + b'{"prompt": "Q", "reference": "A"}\n'),
         ("judged", b'{"prompt": "Q", "reference": "A", "chosen": "A", "rejected": "B"}\n{"prompt": "P", "reference": "A", "chosen": "A"}\n'),
-        ("config", DEEP), ("override", b"seed=" + DEEP[:5000]), ("settings", b'{"reward": {"type": {}}}'), ("settings", b'{"method": {"type": []}}'),
+        ("judged", JUDGED.replace(b"false", b"9" * 400)), ("judged", JUDGED.replace(b"false", b"NaN")), ("config", DEEP), ("override", b"seed=" + DEEP[:5000]), ("settings", b'{"reward": {"type": {}}}'), ("settings", b'{"method": {"type": []}}'),
         ("settings", b'{"embedding": {"model": {}}}'), ("manifest", MANIFEST), ("choices", DEEP), ("preferences", DEEP + b"\n"),
         ("adapters", DEEP), ("stages", b'{"stages": [{"name": "%s"}]}' % (b"x" * 5000)),
     ],

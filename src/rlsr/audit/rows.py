@@ -1,5 +1,6 @@
 """The rows of an audit: prompts with references, and whatever else a row may carry that the reward can be checked with."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from rlsr.data.convert import to_entry
 from rlsr.data.fields import Fields, as_fields
 from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message
-from rlsr.data.rows import Entry, MarkedRecord, Problem, RawRow
+from rlsr.data.rows import Entry, MarkedRecord, Problem, RawRow, show
 from rlsr.data.sources import read_rows
 from rlsr.errors import DataError
 
@@ -167,8 +168,12 @@ def _answers_of(row: RawRow) -> list[LabelledAnswer]:
 
 
 def _as_label(value: object, column: str, location: str) -> float:
-    if isinstance(value, bool | int | float):
-        return float(value)
+    try:
+        label = float(value) if isinstance(value, bool | int | float) else math.nan
+    except OverflowError:
+        label = math.inf
+    if math.isfinite(label):
+        return label
     raise DataError(
-        f"{location}: `{column}` must be a number or true/false, got {value!r}; mend the row"
+        f"{location}: `{column}` must be a number or true/false, got {show(repr(value))}; mend the row"
     )

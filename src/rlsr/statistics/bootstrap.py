@@ -7,6 +7,9 @@ import numpy as np
 from rlsr.statistics.estimate import FEWEST_UNITS, Estimate
 from rlsr.statistics.resamples import Floats
 
+_MOST_CELLS = 1_000_000
+"""Numbers of the resamples that are held at once: 8 MB."""
+
 
 def bootstrap_mean(
     values: Floats, *, confidence: float = 0.95, num_resamples: int = 10_000, seed: int = 0
@@ -54,13 +57,15 @@ def bca_interval(
     if np.all(values == values[0]):
         return float(values[0]), float(values[0])
     low = high = np.nan
+    # Otherwise scipy would hold all resamples at once, and for the jackknife as many copies of the values as there are values.
+    batch = max(1, _MOST_CELLS // values.size)
     with warnings.catch_warnings():
         # Nearly constant values make the acceleration undefined; the percentile interval takes over.
         warnings.simplefilter("ignore")
         for method in ("BCa", "percentile"):
             low, high = stats.bootstrap(
                 (values,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
-                method=method, rng=np.random.default_rng(seed),
+                method=method, rng=np.random.default_rng(seed), batch=batch,
             ).confidence_interval  # fmt: skip
             if np.isfinite(low) and np.isfinite(high):
                 break

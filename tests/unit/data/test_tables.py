@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,18 @@ def test_damaged_saved_dataset(tmp_path: Path) -> None:
     message = failure(tmp_path)
     assert message.startswith(f"{tmp_path}: no readable saved dataset: ")
     assert message.endswith("; save or download it again")
+
+
+def test_offsets_of_a_saved_dataset_that_lead_out_of_it(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    folder = tmp_path / "saved"
+    datasets.Dataset.from_list([{"a": "x" * 9}, {"a": "y" * 7}]).save_to_disk(str(folder))
+    file = next(folder.glob("*.arrow"))
+    right, wrong = (struct.pack("<3i", 0, 9, end) for end in (16, 2**21))
+    assert file.read_bytes().count(right) == 1
+    file.write_bytes(file.read_bytes().replace(right, wrong))
+    # Unchecked, they end the process.
+    assert failure(folder).startswith(f"{folder}: no readable saved dataset: ")
 
 
 class FakeHub(ModuleType):

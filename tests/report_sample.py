@@ -116,14 +116,14 @@ def write_run(
 
 def heldout_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
     """The changes as a manifest has them."""
-    first, last = (
+    was, became = (
         {
             name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
             for name in before[0]["scores"]
         }
         for rows in (before, after)
     )
-    found = metric_changes(first, last, IN_REWARD.__contains__, confidence=0.95, num_resamples=200)
+    found = metric_changes(was, became, IN_REWARD.__contains__, confidence=0.95, num_resamples=200)
     return [to_table(change) for change in found]
 
 

@@ -86,13 +86,13 @@ def test_a_table_says_which_metrics_are_read_and_at_which_level() -> None:
         "readings are of the primary metrics (logic similarity, similarity by an independent encoder, chrF); at 98.33% each they "
         "hold together at 95%; other differences have an interval and no reading"
     )
-    one = scores(40, ("chrf", "cut"))
-    assert "together" not in how_to_read(changes_of(one, one), 0.95)
+    same = scores(40, ("chrf", "cut"))
+    assert "together" not in how_to_read(changes_of(same, same), 0.95)
 
 
 def test_changes_of_older_files_are_read_without_a_reading() -> None:
-    one = scores(40, ("chrf",))
-    (change,) = changes_of(one, one)
+    same = scores(40, ("chrf",))
+    (change,) = changes_of(same, same)
     table = to_table(change)
     del table["is_primary"], table["confidence"]
     older = from_table(MetricChange, table)

@@ -1,58 +1,21 @@
-"""The entry point knows all commands, and is the one place where a user's mistake becomes a message."""
+"""The entry point is the one place where a user's mistake becomes a message.
+
+It imports little: whoever presses Ctrl-C while libraries are imported is told that in one line, too.
+"""
 
 import copy
+import io
 import logging
 import os
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
-from rich.console import Console
-
-import rlsr
-from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.processes import is_first_of_machine
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
-
-app = typer.Typer(
-    name="rlsr",
-    help="Make a model better than SFT would, from the SFT dataset you already have.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(name="audit")(audit.audit)
-app.command(name="train")(train.train)
-app.command(name="evaluate")(evaluate.evaluate)
-app.command(name="forecast")(forecast.forecast)
-app.command(name="compare")(compare.compare)
-app.command(name="report")(report.report)
-app.add_typer(data.app, name="data")
-app.command(name="doctor")(doctor.doctor)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"rlsr {rlsr.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Make a model better than SFT would, from the SFT dataset you already have."""
-
 
 class OneLine(logging.Formatter):
     """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
@@ -100,6 +63,7 @@ def prepare_environment() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
     prepare_environment()
+    print_everything((sys.stdout, sys.stderr))
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
     terminal = logging.StreamHandler()
@@ -110,18 +74,61 @@ def main() -> None:
     # It prints through a handler of its own; once is enough.
     logging.getLogger("huggingface_hub").propagate = False
     try:
-        app()
+        _run()
     except RlsrError as error:
         if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            "error:", style="bold red", end=" "
-        )
-        print(error, file=sys.stderr)
+        _print_error(error)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _run() -> None:
+    require_text(sys.argv[1:])
+    from rlsr.cli.commands import app
+
+    app()
+
+
+def print_everything(streams: Sequence[object]) -> None:
+    """Let streams print what their encoding has no bytes for, as escapes: a terminal of ASCII, or half of a surrogate pair.
+
+    Args:
+        streams: Standard output and error; those that are no files of text stay as they are.
+    """
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def require_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are no text, since a config that holds them could not be written.
+
+    Args:
+        arguments: As the system has given them, with bytes that are no text as halves of surrogate pairs.
+
+    Raises:
+        ConfigError: One holds bytes that are no text.
+    """
+    encoding = sys.getfilesystemencoding()
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            way_out = "rename the file" if encoding == "utf-8" else "set PYTHONUTF8=1"
+            raise ConfigError(
+                f"{argument!r}: arguments must be text in {encoding}, got byte 0x{ord(argument[error.start]) & 0xFF:02x} at "
+                f"place {error.start + 1}; {way_out}"
+            ) from error
+
+
+def _print_error(error: RlsrError) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print("error:", style="bold red", end=" ")
+    print(error, file=sys.stderr)
 
 
 if __name__ == "__main__":

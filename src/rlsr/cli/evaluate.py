@@ -65,7 +65,7 @@ def evaluate(
     from rlsr.pipeline import plan_run
     from rlsr.pipeline.evaluate import evaluate_run
 
-    plan = plan_run(config)
+    plan = plan_run(config, trains=False)
     asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
     if suite:
         asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"

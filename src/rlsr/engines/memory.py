@@ -124,9 +124,7 @@ def plan_memory(
         )
     # A response longer than a pass has one of its own.
     longest_pass = max(tokens, rollout.row_tokens)
-    peak = held_gb(config, policy) + max(
-        longest_pass * token_bytes(config, policy) / 1e9, written
-    )
+    peak = held_gb(config, policy) + max(longest_pass * token_bytes(config, policy) / 1e9, written)
     return MemoryPlan(StepCut(tokens, rows), peak, tuple(notices))
 
 

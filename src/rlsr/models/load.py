@@ -10,6 +10,7 @@ from rlsr.forward.precision import computes_in_bfloat16
 from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
+from rlsr.models.finite import require_finite
 from rlsr.processes import launched_processes
 
 logger = logging.getLogger(__name__)
@@ -171,6 +172,7 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
     )
     if adapters is not None:
         model = put_adapters_on(model, adapters)
+        require_finite(model, config.name)
     return Policy(
         model=model.eval(),
         tokenizer=tokenizer,
@@ -180,6 +182,7 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
 
 
 def _load_weights(config: ModelConfig, device: Device) -> Any:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     try:
@@ -188,9 +191,12 @@ def _load_weights(config: ModelConfig, device: Device) -> Any:
             revision=config.revision,
             dtype=choose_dtype(config, device),
             trust_remote_code=config.trust_remote_code,
+            # No pickles, which are read by running what they say.
+            use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(config, "model", error) from error
+    require_finite(model, config.name)
     return model.to(device)
 
 

@@ -466,7 +466,9 @@ def test_what_grows_without_end_is_refused_in_one_line(
 
 
 def test_aliases_of_common_size_are_read(write_yaml: WriteYaml) -> None:
-    file = write_yaml("model: &m {name: org/m}\nstages: [{model: *m, method: sft}, {method: rlsr}]\n")
+    file = write_yaml(
+        "model: &m {name: org/m}\nstages: [{model: *m, method: sft}, {method: rlsr}]\n"
+    )
     assert load_stages([file]).configs[0].model.name == "org/m"
 
 
@@ -497,9 +499,7 @@ def test_what_is_said_stays_short_however_much_is_wrong() -> None:
 )
 def test_a_truth_value_is_no_number(key: str, word: str, write_yaml: WriteYaml) -> None:
     is_true = word in {"yes", "on", "true"}
-    expected = (
-        f"{key}: must be a number, got {str(is_true).lower()}, which YAML also reads from yes, no, on and off"
-    )
+    expected = f"{key}: must be a number, got {str(is_true).lower()}, which YAML also reads from yes, no, on and off"
     assert message_of([], [f"{key}={word}"]) == expected
     table: object = word
     for part in reversed(key.split(".")):

@@ -1,5 +1,6 @@
 """Training a policy with TRL: put the parts together, train, save."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from rlsr.engines.job import TrainingJob
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.callbacks import StepRecorder
-from rlsr.engines.trl.checkpoints import newest_complete_checkpoint, step_of
+from rlsr.engines.trl.checkpoints import (
+    is_no_warning_of_times,
+    newest_complete_checkpoint,
+    step_of,
+)
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.starting_point import forget_reference, prepare_weights
@@ -31,6 +36,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         ConfigError: TRL refuses an option.
         ModelError: The model to start from cannot be loaded.
     """
+    logging.getLogger("transformers.trainer_utils").addFilter(is_no_warning_of_times)
     policy = load_policy(job.config.model, job.device)
     log = StepLog(job, observer)
     trainer = make_trainer(job, policy, log)

@@ -26,7 +26,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _MAX_SHOWN
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 
-_NUMBER_KINDS = ("int", "float")
+_KINDS = ("bool", "int", "float", "str")
 
 MAX_MISTAKES = 20
 """Mistakes of a config that are listed."""
@@ -59,8 +59,8 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
         Where, what the rule is, what was got and the way out.
     """
     loc = detail["loc"]
-    if detail["type"] != "extra_forbidden" and loc[-1:] and loc[-1] in _NUMBER_KINDS:
-        # Where a setting may be one of two kinds of number, pydantic says of each that it is not that.
+    if detail["type"] != "extra_forbidden" and loc[-1:] and loc[-1] in _KINDS:
+        # Where a setting may be of several kinds, pydantic says of each that it is not that.
         loc = loc[:-1]
     place, tags = _without_tags(loc, unions)
     key = ".".join(place)

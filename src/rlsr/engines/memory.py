@@ -2,6 +2,7 @@
 
 import gc
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,10 +221,12 @@ def _row_bytes(policy: PolicySize, rollout: RolloutSize) -> float:
 def _rows_at_a_time(policy: PolicySize, rollout: RolloutSize, room_gb: float) -> int | None:
     if rollout_gb(policy, rollout, None) <= room_gb:
         return None
-    rows = rollout.num_prompts * rollout.num_generations
-    while rows > rollout.num_generations and rollout_gb(policy, rollout, rows) > room_gb:
-        rows -= rollout.num_generations
-    return rows
+    groups = bisect_right(
+        range(1, rollout.num_prompts),
+        room_gb,
+        key=lambda number: rollout_gb(policy, rollout, number * rollout.num_generations),
+    )
+    return max(groups, 1) * rollout.num_generations
 
 
 def _peak(config: RunConfig, policy: PolicySize, tokens: int) -> float:

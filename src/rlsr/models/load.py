@@ -203,7 +203,7 @@ def _load_weights(config: ModelConfig, device: Device) -> Any:
 def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ModelError(
-        f"model.name: the {part} of {config.name!r} cannot be loaded: {reason}. Check the name, give a local "
+        f"model.name: the {part} of {config.name!r} cannot be loaded: {reason.rstrip('.')}. Check the name, give a local "
         "directory, or use builtin:smollm2-135m, which needs no network"
     )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 PRELOADED = (
     "rlsr.cli.main",
+    "rlsr.cli.commands",
     "rlsr.pipeline",
     "rlsr.audit",
     "rlsr.engines.trl.train",

@@ -19,7 +19,7 @@ DataOption = Annotated[
 CONFIG_AND_SETTINGS = "[CONFIG.yaml]... [KEY=VALUE]..."
 """How the arguments are named that ``split_arguments`` takes."""
 
-_CONFIG_ENDINGS = {".yaml", ".yml"}
+_CONFIG_ENDINGS = {".yaml", ".yml", ".json"}
 
 
 def is_config_or_setting(argument: str) -> bool:
@@ -34,7 +34,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
         arguments: What stands on the command line without an option.
 
     Returns:
-        Files ending in .yaml or .yml, and settings KEY=VALUE.
+        Files ending in .yaml, .yml or .json, and settings KEY=VALUE.
 
     Raises:
         ConfigError: Something is neither.
@@ -59,6 +59,23 @@ def settings_of(options: Mapping[str, str | None]) -> list[str]:
         ``KEY=VALUE`` for each option that was given, the value in quotes: a file may be named like a number or a table.
     """
     return [f"{key}={_quoted(value)}" for key, value in options.items() if value is not None]
+
+
+def model_of(name: str | None) -> str | None:
+    """Take the directory of a finished run for the model in it.
+
+    Args:
+        name: The option ``--model``.
+
+    Returns:
+        ``final/`` of the run; any other name as it is. Stages leave several models, one of which the user has to name.
+    """
+    if name is None or not Path(name).is_dir():
+        return name
+    from rlsr.runs.trained_models import trained_models
+
+    models = trained_models(Path(name))
+    return str(models[0]) if len(models) == 1 else name
 
 
 def _quoted(text: str) -> str:

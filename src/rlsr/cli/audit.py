@@ -13,6 +13,7 @@ from rlsr.cli.arguments import (
     DataArgument,
     default_directory,
     is_config_or_setting,
+    model_of,
     settings_of,
     split_arguments,
 )
@@ -79,7 +80,7 @@ def audit(
     settings, others = _split_encoders(arguments or [], compare_encoders)
     files, overrides = split_arguments(settings)
     policy = None if model == "none" else model
-    options = settings_of({"reward.similarity.variant": reward, "model": policy})
+    options = settings_of({"reward.similarity.variant": reward, "model": model_of(policy)})
     config = load_config(files, [*settings_of({"data": data}), *overrides, *options])
     path = out or default_directory("audits", [], data)
     require_free(path, "findings need", "name another with --out")

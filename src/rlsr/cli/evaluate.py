@@ -10,6 +10,7 @@ from rlsr.cli.arguments import (
     DataOption,
     default_directory,
     directory_to_resume,
+    model_of,
     settings_of,
     split_arguments,
 )
@@ -26,14 +27,14 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar=CONFIG_AND_SETTINGS,
-            help="The config of a run, of which the training is left out, and settings such as evaluation.batch_size=8.",
+            help="The config of a run, RUN/config.json or a file ending in .yaml, of which the training is left out, and settings such as evaluation.batch_size=8.",
         ),
     ] = None,
     data: DataOption = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="The policy: the final/ directory of a run, a model id, or builtin:smollm2-135m."
+            help="The policy: a run or its final/ directory, a model id, or builtin:smollm2-135m."
         ),
     ] = None,
     out: Annotated[
@@ -55,7 +56,7 @@ def evaluate(
     from rlsr.runs import RunDirectory
 
     files, overrides = split_arguments(arguments or [])
-    overrides = [*settings_of({"data": data, "model": model}), *overrides]
+    overrides = [*settings_of({"data": data, "model": model_of(model)}), *overrides]
     config = _choose_config(files, overrides, out, resume=resume)
     path = out or default_directory("runs", files, config.data.path, suffix="-evaluation")
     if not resume:
@@ -66,7 +67,7 @@ def evaluate(
     from rlsr.pipeline import plan_run
     from rlsr.pipeline.evaluate import evaluate_run
 
-    plan = plan_run(config)
+    plan = plan_run(config, trains=False)
     asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
     if suite:
         asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"

@@ -1,21 +1,21 @@
-"""The entry point knows all commands, and is the one place where a user's mistake becomes a message."""
+"""The entry point is the one place where a user's mistake becomes a message.
+
+It imports little: whoever presses Ctrl-C while libraries are imported is told that in one line, too.
+"""
 
 import copy
+import io
 import logging
 import os
 import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-import rlsr
 from rlsr.children import end_with_starter
-from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
-from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, DataError, MissingPackageError, RlsrError
 from rlsr.interruption import Leaving, number_of
 from rlsr.printable import PrintableFormatter, printable
@@ -24,41 +24,6 @@ from rlsr.secrets import redact
 
 SAID_ONCE = (ConfigError, DataError, MissingPackageError)
 """What all processes of a machine that train together find alike."""
-
-app = typer.Typer(
-    name="rlsr",
-    help="Make a model better than SFT would, from the SFT dataset you already have.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(name="audit")(audit.audit)
-app.command(name="train")(train.train)
-app.command(name="evaluate")(evaluate.evaluate)
-app.command(name="forecast")(forecast.forecast)
-app.command(name="compare")(compare.compare)
-app.command(name="report")(report.report)
-app.add_typer(data.app, name="data")
-app.command(name="doctor")(doctor.doctor)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"rlsr {rlsr.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
-) -> None:
-    """Make a model better than SFT would, from the SFT dataset you already have."""
 
 
 class OneLine(PrintableFormatter):
@@ -108,6 +73,7 @@ def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
     Leaving(has_echoes=end_with_starter()).install()
     prepare_environment()
+    print_everything((sys.stdout, sys.stderr))
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", message=".*pin_memory.*")
     terminal = logging.StreamHandler()
@@ -118,7 +84,7 @@ def main() -> None:
     # It prints through a handler of its own; once is enough.
     logging.getLogger("huggingface_hub").propagate = False
     try:
-        app()
+        _run()
     except RlsrError as error:
         if not is_first_of_machine() and isinstance(error, SAID_ONCE):
             sys.exit(2)
@@ -154,9 +120,50 @@ def _say_interrupted() -> None:
 
 def _end_with(message: str) -> NoReturn:
     """Say what the user can put right, and end."""
+    from rlsr.cli.terminal import open_console
+
     open_console(stderr=True).print("error:", style="bold red", end=" ")
     print(printable(redact(message)), file=sys.stderr)
     sys.exit(2)
+
+
+def _run() -> None:
+    require_text(sys.argv[1:])
+    from rlsr.cli.commands import app
+
+    app()
+
+
+def print_everything(streams: Sequence[object]) -> None:
+    """Let streams print what their encoding has no bytes for, as escapes: a terminal of ASCII, or half of a surrogate pair.
+
+    Args:
+        streams: Standard output and error; those that are no files of text stay as they are.
+    """
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def require_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are no text, since a config that holds them could not be written.
+
+    Args:
+        arguments: As the system has given them, with bytes that are no text as halves of surrogate pairs.
+
+    Raises:
+        ConfigError: One holds bytes that are no text.
+    """
+    encoding = sys.getfilesystemencoding()
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            way_out = "rename the file" if encoding == "utf-8" else "set PYTHONUTF8=1"
+            raise ConfigError(
+                f"{argument!r}: arguments must be text in {encoding}, got byte 0x{ord(argument[error.start]) & 0xFF:02x} at "
+                f"place {error.start + 1}; {way_out}"
+            ) from error
 
 
 if __name__ == "__main__":

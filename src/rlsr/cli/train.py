@@ -13,6 +13,7 @@ from rlsr.cli.arguments import (
     DataOption,
     default_directory,
     directory_to_resume,
+    model_of,
     settings_of,
     split_arguments,
 )
@@ -73,7 +74,7 @@ def train(
     from rlsr.runs.owner import require_unowned
 
     files, overrides = split_arguments(arguments or [])
-    overrides = [*settings_of({"data": data, "model": model}), *overrides]
+    overrides = [*settings_of({"data": data, "model": model_of(model)}), *overrides]
     staged = _choose_config(files, overrides, out, resume=resume)
     path = out or default_directory("runs", files, staged.configs[0].data.path)
     if not dry_run:

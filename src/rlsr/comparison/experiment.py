@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.layers import Table, merge, merge_layers
-from rlsr.config.messages import describe
+from rlsr.config.messages import describe, list_mistakes
 from rlsr.config.yaml_text import parse_override, read_yaml
 from rlsr.errors import ConfigError
 
@@ -166,8 +166,8 @@ def experiment_from_table(table: Table) -> ExperimentConfig:
     try:
         return ExperimentConfig.model_validate(table)
     except ValidationError as error:
-        lines = [_describe(detail) for detail in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from error
+        found = map(_describe, error.errors(include_url=False))
+        raise ConfigError(list_mistakes(found)) from error
 
 
 def _read_base(base: Any, file: Path) -> Table:

@@ -39,7 +39,7 @@ class ColumnNames(ConfigTable):
 class DataConfig(ConfigTable):
     """An SFT set: prompts with their reference responses, and worse responses where it has them."""
 
-    path: str = "builtin:instructions"
+    path: str = Field(default="builtin:instructions", min_length=1)
     """A JSON, JSONL, CSV or Parquet file (``.gz`` too), ``builtin:instructions``, or a Hugging Face dataset id."""
     split: str = "train"
     """Split of a Hugging Face dataset; without effect on files, so refused there unless it is ``train``."""

@@ -11,7 +11,7 @@ class SentenceTransformersEmbedding(ConfigTable):
     """A transformer encoder loaded by sentence-transformers."""
 
     type: Literal["sentence-transformers"] = "sentence-transformers"
-    model: str = "builtin:minilm"
+    model: str = Field(default="builtin:minilm", min_length=1)
     """``builtin:minilm`` (all-MiniLM-L6-v2), a Hugging Face model id, or a local directory."""
     revision: str | None = None
     """Revision of a Hugging Face model."""

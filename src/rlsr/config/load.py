@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rlsr.config.layers import expand, merge_layers, with_type_tags
-from rlsr.config.messages import describe
+from rlsr.config.messages import describe, list_mistakes
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import config_class, find_unions
 from rlsr.config.yaml_text import parse_override, read_yaml
@@ -94,5 +94,5 @@ def check_config(table: Table) -> RunConfig:
     try:
         return kind.model_validate(with_type_tags(table, unions))
     except ValidationError as error:
-        lines = [describe(detail, unions) for detail in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from error
+        found = (describe(detail, unions) for detail in error.errors(include_url=False))
+        raise ConfigError(list_mistakes(found)) from error

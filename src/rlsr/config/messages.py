@@ -1,11 +1,13 @@
 """What is said of a setting that breaks a rule: where, the rule, what was got, and the way out."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from rlsr.config.base import TruthValue
 from rlsr.config.monitors import MonitorRule
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import TaggedUnion
@@ -18,7 +20,33 @@ _RENAMED = {
 """Settings of earlier versions, and what to do now."""
 
 
+_MAX_SHOWN = 200
+"""Characters of what was got."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _MAX_SHOWN
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
+
+_KINDS = ("bool", "int", "float", "str")
+
+MAX_MISTAKES = 20
+"""Mistakes of a config that are listed."""
+
 Unions = Mapping[str, TaggedUnion]
+
+
+def list_mistakes(mistakes: Iterable[str]) -> str:
+    """Write what is wrong with a config, a line for each setting.
+
+    Args:
+        mistakes: What ``describe`` says of each.
+
+    Returns:
+        All lines; of very many the first.
+    """
+    lines = list(dict.fromkeys(mistakes))
+    more = len(lines) - MAX_MISTAKES
+    return "\n".join(lines[:MAX_MISTAKES] + ([f"... and {more:,} more"] if more > 0 else []))
 
 
 def describe(detail: ErrorDetails, unions: Unions) -> str:
@@ -31,7 +59,11 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
     Returns:
         Where, what the rule is, what was got and the way out.
     """
-    place, tags = _without_tags(detail["loc"], unions)
+    loc = detail["loc"]
+    if detail["type"] != "extra_forbidden" and loc[-1:] and loc[-1] in _KINDS:
+        # Where a setting may be of several kinds, pydantic says of each that it is not that.
+        loc = loc[:-1]
+    place, tags = _without_tags(loc, unions)
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
         return f"{key}: {_unknown_setting(place, tags, unions)}"
@@ -42,9 +74,17 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
         return f"{key}.type: {_unknown_type(unions[key], detail['ctx']['tag'])}"
     if detail["type"] == "missing":
         return f"{key}: is missing"
+    if isinstance(detail["input"], TruthValue):
+        return f"{key}: must be a number, got {detail['input']}, which YAML also reads from yes, no, on and off"
     rule = detail["msg"]
     rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
-    return f"{key}: {rule}, got {detail['input']!r}"
+    return f"{key}: {rule}, got {_shown(detail['input'])}"
+
+
+def _shown(value: object) -> str:
+    """Write what was got; of what is long, such as a whole table in the place of a number, the beginning."""
+    shown = _SHORT.repr(value)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]} ..."
 
 
 def _without_tags(loc: Sequence[object], unions: Unions) -> tuple[list[str], dict[str, str]]:

@@ -22,7 +22,7 @@ class LoraConfig(ConfigTable):
 class ModelConfig(ConfigTable):
     """The policy."""
 
-    name: str = "builtin:smollm2-135m"
+    name: str = Field(default="builtin:smollm2-135m", min_length=1)
     """``builtin:smollm2-135m``, a Hugging Face model id, or a local directory."""
     revision: str | None = None
     """Revision of a Hugging Face model; pin it for runs that must be repeatable."""

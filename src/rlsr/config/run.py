@@ -27,8 +27,8 @@ class RunConfig(ConfigTable):
     """Seed of sampling, of the order of the prompts and of new adapters."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device of policy and encoder; ``auto`` is CUDA where there is one, else the CPU."""
-    threads: int | None = Field(default=None, ge=1)
-    """CPU threads; null leaves the choice to PyTorch and ``OMP_NUM_THREADS``."""
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """CPU threads; null leaves the choice to PyTorch and ``OMP_NUM_THREADS``. More than there are cores only wait for one another."""
     model: ModelConfig = ModelConfig()
     """The policy."""
     data: DataConfig = DataConfig()

@@ -80,8 +80,8 @@ class EvaluationConfig(ConfigTable):
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the means' intervals, and of all readings of a table together."""
-    num_resamples: int = Field(default=10_000, ge=100)
-    """Bootstrap resamples of the held-out prompts."""
+    num_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
+    """Bootstrap resamples of the held-out prompts; a million change no digit that is shown."""
 
     @model_validator(mode="after")
     def _measures_along_the_way(self) -> Self:

@@ -1,6 +1,5 @@
 """From a path to its raw rows: which kind of source it is, and how it is opened."""
 
-import difflib
 import gzip
 import io
 import re
@@ -15,6 +14,7 @@ from rlsr.data.rows import Problem, RawRow, show_names
 from rlsr.data.tables import is_saved_dataset, read_hub, read_parquet, read_saved_dataset
 from rlsr.data.text_formats import read_csv, read_json, read_jsonl
 from rlsr.errors import DataError
+from rlsr.paths import similar_files, why_unreadable
 
 SourceKind = Literal["builtin", "file", "saved", "hub"]
 Reader = Callable[[IO[bytes], str], Iterator[RawRow | Problem]]
@@ -43,7 +43,7 @@ def source_kind(path: str) -> SourceKind:
         The kind of source.
 
     Raises:
-        DataError: If there is no such file, or a folder holds no saved dataset.
+        DataError: If there is no such file, what is there is none, or a folder holds no saved dataset.
     """
     if path.startswith(BUILTIN_PREFIX):
         return "builtin"
@@ -54,6 +54,9 @@ def source_kind(path: str) -> SourceKind:
         if is_saved_dataset(local):
             return "saved"
         raise DataError(_folder_message(path, local))
+    reason = why_unreadable(local)
+    if reason is not None:
+        raise DataError(f"{path}: {reason}")
     if _HUB_ID.fullmatch(path) and not _FILE_SUFFIX.fullmatch(local.suffix):
         return "hub"
     raise DataError(_missing_message(path, local))
@@ -157,10 +160,10 @@ def _missing_message(path: str, local: Path) -> str:
     folder = local.parent
     if not folder.is_dir():
         return f"{path}: no such file, and no folder {folder}; check `data.path`"
-    names = sorted(entry.name for entry in folder.iterdir())
-    close = difflib.get_close_matches(local.name, names, n=3)
+    close = similar_files(local)
     if close:
-        return f"{path}: no such file; similar names in that folder: {show_names(close)}"
+        names = show_names(file.name for file in close)
+        return f"{path}: no such file; similar names in that folder: {names}"
     return f"{path}: no such file; check `data.path`"
 
 

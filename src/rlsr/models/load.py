@@ -11,6 +11,7 @@ from rlsr.forward.precision import computes_in_bfloat16
 from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
+from rlsr.models.finite import require_finite
 from rlsr.processes import launched_processes
 from rlsr.runs.checksums import CHECKSUMS, find_damage
 
@@ -184,6 +185,7 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
     )
     if adapters is not None:
         model = put_adapters_on(model, adapters)
+        require_finite(model, config.name)
     return Policy(
         model=model.eval(),
         tokenizer=tokenizer,
@@ -193,6 +195,7 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
 
 
 def _load_weights(config: ModelConfig, device: Device) -> Any:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     try:
@@ -201,9 +204,12 @@ def _load_weights(config: ModelConfig, device: Device) -> Any:
             revision=config.revision,
             dtype=choose_dtype(config, device),
             trust_remote_code=config.trust_remote_code,
+            # No pickles, which are read by running what they say.
+            use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(config, "model", error) from error
+    require_finite(model, config.name)
     return model.to(device)
 
 
@@ -215,7 +221,7 @@ def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError
         )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return ModelError(
-        f"model.name: the {part} of {config.name!r} cannot be loaded: {reason}. Check the name, give a local "
+        f"model.name: the {part} of {config.name!r} cannot be loaded: {reason.rstrip('.')}. Check the name, give a local "
         "directory, or use builtin:smollm2-135m, which needs no network"
     )
 

@@ -68,7 +68,9 @@ def plan_forecast(
         table["data"] = {}
     config = config_from_table(merge(table, given))
     _require_own_settings(run, trained, config)
-    plan = plan_run(config.model_copy(update={"model": trained.model.saved_in(run.final)}))
+    plan = plan_run(
+        config.model_copy(update={"model": trained.model.saved_in(run.final)}), trains=False
+    )
     if config.data != trained.data:
         return _choose(plan, plan.dataset.train, "unknown", run)
     check_same_data(run, plan)
@@ -147,7 +149,7 @@ def _plan_model(subject: str, given: dict[str, object]) -> ForecastPlan:
             "the model, as in `rlsr forecast MODEL my.jsonl`"
         )
     table = merge_layers([given], [{"model": subject}])
-    plan = plan_run(config_from_table(table))
+    plan = plan_run(config_from_table(table), trains=False)
     return _choose(plan, plan.dataset.train, "unknown", None)
 
 

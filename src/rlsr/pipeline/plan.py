@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from rlsr.config import RunConfig
+from rlsr.config.embedding import embedding_named
 from rlsr.config.preference import DpoMethod
 from rlsr.data import Dataset, PromptRecord, load_dataset
+from rlsr.embeddings import require_embedder
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
 from rlsr.engines.table import engine_of
@@ -24,6 +26,11 @@ from rlsr.models import (
     reference_lengths,
 )
 from rlsr.monitors.watch import require_monitors
+from rlsr.pipeline.before_training import (
+    require_end,
+    require_fitting_adapters,
+    require_memory,
+)
 from rlsr.pipeline.preferences import rejected_source, used_records
 from rlsr.pipeline.token_lengths import TokenLengths, measure_lengths
 from rlsr.pipeline.validation import number_set_aside, set_aside
@@ -64,17 +71,21 @@ class RunPlan:
     """What is allowed and may surprise."""
 
 
-def plan_run(config: RunConfig) -> RunPlan:
+def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
     """Read and check everything that a run needs, and write nothing.
 
     Args:
         config: The config.
+        trains: Whether it is going to train; what only measures a policy needs less.
 
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
     """
     require_metrics(config)
     require_monitors(config)
+    if trains:
+        require_fitting_adapters(config, load_model_config(config.model))
+    _require_encoders(config)
     device = choose_device(config.device)
     processes = join_processes(device)
     set_threads(config.threads)
@@ -118,6 +129,9 @@ def plan_run(config: RunConfig) -> RunPlan:
     memory = engine.plan(
         resolved, longest_prompt=prompts.maximum, device=device, processes=processes
     )
+    if trains:
+        require_end(resolved, num_steps)
+        require_memory(memory, device, processes)
     return RunPlan(
         config=resolved,
         dataset=dataset,
@@ -131,6 +145,13 @@ def plan_run(config: RunConfig) -> RunPlan:
         memory=memory,
         warnings=(*_warnings(resolved, dataset, train, references), *memory.notices),
     )
+
+
+def _require_encoders(config: RunConfig) -> None:
+    """Refuse encoders that are not there; the reward's is its own affair."""
+    model = config.independent_embedding
+    if config.evaluation.enabled and model is not None:
+        require_embedder(embedding_named(model), "evaluation.independent_embedding")
 
 
 def estimate_run(plan: RunPlan) -> TimeEstimate:
@@ -219,7 +240,12 @@ def _resolve(
         update={"independent_embedding": config.independent_embedding}
     )
     validation = config.validation.model_copy(
-        update={"num_prompts": num_validation, "metric": config.validation_metric}
+        update={
+            "num_prompts": num_validation,
+            "metric": config.validation_metric,
+            # Where a share of few prompts is none, there is nothing to have patience with.
+            "patience": config.validation.patience if num_validation else None,
+        }
     )
     return config.model_copy(
         update={

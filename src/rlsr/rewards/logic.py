@@ -12,7 +12,8 @@ from rlsr.config.logic import FormulaLimits
 from rlsr.config.reward import LogicReward
 from rlsr.config.run import RunConfig
 from rlsr.config.translator import EndpointTranslator, ModelTranslator, TranslatorConfig
-from rlsr.embeddings import Embedder, load_embedder
+from rlsr.data.record import PromptRecord
+from rlsr.embeddings import Embedder, load_embedder, require_embedder
 from rlsr.errors import FormulaError
 from rlsr.logic import (
     Formula,
@@ -278,6 +279,10 @@ class LogicKind(RewardKind[LogicReward]):
         """Size up a translator that is a model beside the policy."""
         translator = self.settings(config).translator
         return translator_gb(translator, device) if isinstance(translator, ModelTranslator) else 0.0
+
+    def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
+        """Refuse an encoder of names that is not there."""
+        require_embedder(config.embedding, "embedding.model")
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> FormulaSimilarity:
         """Load the encoder of names, and the translator; translations are kept, since no other asking is sure to give them."""

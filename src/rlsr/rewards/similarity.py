@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from rlsr.config.reward import SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
-from rlsr.embeddings import Embedder, ReferenceCache, load_embedder
+from rlsr.data.record import PromptRecord
+from rlsr.embeddings import Embedder, ReferenceCache, load_embedder, require_embedder
 from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
 from rlsr.rewards.kind import RewardKind
@@ -259,6 +260,10 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         read = [settings.text, settings.references, config.embedding.model_dump(mode="json")]
         closeness = settings.similarity.model_dump(mode="json")
         return {"reward": [closeness, *read], "similarity": read}
+
+    def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
+        """Refuse an encoder that is not there."""
+        require_embedder(config.embedding, "embedding.model")
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> ReferenceSimilarity:
         """Load the encoder."""

@@ -1,6 +1,8 @@
 """What stands around all commands."""
 
 import errno
+import io
+import json
 import logging
 import os
 import signal
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from rlsr.cli import main as entry
-from rlsr.cli.main import SaidOnce
+from rlsr.cli.main import SaidOnce, print_everything, require_text
+from rlsr.errors import ConfigError
 
 
 def record(message: str, *arguments: object) -> logging.LogRecord:
@@ -29,7 +32,7 @@ def test_a_warning_is_shown_once() -> None:
 
 COMMAND = """
 import os, typer
-from rlsr.cli import main
+from rlsr.cli import commands, main
 
 app = typer.Typer()
 
@@ -40,7 +43,7 @@ def command() -> None:
     finally:
         print("put in order")
 
-main.app = app
+commands.app = app
 main.main()
 """
 
@@ -65,7 +68,7 @@ def test_a_disk_that_refuses_a_library_is_one_message_too(
     def refuse() -> None:
         raise OSError(number, os.strerror(number), str(tmp_path / "cache"))
 
-    monkeypatch.setattr(entry, "app", refuse)
+    monkeypatch.setattr("rlsr.cli.commands.app", refuse)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     with pytest.raises(SystemExit) as ended:
         entry.main()
@@ -82,7 +85,7 @@ def test_an_error_of_ours_keeps_its_traceback(
     def fail() -> None:
         raise FileNotFoundError(errno.ENOENT, "no such file", "somewhere")
 
-    monkeypatch.setattr(entry, "app", fail)
+    monkeypatch.setattr("rlsr.cli.commands.app", fail)
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     with pytest.raises(SystemExit) as ended:
         entry.main()
@@ -90,3 +93,58 @@ def test_an_error_of_ours_keeps_its_traceback(
     said = capsys.readouterr().err
     assert said.startswith("Traceback (most recent call last):")
     assert "FileNotFoundError" in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "latin-1"])
+def test_what_an_encoding_has_no_bytes_for_is_printed_as_an_escape(encoding: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    print_everything((stream, None))
+    print("naïve → 😀 \ud83d", file=stream)
+    stream.flush()
+    printed = stream.buffer.getvalue().decode(encoding)
+    assert "\\ud83d" in printed
+    assert ("→" in printed) == (encoding == "utf-8")
+
+
+def test_arguments_that_are_no_text_are_refused() -> None:
+    require_text(["naïve", "😀", ""])
+    with pytest.raises(ConfigError, match=r"got byte 0xe9 at place 4; "):
+        require_text(["train", "caf\udce9.jsonl"])
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_a_terminal_of_ascii_shows_everything(environment: dict[str, str], tmp_path: Path) -> None:
+    rows = [{"prompt": f"Grüße {n} 😀", "response": "“naïve” → ∀"} for n in range(3)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "rows.jsonl").write_text(text, encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "rlsr.cli.main", "data", "check", "rows.jsonl"],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert rb"Gr\xfc\xdfe" in result.stdout
+    assert rb"\U0001f600" in result.stdout
+
+
+def test_the_interruption_of_an_import_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-c", "from rlsr.cli.main import main; main()"],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (result.returncode, result.stderr) == (130, "interrupted\n")

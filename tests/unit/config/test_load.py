@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -431,8 +432,114 @@ def test_a_missing_file_comes_with_the_nearest_name(write_yaml: WriteYaml, tmp_p
 def test_bytes_that_are_no_text_and_directories_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "bytes.yaml"
     file.write_bytes(b"seed: \xff\n")
-    for place in (file, tmp_path):
-        assert message_of([place], []).startswith(f"{place}: cannot be read as UTF-8 text: ")
+    assert message_of([file], []) == (
+        f"{file}: must be UTF-8 text, got byte 0xff at place 7; save it as UTF-8"
+    )
+    assert message_of([tmp_path], []) == f"{tmp_path}: is a directory, and a file is asked for"
+
+
+def test_a_link_that_leads_nowhere_does_not_suggest_itself(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").symlink_to("gone.yaml")
+    (tmp_path / "round.yaml").symlink_to("round.yaml")
+    link, loop, missing = (tmp_path / name for name in ("run.yaml", "round.yaml", "runs.yaml"))
+    assert message_of([link], []) == f"{link}: is a link to gone.yaml, and nothing is there"
+    assert message_of([loop], []) == f"{loop}: is a link that leads back to itself"
+    assert message_of([missing], []) == f"{missing}: there is no such config file"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training: &a {steps: 3, x: *a}\n", "1: an alias stands inside of what it is an alias of"),
+        ("seed: 1\nmodel: &a\n  <<: *a\n", "2: an alias stands inside of what it is an alias of"),
+        (
+            "a: &a [x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in pairwise("abcdefghi")),
+            "6: a config has at most 100,000 keys and values, got more with all aliases written out",
+        ),
+        ("a: " + 5000 * "[" + 5000 * "]", " not valid YAML: it is nested too deeply"),
+        ("#" + 200_000 * "x", " a config has at most 200,000 bytes, got more; data are named by data.path"),
+    ],
+    ids=["in itself", "merged into itself", "bomb", "deep", "large"],
+)  # fmt: skip
+def test_what_grows_without_end_is_refused_in_one_line(
+    text: str, words: str, write_yaml: WriteYaml
+) -> None:
+    file = write_yaml(text)
+    assert message_of([file], []) == f"{file}:{words}"
+
+
+def test_aliases_of_common_size_are_read(write_yaml: WriteYaml) -> None:
+    file = write_yaml(
+        "model: &m {name: org/m}\nstages: [{model: *m, method: sft}, {method: rlsr}]\n"
+    )
+    assert load_stages([file]).configs[0].model.name == "org/m"
+
+
+def test_what_is_said_stays_short_however_much_is_wrong() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_table({f"k{n}": 1 for n in range(5000)})
+    assert len(str(caught.value).splitlines()) == 21
+    assert str(caught.value).endswith("... and 4,980 more")
+    with pytest.raises(ConfigError) as caught:
+        config_from_table({"training": {"steps": ["x" * 10_000] * 1000}})
+    assert len(str(caught.value)) < 400
+
+
+# --- truth values and empty values ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "true", "False"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "seed",
+        "training.steps",
+        "training.learning_rate",
+        "model.lora.rank",
+        "data.heldout",
+        "validation.num_prompts",
+    ],
+)
+def test_a_truth_value_is_no_number(key: str, word: str, write_yaml: WriteYaml) -> None:
+    is_true = word in {"yes", "on", "true"}
+    expected = f"{key}: must be a number, got {str(is_true).lower()}, which YAML also reads from yes, no, on and off"
+    assert message_of([], [f"{key}={word}"]) == expected
+    table: object = word
+    for part in reversed(key.split(".")):
+        table = f"{{{part}: {table}}}"
+    assert message_of([write_yaml(str(table))], []) == expected
+
+
+def test_a_truth_value_among_numbers_is_named_with_its_place() -> None:
+    assert message_of([], ["training.adam_betas=[yes, 0.9]"]).startswith(
+        "training.adam_betas.0: must be a number, got true"
+    )
+
+
+def test_settings_that_are_truth_values_take_all_words_of_yaml() -> None:
+    assert not load_config(overrides=["evaluation.enabled=off"]).evaluation.enabled
+    kwargs = load_config(overrides=["model.chat_template_kwargs={a: no, b: 1}"]).model
+    assert kwargs.chat_template_kwargs == {"a": False, "b": 1}
+
+
+@pytest.mark.parametrize("value", ["", "  ", "#3"])
+def test_an_empty_value_is_not_null(value: str) -> None:
+    assert message_of([], [f"training.steps={value}"]) == (
+        f"{f'training.steps={value}'!r}: no value stands behind the equals sign; give one, or write training.steps=null where "
+        "none is meant"
+    )
+
+
+@pytest.mark.parametrize("value", ["null", "~", " null ", "NULL"])
+def test_null_is_null(value: str) -> None:
+    assert load_config(overrides=["training.steps=3", f"training.steps={value}"]) == RunConfig()
+
+
+def test_numbers_of_other_bases_are_not_guessed() -> None:
+    assert message_of([], ["training.steps=1:30"]).endswith("got '1:30'")
+    assert load_config(overrides=["training.steps=010"]).training.steps == 10
+    assert load_config(overrides=["training.steps=1_000"]).training.steps == 1000
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_card_lies_beside_the_model_and_loads_it_by_its_directory(tmp_path: 
 
 def test_adapters_and_whole_models_are_loaded_in_their_own_way() -> None:
     adapter, whole = (
-        model_card("out", config(), [], 10),
+        model_card("out", config("model=org/base"), [], 10),
         model_card("out", config("model.lora=null"), [], 10),
     )
     assert front_matter(adapter)["library_name"] == "peft"
@@ -65,6 +65,12 @@ def test_adapters_and_whole_models_are_loaded_in_their_own_way() -> None:
     assert "LoRA adapters trained by rlsr" in adapter
     assert front_matter(whole)["library_name"] == "transformers"
     assert ' AutoModelForCausalLM.from_pretrained("out")' in whole
+    # Nobody else has a built-in policy under its name, also not after an earlier stage on it.
+    builtin = model_card("out", config(), [], 10)
+    assert 'PeftModel.from_pretrained(base, "out")' in builtin
+    later = model_card("out", config("model=runs/1-sft/final"), [], 10, base="builtin:smollm2-135m")
+    assert 'PeftModel.from_pretrained(base, "out")' in later
+    assert "base_model" not in front_matter(later)
     assert "All weights trained by rlsr" in whole
     for card in (adapter, whole):
         compile(code_of(card), "card", "exec")

@@ -110,6 +110,33 @@ time.sleep(60)
         os.kill(found[0], 0)
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the process there")
+def test_a_process_ends_with_a_comparison_that_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    text = f"""
+import os, time
+from pathlib import Path
+from rlsr.children import end_with_starter
+assert end_with_starter()
+Path({str(file)!r}).write_text(str(os.getpid()) + ".")
+time.sleep(60)
+"""
+    comparison = os.fork()
+    if comparison == 0:
+        stream(script(text), io.StringIO(), print)
+        os._exit(0)
+    while not file.is_file() or not file.read_text().endswith("."):
+        time.sleep(0.01)
+    os.kill(comparison, signal.SIGKILL)
+    os.waitpid(comparison, 0)
+    status = Path(f"/proc/{file.read_text().removesuffix('.')}/status")
+    end = time.monotonic() + 20
+    # An orphan that nobody waits for stays as a name.
+    while status.is_file() and "(zombie)" not in status.read_text():
+        assert time.monotonic() < end, "it lives on"
+        time.sleep(0.01)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
 def test_a_process_that_was_killed_has_a_negative_code() -> None:
     text = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"

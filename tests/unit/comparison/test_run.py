@@ -1,6 +1,7 @@
 """Comparisons: what is run, what is reused, what an interruption or a failure leaves, what is found."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison, Validated, read_comparison
 from rlsr.comparison.run import open_comparison, run_comparison
 from rlsr.errors import ConfigError, RunError
+from rlsr.interruption import Interrupted
+from rlsr.runs.owner import OWNER_FILE, owned
 
 
 class Runner:
@@ -219,6 +222,20 @@ def test_an_interrupted_cell_ends_the_comparison_at_once(tmp_path: Path) -> None
     again = Runner()
     compare(make_plan(), tmp_path / "out", again)
     assert again.started == ORDER[2:]
+
+
+def test_a_comparison_has_one_owner_and_one_that_is_asked_to_end_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    runner = Runner()
+    with owned(path):
+        with pytest.raises(RunError, match="works in this directory"):
+            compare(make_plan(), path, runner)
+        assert [file.name for file in path.iterdir()] == [OWNER_FILE]
+    assert runner.started == []
+    with pytest.raises(Interrupted) as caught:
+        compare(make_plan(), path, Runner({"rlsr, seed 0": 143}))
+    assert caught.value.number == signal.SIGTERM
+    assert not (path / OWNER_FILE).exists()
 
 
 def test_a_complete_comparison_is_read_and_nothing_is_run(tmp_path: Path) -> None:

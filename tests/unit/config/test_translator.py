@@ -99,7 +99,7 @@ def test_what_is_said_of_a_wrong_translator(override: str, message: str) -> None
 @pytest.mark.parametrize(
     ("setting", "rule"),
     [
-        ("url: 'http://me:sk-secret@h/v1'", "must hold no user name and no password"),
+        ("url: 'http://me:sk-secret@h/v1'", "must hold no key, password or token"),
         ("api_key_env: sk-secret", "must be the name of an environment variable"),
     ],
 )

@@ -44,7 +44,7 @@ class ResolvedLayout:
     answer_named: bool = False
     """Whether the config names the column of the reference, whatever else a row holds."""
     layout_named: bool = False
-    """Whether the config names the layout."""
+    """Whether the config names the layout, and with it the answer: one that a column ``reference`` does not take the place of."""
     beside: tuple[str, ...] = ()
     """Columns of the first rows that are not read, and might be taken for the prompt, the reference or a judgement."""
 
@@ -177,7 +177,10 @@ def _candidates(layout: Layout, columns: ColumnNames) -> list[ResolvedLayout]:
         )
     names = _RENAMED_LAYOUTS if renamed else tuple(LAYOUT_COLUMNS)
     found = [_with_columns(name, columns) for name in names if layout in ("auto", name)]
-    return [replace(one, layout_named=layout != "auto") for one in found]
+    return [
+        replace(one, layout_named=layout != "auto" and one.name not in _PAIR_OF_COLUMNS)
+        for one in found
+    ]
 
 
 def _with_columns(name: LayoutName, columns: ColumnNames) -> ResolvedLayout:

@@ -120,9 +120,10 @@ def test_what_is_the_same_or_absent_stands_in_nobodys_way(
     assert references(load(tmp_path, rows_of(row))) == ["RIGHT0", "RIGHT1", "RIGHT2"]
 
 
-def test_a_reference_behind_the_first_rows_is_not_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["auto", "prompt_response"])
+def test_a_reference_behind_the_first_rows_is_not_passed_over(tmp_path: Path, layout: str) -> None:
     plain = rows_of({"prompt": "P{}", "response": "RIGHT{}"}, 200)
-    dataset = load(tmp_path, [*plain, *rows_of(BOTH, 1)])
+    dataset = load(tmp_path, [*plain, *rows_of(BOTH, 1)], layout=layout)
     (problem,) = dataset.report.skipped
     assert problem.line.endswith(
         "rows.jsonl:201: two answers: `reference` stands beside `response`, but not in the first rows; give all rows a "

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+
 from rlsr.statistics.crossed import crossed_mean
 from rlsr.statistics.estimate import Estimate
 from rlsr.statistics.resamples import Floats
@@ -22,9 +24,10 @@ class MetricComparison:
     """The mean over seeds and prompts."""
     difference: Estimate | None
     """The mean of the paired differences, recipe minus baseline, with an interval that is corrected for the number of
-    comparisons; None for the baseline itself."""
+    readings; None for the baseline itself."""
     verdict: Verdict | None
-    """What the interval of the difference shows; None where it stands beside no baseline, or has no interval."""
+    """What the interval of the difference shows; None where it stands beside no baseline, has no interval, or is not read,
+    since the metric is none of the primary ones."""
 
 
 def adjusted_confidence(confidence: float, num_comparisons: int) -> float:
@@ -32,7 +35,7 @@ def adjusted_confidence(confidence: float, num_comparisons: int) -> float:
 
     Args:
         confidence: Level of all intervals together, in (0, 1).
-        num_comparisons: How many intervals are looked at side by side.
+        num_comparisons: How many intervals are read side by side.
 
     Returns:
         The level of each, by Bonferroni; unchanged for one or none.
@@ -45,6 +48,8 @@ def compare_metric(
     baseline: str,
     *,
     confidence: float = 0.95,
+    num_readings: int = 1,
+    is_read: bool = True,
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, MetricComparison]:
@@ -54,14 +59,16 @@ def compare_metric(
         scores: (seed, prompt) by recipe, the prompts in the same order; an untrained policy has one row, which stands
             beside every seed of the others.
         baseline: The recipe that the others are compared with.
-        confidence: Level of the means' intervals, and of those of all differences together.
+        confidence: Level of the means' intervals, and of those of all differences that are read, together.
+        num_readings: How many differences are read, of all recipes and primary metrics.
+        is_read: Whether the differences in this metric are.
         num_resamples: Bootstrap resamples.
         seed: Of the resampling.
 
     Returns:
         One comparison a recipe, in their order.
     """
-    level = adjusted_confidence(confidence, len(scores) - 1)
+    level = adjusted_confidence(confidence, num_readings)
     found = {}
     for name, values in scores.items():
         mean = crossed_mean(values, confidence=confidence, num_resamples=num_resamples, seed=seed)
@@ -74,7 +81,7 @@ def compare_metric(
             num_resamples=num_resamples,
             seed=seed,
         )
-        found[name] = MetricComparison(mean, difference, verdict(difference))
+        found[name] = MetricComparison(mean, difference, verdict(difference) if is_read else None)
     return found
 
 
@@ -95,8 +102,10 @@ def paired(scores: Floats, baseline: Floats) -> Floats:
     return scores - baseline
 
 
-def verdict(difference: Estimate) -> Verdict:
-    """Say in words what the interval of a difference, recipe minus baseline, shows."""
+def verdict(difference: Estimate) -> Verdict | None:
+    """Say in words what the interval of a difference, recipe minus baseline, shows; None where it has no interval."""
+    if np.isnan(difference.low):
+        return None
     if not difference.excludes_zero:
         return NO_DIFFERENCE
     return "higher" if difference.mean > 0 else "lower"

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from rlsr.statistics.estimate import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS, Estimate
 from rlsr.statistics.resamples import Floats
 
 
@@ -20,41 +20,51 @@ def bootstrap_mean(
         seed: Of the resampling.
 
     Returns:
-        The mean with its bias-corrected and accelerated bootstrap interval; an interval of NaN below two values, and
-        of no width when all values are equal.
+        The mean with its interval of :func:`bca_interval`; an interval of NaN below ``FEWEST_UNITS`` values.
+    """
+    scored = values[~np.isnan(values)]
+    if scored.size == 0:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    mean, num = float(scored.mean()), int(scored.size)
+    if num < FEWEST_UNITS:
+        return Estimate(mean, np.nan, np.nan, num)
+    ends = bca_interval(scored, confidence=confidence, num_resamples=num_resamples, seed=seed)
+    return Estimate(mean, *ends, num)
+
+
+def bca_interval(
+    values: Floats, *, confidence: float, num_resamples: int, seed: int
+) -> tuple[float, float]:
+    """Draw the interval of a mean, however few values it is over.
+
+    Args:
+        values: At least two, none of them NaN.
+        confidence: Level of the interval, in (0, 1).
+        num_resamples: Bootstrap resamples.
+        seed: Of the resampling.
+
+    Returns:
+        The ends of the bias-corrected and accelerated bootstrap interval; of no width when all values are equal.
 
     Source:
         Efron 1987, "Better bootstrap confidence intervals", as in scipy.stats.bootstrap.
     """
     from scipy import stats
 
-    scored = values[~np.isnan(values)]
-    if scored.size == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0)
-    mean = float(scored.mean())
-    if scored.size == 1:
-        return Estimate(mean, np.nan, np.nan, 1)
-    if np.all(scored == scored[0]):
-        return Estimate(mean, mean, mean, int(scored.size))
+    if np.all(values == values[0]):
+        return float(values[0]), float(values[0])
+    low = high = np.nan
     with warnings.catch_warnings():
-        # Nearly constant values make the acceleration undefined; the percentile interval below takes over.
+        # Nearly constant values make the acceleration undefined; the percentile interval takes over.
         warnings.simplefilter("ignore")
-        low, high = (
-            float(end)
-            for end in stats.bootstrap(
-                (scored,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
-                method="BCa", rng=np.random.default_rng(seed),
-            ).confidence_interval
-        )  # fmt: skip
-        if not (np.isfinite(low) and np.isfinite(high)):
-            low, high = (
-                float(end)
-                for end in stats.bootstrap(
-                    (scored,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
-                    method="percentile", rng=np.random.default_rng(seed),
-                ).confidence_interval
-            )  # fmt: skip
-    return Estimate(mean, low, high, int(scored.size))
+        for method in ("BCa", "percentile"):
+            low, high = stats.bootstrap(
+                (values,), np.mean, confidence_level=confidence, n_resamples=num_resamples,
+                method=method, rng=np.random.default_rng(seed),
+            ).confidence_interval  # fmt: skip
+            if np.isfinite(low) and np.isfinite(high):
+                break
+    return float(low), float(high)
 
 
 def paired_difference(

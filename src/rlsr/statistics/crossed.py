@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rlsr.statistics.estimate import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS, Estimate
 from rlsr.statistics.resamples import Floats, ratio, resamples
 
 
@@ -24,8 +24,8 @@ def crossed_mean(
         seed: Of the resampling.
 
     Returns:
-        The mean with its percentile interval. With one seed it is a bootstrap over prompts; with fewer than two prompts
-        the interval is NaN.
+        The mean with its percentile interval. With one seed it is a bootstrap over prompts; with fewer than
+        ``FEWEST_UNITS`` prompts the interval is NaN.
 
     Source:
         Owen 2007, "The pigeonhole bootstrap": rows and columns are resampled independently, and a cell counts as often
@@ -36,22 +36,43 @@ def crossed_mean(
     if num == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
     mean = float(scores[scored].mean())
-    if scored.any(axis=0).sum() < 2:
+    if scored.any(axis=0).sum() < FEWEST_UNITS:
         return Estimate(mean, np.nan, np.nan, num)
     # From the mean, so that equal numbers have an interval of no width.
-    deviations, known = np.where(scored, scores - mean, 0.0), scored.astype(np.float64)
+    low, high = percentile_interval(
+        scores - mean, confidence=confidence, num_resamples=num_resamples, seed=seed
+    )
+    return Estimate(mean, mean + low, mean + high, num)
+
+
+def percentile_interval(
+    deviations: Floats, *, confidence: float, num_resamples: int, seed: int
+) -> tuple[float, float]:
+    """Draw the interval of a mean over seeds and prompts, however few they are.
+
+    Args:
+        deviations: From the mean, (seed, prompt), of at least two prompts; NaN is left out.
+        confidence: Level of the interval, in (0, 1).
+        num_resamples: Bootstrap resamples.
+        seed: Of the resampling.
+
+    Returns:
+        The ends of the interval, as deviations from the mean.
+    """
+    scored = ~np.isnan(deviations)
+    values, known = np.where(scored, deviations, 0.0), scored.astype(np.float64)
     drawn = [
         ratio(
-            np.einsum("rp,rp->r", seeds @ deviations, prompts),
+            np.einsum("rp,rp->r", seeds @ values, prompts),
             np.einsum("rp,rp->r", seeds @ known, prompts),
         )
         for seeds, prompts in resamples(
-            scores.shape, num_resamples, cells=scores.shape[1], seed=seed
+            deviations.shape, num_resamples, cells=deviations.shape[1], seed=seed
         )
     ]
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(np.concatenate(drawn), [tail, 1 - tail])
-    return Estimate(mean, mean + float(low), mean + float(high), num)
+    return float(low), float(high)
 
 
 def crossed_means(
@@ -73,7 +94,7 @@ def crossed_means(
     sums = np.where(scored, scores, 0.0).sum(axis=(0, 1))
     means = np.divide(sums, nums, out=np.full(len(nums), np.nan), where=nums > 0)
     ends = np.full((2, len(nums)), np.nan)
-    wanted = scored.any(axis=0).sum(axis=0) >= 2
+    wanted = scored.any(axis=0).sum(axis=0) >= FEWEST_UNITS
     if wanted.any():
         deviations = scores[:, :, wanted] - means[wanted]
         drawn = [

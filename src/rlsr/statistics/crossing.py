@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rlsr.statistics.against_baseline import paired
 from rlsr.statistics.crossed import weighted_means
+from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.resamples import Floats
 
 Direction = Literal["higher", "lower", "near_one"]
@@ -67,7 +68,7 @@ def crossing(
     means = [np.nanmean(factor, axis=(0, 1))[None] for factor in factors]
     found = float(last_not_ahead(times, means)[0])
     until = float(times[-1])
-    if scored.any(axis=(0, 2)).sum() < 2:
+    if scored.any(axis=(0, 2)).sum() < FEWEST_UNITS:
         return Crossing(_within(found), None, None, until, np.nan)
     drawn = np.concatenate(
         [

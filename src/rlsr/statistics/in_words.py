@@ -2,7 +2,7 @@
 
 import math
 
-from rlsr.statistics.estimate import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS, Estimate
 
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -13,6 +13,11 @@ def number(value: float | None, decimals: int = 3, *, sign: bool = False) -> str
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{value:{'+' if sign else ''}.{decimals}f}"
+
+
+def percent(level: float) -> str:
+    """Write the level of an interval, as in ``98.33%``."""
+    return f"{100 * level:.4g}%"
 
 
 def interval(estimate: Estimate, decimals: int, *, sign: bool = False) -> str:
@@ -29,3 +34,11 @@ def mean_with_interval(estimate: Estimate, decimals: int, *, sign: bool = False)
         return "not scored"
     ends = interval(estimate, decimals, sign=sign) or "(no interval)"
     return f"{number(estimate.mean, decimals, sign=sign)} {ends}"
+
+
+def too_few(num: int, units: str) -> str:
+    """Say that some units, as ``prompts``, are too few for an interval, and how many are enough; nothing where these are."""
+    if num >= FEWEST_UNITS:
+        return ""
+    are = f"{units.removesuffix('s')} is" if num == 1 else f"{units} are"
+    return f"{num} {are} too few for intervals and readings, which take at least {FEWEST_UNITS}"

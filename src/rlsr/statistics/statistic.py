@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rlsr.statistics.estimate import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS, Estimate
 from rlsr.statistics.resamples import Floats, resamples
 
 Statistic = Callable[[Floats], Floats]
@@ -34,7 +34,7 @@ def bootstrap_statistic(
 
     Returns:
         The statistic of the units as they are, with the interval over the resamples that allow it; an interval of NaN
-        where there are fewer than two units.
+        where there are fewer than ``FEWEST_UNITS`` of them.
 
     Source:
         Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
@@ -42,7 +42,7 @@ def bootstrap_statistic(
     if num_units == 0:
         return Estimate(np.nan, np.nan, np.nan, num)
     value = float(statistic(np.ones((1, num_units)))[0])
-    if num_units < 2 or np.isnan(value):
+    if num_units < FEWEST_UNITS or np.isnan(value):
         return Estimate(value, np.nan, np.nan, num)
     cells = num_units * max(1.0, cells_per_unit)
     drawn = np.concatenate(

@@ -7,6 +7,7 @@ from bootstrap_oracle import NAN, scores_by_seed
 from rlsr.statistics import Estimate
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric, paired, verdict
 from rlsr.statistics.crossed import crossed_mean
+from rlsr.statistics.estimate import FEWEST_UNITS
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_every_recipe_is_compared_with_the_baseline_at_the_adjusted_level() -> N
     )
     worse = base - 0.3 + scores_by_seed(3, 40, seed=3) / 10
     scores = {"better": better, "base": base, "same": same, "worse": worse}
-    found = compare_metric(scores, "base", num_resamples=2000)
+    found = compare_metric(scores, "base", num_readings=3, num_resamples=2000)
     assert list(found) == list(scores)
     assert [found[name].verdict for name in scores] == [
         "higher",
@@ -49,7 +50,9 @@ def test_an_effect_that_one_comparison_shows_may_not_survive_ten() -> None:
     base = np.zeros((1, 60))
     names = [f"other{place}" for place in range(9)]
     alone = compare_metric({"base": base, "close": close}, "base")
-    among = compare_metric({"base": base, "close": close} | dict.fromkeys(names, base), "base")
+    among = compare_metric(
+        {"base": base, "close": close} | dict.fromkeys(names, base), "base", num_readings=10
+    )
     assert alone["close"].verdict == "higher"
     assert among["close"].verdict == "no difference shown"
 
@@ -75,9 +78,28 @@ def test_a_score_unscored_on_either_side_is_left_out_of_the_difference() -> None
     assert found.difference.mean == pytest.approx(0.35)
 
 
-def test_nothing_scored_shows_no_difference() -> None:
+def test_what_is_not_read_has_an_interval_and_no_verdict() -> None:
+    base = scores_by_seed(1, 40, seed=0)
+    read, other = (
+        compare_metric({"base": base, "own": base + 1}, "base", num_readings=4, is_read=is_read)
+        for is_read in (True, False)
+    )
+    assert (read["own"].verdict, other["own"].verdict) == ("higher", None)
+    assert read["own"].difference == other["own"].difference
+    assert other["base"].verdict == "baseline"
+
+
+def test_too_few_prompts_are_not_read_however_clear_they_look() -> None:
+    for num, expected in ((FEWEST_UNITS - 1, None), (FEWEST_UNITS, "higher")):
+        base = scores_by_seed(1, num, seed=0)
+        found = compare_metric({"base": base, "own": base + 1}, "base")["own"]
+        assert found.verdict == expected
+        assert found.mean.mean == pytest.approx(base.mean() + 1)
+
+
+def test_nothing_scored_shows_nothing() -> None:
     found = compare_metric({"base": np.zeros((1, 3)), "own": np.full((2, 3), NAN)}, "base")["own"]
-    assert found.verdict == "no difference shown"
+    assert found.verdict is None
     assert np.isnan(found.mean.mean)
 
 
@@ -95,8 +117,10 @@ def test_scores_of_other_prompts_or_seeds_are_a_broken_invariant() -> None:
         (0.1, 0.2, 0.15, "higher"),
         (-0.2, -0.1, -0.15, "lower"),
         (0.0, 0.2, 0.1, "no difference shown"),
-        (NAN, NAN, 0.5, "no difference shown"),
+        (NAN, NAN, 0.5, None),
     ],
 )
-def test_words_come_from_the_interval(low: float, high: float, mean: float, expected: str) -> None:
+def test_words_come_from_the_interval(
+    low: float, high: float, mean: float, expected: str | None
+) -> None:
     assert verdict(Estimate(mean, low, high, 9)) == expected

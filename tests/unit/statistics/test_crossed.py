@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bootstrap_oracle import NAN, Floats, scores_by_seed
-from rlsr.statistics.crossed import crossed_mean
+from rlsr.statistics.crossed import crossed_mean, percentile_interval
+from rlsr.statistics.estimate import FEWEST_UNITS
 
 
 def drawn_mean(scores: Floats, seeds: list[int], prompts: list[int]) -> float:
@@ -54,18 +55,25 @@ def test_the_interval_is_that_of_plain_loops(
     num_seeds: int, missing: float, confidence: float
 ) -> None:
     scores = scores_by_seed(num_seeds, 12, seed=num_seeds, missing=missing)
-    found = crossed_mean(scores, confidence=confidence, num_resamples=20_000)
+    found = percentile_interval(scores, confidence=confidence, num_resamples=20_000, seed=0)
     low, high = plain_interval(scores, confidence)
-    assert found.mean == pytest.approx(np.nanmean(scores))
+    assert found == pytest.approx((low, high), abs=0.05 * (high - low))
+
+
+def test_the_mean_and_its_count_are_of_what_is_scored() -> None:
+    scores = scores_by_seed(3, FEWEST_UNITS + 8, seed=1, missing=0.1)
+    found = crossed_mean(scores, num_resamples=300)
+    mean = np.nanmean(scores)
+    assert found.mean == pytest.approx(mean)
     assert found.num == np.count_nonzero(~np.isnan(scores))
-    assert found.low == pytest.approx(low, abs=0.05 * (high - low))
-    assert found.high == pytest.approx(high, abs=0.05 * (high - low))
+    ends = percentile_interval(scores - mean, confidence=0.95, num_resamples=300, seed=0)
+    assert (found.low - mean, found.high - mean) == pytest.approx(ends)
 
 
 def test_the_interval_is_that_of_all_resamples() -> None:
     scores = np.array([[0.0, 1.0, NAN, 4.0], [0.5, 3.0, 2.0, 2.5]])
-    found = crossed_mean(scores, confidence=0.6, num_resamples=50_000)
-    assert (found.low, found.high) == pytest.approx(exact_interval(scores, 0.6), abs=0.06)
+    found = percentile_interval(scores, confidence=0.6, num_resamples=50_000, seed=0)
+    assert found == pytest.approx(exact_interval(scores, 0.6), abs=0.06)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +132,12 @@ def test_differing_seeds_widen_the_interval() -> None:
         ([[NAN, NAN]], (NAN, NAN, NAN, 0)),
         ([[0.5]], (0.5, NAN, NAN, 1)),
         ([[0.5, NAN], [0.7, NAN]], (0.6, NAN, NAN, 2)),
-        ([[0.3, 0.3], [0.3, 0.3]], (0.3, 0.3, 0.3, 4)),
-        ([[0.0, NAN], [NAN, 0.0]], (0.0, 0.0, 0.0, 2)),
+        ([[0.3] * (FEWEST_UNITS - 1)] * 2, (0.3, NAN, NAN, 2 * FEWEST_UNITS - 2)),
+        ([[0.3] * (FEWEST_UNITS - 1) + [NAN]], (0.3, NAN, NAN, FEWEST_UNITS - 1)),
+        ([[0.3] * FEWEST_UNITS] * 2, (0.3, 0.3, 0.3, 2 * FEWEST_UNITS)),
+        ([[0.0, NAN] * FEWEST_UNITS, [NAN, 0.0] * FEWEST_UNITS], (0.0, 0.0, 0.0, 2 * FEWEST_UNITS)),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_too_few_and_equal_scores(
     scores: list[list[float]], expected: tuple[float, float, float, int]
@@ -137,7 +147,7 @@ def test_too_few_and_equal_scores(
 
 
 def test_resampling_in_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = scores_by_seed(3, 20, seed=2, missing=0.1)
+    scores = scores_by_seed(3, 40, seed=2, missing=0.1)
     whole = crossed_mean(scores, num_resamples=5000)
     monkeypatch.setattr("rlsr.statistics.resamples._MOST_CELLS", 777)
     parts = crossed_mean(scores, num_resamples=5000)
@@ -146,6 +156,6 @@ def test_resampling_in_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    scores = scores_by_seed(3, 20, seed=2)
+    scores = scores_by_seed(3, 40, seed=2)
     assert crossed_mean(scores, seed=1) == crossed_mean(scores, seed=1)
     assert crossed_mean(scores, seed=1) != crossed_mean(scores, seed=2)

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from bootstrap_oracle import scores_by_seed
 from rlsr.statistics.crossed import crossed_mean, crossed_means
 from rlsr.statistics.crossing import Crossing, Direction, crossing, last_not_ahead
+from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.resamples import Floats
 
 NAN = float("nan")
@@ -20,8 +21,13 @@ directions = st.sampled_from(["higher", "lower", "near_one"])
 curves = arrays(np.float64, (2, 3, len(TIMES)), elements=st.integers(-4, 6).map(float))
 
 
+def enough(scores: Floats) -> Floats:
+    """The same prompts so often that there is an interval; the means stay."""
+    return np.tile(scores, (1, -(-FEWEST_UNITS // scores.shape[1]), 1))
+
+
 def found(ours: Floats, theirs: Floats, better: Direction = "higher") -> Crossing:
-    crossed = crossing(ours, theirs, TIMES, better, num_resamples=100)
+    crossed = crossing(enough(ours), enough(theirs), TIMES, better, num_resamples=100)
     assert crossed is not None
     return crossed
 
@@ -130,7 +136,7 @@ def test_another_unit_of_time_moves_it_and_its_interval(
     ours: Floats, theirs: Floats, unit: float
 ) -> None:
     one = found(ours, theirs)
-    other = crossing(ours, theirs, TIMES * unit, "higher", num_resamples=100)
+    other = crossing(enough(ours), enough(theirs), TIMES * unit, "higher", num_resamples=100)
     assert other is not None
     for seconds, scaled in (
         (one.seconds, other.seconds),
@@ -182,8 +188,11 @@ def test_what_is_between_unscored_times_is_not_ahead() -> None:
     assert crossing(ours * NAN, ours, TIMES, "higher") is None
 
 
-def test_a_prompt_alone_has_no_interval() -> None:
-    crossed = found(rising([0.01], late=1), np.zeros((1, 1, len(TIMES))))
+def test_too_few_prompts_have_no_interval() -> None:
+    slopes = [0.01] * (FEWEST_UNITS - 1)
+    ours = rising(slopes, late=1)
+    crossed = crossing(ours, np.zeros_like(ours), TIMES, "higher", num_resamples=100)
+    assert crossed is not None
     assert crossed.seconds == pytest.approx(100)
     assert (crossed.low, crossed.high) == (None, None)
     assert np.isnan(crossed.share)
@@ -200,14 +209,14 @@ def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
     """An oracle that draws seeds and prompts one resample at a time and looks for the crossing second by second."""
     rng = np.random.default_rng(3)
     lines = np.linspace(-0.6, 0.6, len(TIMES))
-    ours = 0.3 * rng.normal(size=(3, 24, 1)) + 0.1 * rng.normal(size=(3, 24, len(TIMES))) + lines
+    ours = 0.3 * rng.normal(size=(3, 32, 1)) + 0.1 * rng.normal(size=(3, 32, len(TIMES))) + lines
     theirs = np.zeros_like(ours)
     crossed = crossing(ours, theirs, TIMES, "higher", num_resamples=4000)
     assert crossed is not None
     grid = np.linspace(0, 600, 1201)
     drawn = []
     for _ in range(1500):
-        seeds, prompts = rng.integers(3, size=3), rng.integers(24, size=24)
+        seeds, prompts = rng.integers(3, size=3), rng.integers(32, size=32)
         mean = ours[seeds][:, prompts].mean(axis=(0, 1))
         behind = np.flatnonzero(np.interp(grid, TIMES, mean) <= 0)
         last = 0.0 if not behind.size else grid[behind[-1]]
@@ -236,8 +245,8 @@ def test_a_factor_that_is_not_a_number_gives_none() -> None:
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_several_means_at_once_are_each_the_one_mean(missing: float) -> None:
     scores = np.stack(
-        [scores_by_seed(3, 10, seed=seed, missing=missing) for seed in range(3)]
-        + [np.full((3, 10), NAN)],
+        [scores_by_seed(3, 40, seed=seed, missing=missing) for seed in range(3)]
+        + [np.full((3, 40), NAN)],
         axis=-1,
     )
     scores[:, 1:, 2] = NAN
@@ -256,5 +265,5 @@ def test_several_means_at_once_are_each_the_one_mean(missing: float) -> None:
 @given(curves)
 def test_equal_numbers_have_an_interval_of_no_width(values: Floats) -> None:
     assume(values.size)
-    (estimate,) = crossed_means(np.full((2, 3, 1), values.flat[0]), num_resamples=100)
+    (estimate,) = crossed_means(np.full((2, FEWEST_UNITS, 1), values.flat[0]), num_resamples=100)
     assert estimate.low == estimate.mean == estimate.high

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from rlsr.statistics import Estimate
-from rlsr.statistics.in_words import interval, mean_with_interval, number
+from rlsr.statistics.estimate import FEWEST_UNITS
+from rlsr.statistics.in_words import interval, mean_with_interval, number, percent, too_few
 
 NAN = math.nan
 
@@ -44,3 +45,23 @@ def test_a_missing_interval_is_left_out() -> None:
 )
 def test_an_estimate_in_words(estimate: Estimate, sign: bool, expected: str) -> None:
     assert mean_with_interval(estimate, 2, sign=sign) == expected
+
+
+@pytest.mark.parametrize(("level", "expected"), [(0.95, "95%"), (1 - 0.05 / 3, "98.33%")])
+def test_a_level_has_no_more_digits_than_it_needs(level: float, expected: str) -> None:
+    assert percent(level) == expected
+
+
+@pytest.mark.parametrize(
+    ("num", "beginning"),
+    [
+        (0, "0 prompts are too few"),
+        (1, "1 prompt is too few"),
+        (FEWEST_UNITS - 1, f"{FEWEST_UNITS - 1} prompts are too few"),
+        (FEWEST_UNITS, ""),
+    ],
+)
+def test_too_few_say_how_many_are_enough(num: int, beginning: str) -> None:
+    found = too_few(num, "prompts")
+    assert found.startswith(beginning)
+    assert found == "" or found.endswith(f"which take at least {FEWEST_UNITS}")

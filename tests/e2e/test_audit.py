@@ -106,6 +106,24 @@ def test_strict_fails_with_exit_code_one(cli: Cli, judged: Path, tmp_path: Path)
     assert cli(*arguments, "--strict", "--out", tmp_path / "strict").returncode == 1
 
 
+def test_an_audit_that_measured_nothing_is_not_ok(
+    cli: Cli, tiny_data: Path, tmp_path: Path
+) -> None:
+    result = cli("audit", tiny_data, "--model", "none", "--strict", "--out", tmp_path / "audit")
+    assert result.returncode == 1, result.stderr
+    assert result.stderr == ""
+    table = read(tmp_path / "audit")
+    assert table["verdict"] == "not enough"
+    left_out = sum(check["verdict"] == "left out" for check in table["checks"].values())
+    assert (
+        f"the verdict is not enough, {left_out} of {len(table['checks'])} checks are left out"
+        in result.stdout
+    )
+    assert "no attack could be made" in result.stdout
+    page = (tmp_path / "audit" / "audit.html").read_text(encoding="utf-8")
+    assert "Too little was measured to trust this reward" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

@@ -35,7 +35,7 @@ LENGTH = "length"
 WORD_OVERLAP = "word overlap with the reference"
 
 MIN_ROWS = 20
-"""Fewer rows than this leave a check out: its interval would span nearly everything."""
+"""Fewer rows than this leave a check out: a single row would decide the verdict. Intervals take more."""
 MIN_GROUPS = 8
 """Fewer groups of samples or of judged answers than this leave a check out."""
 
@@ -298,6 +298,8 @@ def agreement_checks(
 
 def _interval_note(estimate: Estimate, chance: float) -> str:
     """Say whether an interval leaves behind what a reward that knows nothing would get."""
+    if math.isnan(estimate.low):
+        return f"too few to tell from {chance:g}, chance, by an interval"
     if estimate.low > chance or estimate.high < chance:
         return f"its interval excludes {chance:g}"
     return f"its interval includes {chance:g}, chance"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rlsr.audit.attacks import ATTACKS
+from rlsr.audit.checks import MIN_ROWS
 from rlsr.audit.honest import OWN
 from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import RewardConfig, SimilarityReward
@@ -30,6 +31,7 @@ def recommendations(
     bad = [check for check in checks if check.is_bad]
     attacks = [check.name for check in bad if check.group == "attacks"]
     advice = [
+        *_about_attacks(checks),
         *_about_honest(attacks, honest),
         *_about_encoders(encoders),
         *_about_variant(attacks, settings),
@@ -45,6 +47,16 @@ def recommendations(
             "Nothing to change: no check warns. Watch the held-out metrics that the reward has not seen."
         )
     return advice
+
+
+def _about_attacks(checks: Sequence[Check]) -> list[str]:
+    verdicts = {check.verdict for check in checks if check.group == "attacks"}
+    if verdicts != {"left out"}:
+        return []
+    return [
+        f"Do not take this for a test of the reward: no attack could be made, which takes at least {MIN_ROWS} rows with an "
+        "honest answer. Give more rows, a second reference to each, or with --model a policy that answers."
+    ]
 
 
 def _about_honest(attacks: Sequence[str], honest: str) -> list[str]:

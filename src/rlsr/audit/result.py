@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlsr.audit.thresholds import Threshold, Verdict
+from rlsr.audit.thresholds import OverallVerdict, Threshold, Verdict
 
 Group = Literal["attacks", "signal", "biases", "agreement"]
 
@@ -108,10 +108,18 @@ class Audit:
     """How long the audit took."""
 
     @property
-    def worst(self) -> Verdict:
-        """The worst verdict of all checks."""
+    def verdict(self) -> OverallVerdict:
+        """The worst verdict of all checks; ``not enough`` where none fails and no attack was made, whatever else was found."""
         verdicts = {check.verdict for check in self.checks}
-        for verdict in ("fail", "warn", "ok"):
-            if verdict in verdicts:
-                return verdict
-        return "left out"
+        if "fail" in verdicts:
+            return "fail"
+        if not any(
+            check.group == "attacks" and check.verdict != "left out" for check in self.checks
+        ):
+            return "not enough"
+        return "warn" if "warn" in verdicts else "ok"
+
+    @property
+    def num_left_out(self) -> int:
+        """Checks that could not be made."""
+        return sum(check.verdict == "left out" for check in self.checks)

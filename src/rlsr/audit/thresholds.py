@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["ok", "warn", "fail", "left out"]
+OverallVerdict = Literal["ok", "warn", "fail", "not enough"]
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,10 @@ def audit(
         typer.Option(help="Directory of the findings; audits/NAME-DATE-TIME if not given."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with code 1 if a check fails.")
+        bool,
+        typer.Option(
+            "--strict", help="Exit with code 1 if a check fails, or too little could be measured."
+        ),
     ] = False,
 ) -> None:
     """Ask before training whether the reward ranks answers rightly on your data."""
@@ -100,7 +103,7 @@ def audit(
     result = _run(console, config, found, own, drawn, others)
     _write(path, result)
     _show(console, result, path)
-    if strict and result.worst == "fail":
+    if strict and result.verdict in {"fail", "not enough"}:
         raise typer.Exit(code=1)
 
 
@@ -228,11 +231,16 @@ def _show(console: Console, result: "Audit", path: Path) -> None:
             f"facts; {compared.share_cut:.1%} of texts cut; {compared.ms_per_response:.2f} ms a response",
             markup=False,
         )
+    left_out = (
+        f", {result.num_left_out} of {len(result.checks)} checks are left out"
+        if result.num_left_out
+        else ""
+    )
     console.print("\nwhat to do")
     for sentence in result.recommendations:
         console.print(f"- {sentence}", markup=False)
     console.print(
-        f"\nthe worst verdict is {result.worst}; took {result.seconds:.0f} s of scoring\n{path / 'audit.html'}\n"
+        f"\nthe verdict is {result.verdict}{left_out}; took {result.seconds:.0f} s of scoring\n{path / 'audit.html'}\n"
         f"{path / 'audit.json'}",
         markup=False,
     )

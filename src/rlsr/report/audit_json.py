@@ -1,6 +1,6 @@
 """The findings of an audit are written as JSON for scripts.
 
-The keys are the names of the fields of :class:`rlsr.audit.result.Audit`, with the worst verdict in front, and for each check
+The keys are the names of the fields of :class:`rlsr.audit.result.Audit`, with the verdict of the whole in front, and for each check
 its rule in words. NaN (not scored) is written as null, never as 0.
 """
 
@@ -23,5 +23,5 @@ def write_audit_json(file: Path, audit: Audit) -> Path:
         RunError: The file cannot be written there.
     """
     checks = [{**to_table(check), "rule": check.threshold.rule} for check in audit.checks]
-    table = {"verdict": audit.worst, **to_table(audit), "checks": checks}
+    table = {"verdict": audit.verdict, **to_table(audit), "checks": checks}
     return write_text(file, json.dumps(table, indent=2, ensure_ascii=False) + "\n")

@@ -8,26 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
-from rlsr.audit.result import AttackExample, Audit, Check
-from rlsr.audit.thresholds import Verdict
+from rlsr.audit.result import AttackExample, Audit
+from rlsr.audit.thresholds import OverallVerdict, Verdict
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
 from rlsr.report.page import render_page
 from rlsr.report.text_file import write_text
 from rlsr.statistics.in_words import NOTHING
 
-_SYMBOLS: dict[Verdict, str] = {"ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING}
+_SYMBOLS: dict[Verdict | OverallVerdict, str] = {
+    "ok": "✓", "warn": "▲", "fail": "✗", "left out": NOTHING, "not enough": NOTHING
+}  # fmt: skip
 _GROUPS = (
     ("attacks", "Attacks", "Can a worthless answer score higher than an honest one?"),
     ("signal", "Signal", "Does the reward tell a policy's own samples apart?"),
     ("biases", "Biases", "Does the reward follow something other than quality?"),
     ("agreement", "Agreement", "Does the reward rank answers as the people did who judged them?"),
 )
-_HEADLINES: dict[Verdict, str] = {
+_HEADLINES: dict[OverallVerdict, str] = {
     "fail": "Do not train on this reward as it is",
     "warn": "Usable, with warnings",
     "ok": "No check found a fault",
-    "left out": "Nothing could be checked",
+    "not enough": "Too little was measured to trust this reward",
 }
 # Bytes of HTML for the texts of all examples together; with the charts' library the page stays under 2 MB.
 _EXAMPLE_BYTES = 800_000
@@ -82,8 +84,8 @@ def _content(audit: Audit) -> dict[str, Any]:
         "audit": audit,
         "version": rlsr.__version__,
         "symbols": _SYMBOLS,
-        "headline": _HEADLINES[audit.worst],
-        "tally": _tally(audit.checks),
+        "headline": _HEADLINES[audit.verdict],
+        "tally": _tally(audit),
         "groups": [
             (title, question, checks)
             for group, title, question in _GROUPS
@@ -97,10 +99,10 @@ def _content(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _tally(checks: Sequence[Check]) -> str:
+def _tally(audit: Audit) -> str:
     """Count the verdicts in words; checks that were left out are counted apart."""
+    checks, left_out = audit.checks, audit.num_left_out
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _SYMBOLS}
-    left_out = counts["left out"]
     made = len(checks) - left_out
     text = f"Of {made} {'check' if made == 1 else 'checks'} {counts['fail']} failed, {counts['warn']} warned and {counts['ok']} found nothing."
     if left_out:

@@ -13,10 +13,10 @@ from rlsr.statistics import bootstrap_mean
 
 
 def test_spearman_within_is_the_mean_over_prompts() -> None:
-    scores, judgements, groups = judged(50, 30, 5)
+    scores, judgements, groups = judged(50, 40, 5)
     each = [
         stats.spearmanr(scores[groups == group], judgements[groups == group]).statistic
-        for group in range(30)
+        for group in range(40)
         if len(set(judgements[groups == group])) > 1
     ]
     found = spearman_within(scores, judgements, groups)
@@ -66,8 +66,8 @@ def ordered_pairs(
 
 
 def test_pair_accuracy_counts_pairs_of_the_same_prompt() -> None:
-    scores, judgements, groups = judged(51, 25, 4)
-    right, pairs = ordered_pairs(scores, judgements, groups, np.arange(25))
+    scores, judgements, groups = judged(51, 40, 4)
+    right, pairs = ordered_pairs(scores, judgements, groups, np.arange(40))
     found = pair_accuracy(scores, judgements, groups)
     assert found.mean == pytest.approx(right / pairs)
     assert found.num == pairs
@@ -76,7 +76,7 @@ def test_pair_accuracy_counts_pairs_of_the_same_prompt() -> None:
         right, pairs = ordered_pairs(scores, judgements, groups, units)
         return right / pairs
 
-    assert is_close_to(found, plain_interval(drawn, 25, resamples=600), 0.08)
+    assert is_close_to(found, plain_interval(drawn, 40, resamples=600), 0.08)
 
 
 def test_pair_accuracy_by_hand() -> None:
@@ -91,20 +91,20 @@ def test_pair_accuracy_by_hand() -> None:
 
 
 def test_judgement_auc_resamples_prompts() -> None:
-    scores, judgements, groups = judged(52, 30, 4)
+    scores, judgements, groups = judged(52, 40, 4)
     judgements = np.where(judgements > 1, 7.0, 4.0)
     found = judgement_auc(scores, judgements, groups)
     assert found.mean == pytest.approx(
         counted_auc(scores[judgements == 7], scores[judgements == 4])
     )
-    assert found.num == 120
+    assert found.num == 160
 
     def drawn(units: NDArray[np.int64]) -> float:
         rows = np.concatenate([np.flatnonzero(groups == unit) for unit in units])
         good = judgements[rows] == 7
         return counted_auc(scores[rows][good], scores[rows][~good])
 
-    assert is_close_to(found, plain_interval(drawn, 30))
+    assert is_close_to(found, plain_interval(drawn, 40))
 
 
 def test_judgement_auc_needs_two_kinds_and_takes_no_more() -> None:

@@ -183,6 +183,14 @@ def test_agreement_is_shown_beside_length_alone() -> None:
     assert checks[0].verdict == "ok"
     assert checks[0].details["length_alone"] == 0
     assert "length alone reaches 0.000" in checks[0].reason
+    assert "too few to tell from 0.5, chance" in checks[0].reason, "20 prompts have no interval"
+    more = agreement_checks(
+        np.tile(rewards, 2),
+        np.tile(judgements, 2),
+        np.repeat(np.arange(40), 4),
+        np.tile(lengths, 2),
+    )
+    assert "its interval excludes 0.5" in more[0].reason
     against = agreement_checks(-rewards, judgements, prompts, lengths)
     assert {check.verdict for check in against} == {"fail"}
 

@@ -11,6 +11,7 @@ from bootstrap_oracle import NAN, Floats, counted_auc, is_close_to, judged, plai
 from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
 from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
 from rlsr.statistics import bootstrap_mean
+from rlsr.statistics.estimate import FEWEST_UNITS
 
 # Resamples where the interval's ends do not matter.
 FEW = 200
@@ -30,8 +31,8 @@ def test_an_attack_wins_where_it_scores_higher_and_half_where_equal() -> None:
 
 
 def test_an_attack_that_never_wins_has_no_width() -> None:
-    found = share_attack_wins(np.ones(20), np.zeros(20))
-    assert (found.mean, found.low, found.high, found.num) == (0.0, 0.0, 0.0, 20)
+    found = share_attack_wins(np.ones(40), np.zeros(40))
+    assert (found.mean, found.low, found.high, found.num) == (0.0, 0.0, 0.0, 40)
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 8], ids=["many ties", "some ties", "no ties"])
@@ -68,10 +69,11 @@ def test_auc_leaves_out_rows_unscored_on_either_side() -> None:
         ([], [], (NAN, NAN, NAN, 0)),
         ([NAN], [1.0], (NAN, NAN, NAN, 0)),
         ([1.0], [0.0], (1.0, NAN, NAN, 1)),
-        ([1.0, 1.0], [0.0, 0.0], (1.0, 1.0, 1.0, 2)),
-        ([1.0, 1.0], [1.0, 1.0], (0.5, 0.5, 0.5, 2)),
+        ([1.0] * (FEWEST_UNITS - 1), [0.0] * (FEWEST_UNITS - 1), (1.0, NAN, NAN, FEWEST_UNITS - 1)),
+        ([1.0] * FEWEST_UNITS, [0.0] * FEWEST_UNITS, (1.0, 1.0, 1.0, FEWEST_UNITS)),
+        ([1.0] * FEWEST_UNITS, [1.0] * FEWEST_UNITS, (0.5, 0.5, 0.5, FEWEST_UNITS)),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:30],
 )
 def test_auc_of_few_rows(
     positive: list[float], negative: list[float], expected: tuple[float, float, float, int]
@@ -177,12 +179,12 @@ def test_rows_of_a_group_are_resampled_as_one() -> None:
 
 
 def test_rows_with_anything_missing_are_left_out() -> None:
-    x, y, controls = confounded(35, 30)
+    x, y, controls = confounded(35, 60)
     full = partial_correlation(x[3:], y[3:], controls[3:], num_resamples=FEW)
     x[0] = y[1] = controls[2, 1] = NAN
     assert partial_correlation(x, y, controls, num_resamples=FEW) == full
-    groups = np.array([f"prompt {row // 3}" for row in range(30)])
-    assert partial_correlation(x, y, controls, groups=groups, num_resamples=FEW).num == 27
+    groups = np.array([f"prompt {row // 3}" for row in range(60)])
+    assert partial_correlation(x, y, controls, groups=groups, num_resamples=FEW).num == 57
 
 
 def test_what_does_not_vary_beyond_the_controls_has_no_correlation() -> None:

@@ -79,7 +79,7 @@ def test_an_audit_is_written_field_by_field(
     rules = [check.pop("rule") for check in table["checks"]]
     assert rules == [check.threshold.rule for check in audit.checks]
     # repr tells apart what == does not: 1 and 1.0.
-    assert repr(table) == repr({"verdict": audit.worst, **without_nan(asdict(audit))})
+    assert repr(table) == repr({"verdict": audit.verdict, **without_nan(asdict(audit))})
 
 
 def test_the_keys_are_the_fields_with_the_verdict_in_front(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_texts_that_fit_are_shown_whole() -> None:
         (("ok", "warn", "fail"), "✗ fail Do not train on this reward as it is", "Of 3 checks 1 failed, 1 warned and 1 found nothing."),
         (("ok", "warn"), "▲ warn Usable, with warnings", "Of 2 checks 0 failed, 1 warned and 1 found nothing."),
         (("ok", "left out"), "✓ ok No check found a fault", "Of 1 check 0 failed, 0 warned and 1 found nothing. 1 was left out, with the reason below."),
-        (("left out", "left out"), "\N{EN DASH} left out Nothing could be checked", "Of 0 checks 0 failed, 0 warned and 0 found nothing. 2 were left out, with the reason below."),
+        (("left out", "left out"), "\N{EN DASH} not enough Too little was measured to trust this reward", "Of 0 checks 0 failed, 0 warned and 0 found nothing. 2 were left out, with the reason below."),
     ],
 )  # fmt: skip
 def test_the_worst_verdict_is_the_headline(

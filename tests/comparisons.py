@@ -14,7 +14,7 @@ from rlsr.comparison.experiment import experiment_from_table
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison
 from rlsr.config import stages_from_table
-from rlsr.evaluation.metrics import SharedMetric, shared_metrics, tie_margins
+from rlsr.evaluation.metrics import SharedMetric, primary_metrics, shared_metrics, tie_margins
 from rlsr.runs import RunDirectory
 from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
@@ -22,7 +22,7 @@ from rlsr.runs.validation import MEASURES
 from rlsr.statistics import Estimate
 from rlsr.statistics.against_baseline import MetricComparison, Verdict
 
-PROMPTS = 12
+PROMPTS = 40
 METRICS = ("reward", "similarity", "chrf", "bleu", "length_ratio", "repetition", "cut")
 LEVELS = {"base": 0.3, "sft": 0.5, "rlsr": 0.3, "sft+rlsr": 0.2}
 """Where the scores of a recipe lie."""
@@ -153,7 +153,7 @@ def make_comparison(metrics: Mapping[SharedMetric, Verdict | None], **changes: A
         budget=None,
         baseline="base",
         seeds=(),
-        num_prompts=9,
+        num_prompts=40,
         confidence=0.95,
         adjusted_confidence=0.9875,
         num_comparisons=1,
@@ -165,6 +165,7 @@ def make_comparison(metrics: Mapping[SharedMetric, Verdict | None], **changes: A
             ),
         ),
         notes=(),
+        primary=tuple(metric.name for metric in primary_metrics(tuple(metrics))),
     )
     return replace(made, **changes)
 

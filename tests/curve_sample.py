@@ -14,7 +14,7 @@ from rlsr.comparison.result import Comparison, read_comparison
 from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
 from rlsr.runs.rows import HeldoutRow
 
-PROMPTS = 12
+PROMPTS = 40
 SIMILARITY = SharedMetric("independent_similarity", False, "higher")
 LENGTH = SharedMetric("length_ratio", False, "near_one")
 SETTINGS = CurveSettings("sft", "base", (0.25, 0.5), confidence=0.95, num_resamples=300)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from rlsr.comparison.result import (
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
-from rlsr.evaluation.metrics import BUILT_IN, SharedMetric
+from rlsr.evaluation.change import metric_changes
+from rlsr.evaluation.metrics import BUILT_IN, SharedMetric, primary_metrics
 from rlsr.runs.json_file import write_json, write_json_lines
-from rlsr.statistics import paired_difference
+from rlsr.runs.typed_json import to_table
 from rlsr.statistics.against_baseline import adjusted_confidence, compare_metric
 from rlsr.statistics.wins import win_shares
 
@@ -35,7 +35,7 @@ METHODS = {"base": (), "sft": ("sft",), "dpo": ("dpo",), "rlsr": ("rlsr",), "sft
 LOOP = "I am happy to help you with that question today. "
 
 
-def heldout_rows(quality: float, num: int = 12, seed: int = 0) -> list[Row]:
+def heldout_rows(quality: float, num: int = 40, seed: int = 0) -> list[Row]:
     """Answers to prompts of the built-in set, the nearer to the references the better; the fourth repeats itself."""
     rng = np.random.default_rng((seed, round(1000 * quality)))
     rows = []
@@ -116,18 +116,18 @@ def write_run(
 
 def heldout_changes(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
     """The changes as a manifest has them."""
-    changes = []
-    for name in before[0]["scores"]:
-        values = [
-            np.array([np.nan if row["scores"][name] is None else row["scores"][name] for row in rows])
-            for rows in (before, after)
-        ]  # fmt: skip
-        difference = asdict(paired_difference(*values, num_resamples=200))
-        changes.append({"name": name, "in_reward": name in IN_REWARD, "difference": difference})
-    return changes
+    was, became = (
+        {
+            name: np.array([row["scores"][name] for row in rows], dtype=np.float64)
+            for name in before[0]["scores"]
+        }
+        for rows in (before, after)
+    )
+    found = metric_changes(was, became, IN_REWARD.__contains__, confidence=0.95, num_resamples=200)
+    return [to_table(change) for change in found]
 
 
-def write_sample_run(path: Path, num_prompts: int = 12, num_steps: int = 8, seed: int = 0) -> Path:
+def write_sample_run(path: Path, num_prompts: int = 40, num_steps: int = 8, seed: int = 0) -> Path:
     """Write a complete run of rlsr."""
     return write_run(
         path,
@@ -139,7 +139,7 @@ def write_sample_run(path: Path, num_prompts: int = 12, num_steps: int = 8, seed
 
 
 def write_sample_pipeline(
-    path: Path, num_prompts: int = 12, num_steps: int = 6, seed: int = 0
+    path: Path, num_prompts: int = 40, num_steps: int = 6, seed: int = 0
 ) -> Path:
     """Write a complete pipeline of sft and rlsr."""
     answers = [heldout_rows(QUALITY[name], num_prompts, seed) for name in ("sft", "sft+rlsr")]
@@ -156,7 +156,7 @@ def write_sample_pipeline(
 def write_sample_comparison(
     path: Path,
     *,
-    num_prompts: int = 12,
+    num_prompts: int = 40,
     num_steps: int = 6,
     seeds: Sequence[int] = (0, 1),
     complete: bool = True,
@@ -184,8 +184,15 @@ def write_sample_comparison(
 
 def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[int]) -> Comparison:
     tables = {name: _tables(path, name, seeds) for name in METHODS}
+    metrics = tuple(
+        SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS
+    )
+    primary = tuple(metric.name for metric in primary_metrics(metrics))
     found = {
-        metric: compare_metric({name: scores[metric] for name, scores in tables.items()}, "base", num_resamples=500)
+        metric: compare_metric(
+            {name: scores[metric] for name, scores in tables.items()}, "base", num_readings=4 * len(primary),
+            is_read=metric in primary, num_resamples=500,
+        )
         for metric in METRICS
     }  # fmt: skip
     recipes = [
@@ -213,8 +220,8 @@ def _comparison(path: Path, num_prompts: int, num_steps: int, seeds: Sequence[in
     return Comparison(
         origin=Origin("0.1.0", "2026-11-20T12:00:00+00:00", "0123abc", {"processor": "AMD EPYC", "cores": 2}, {}),
         budget=BudgetConfig(by="wall_clock", amount=120.0), baseline="base", seeds=tuple(seeds), num_prompts=num_prompts,
-        confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4), num_comparisons=4,
-        metrics=tuple(SharedMetric(name, name in IN_REWARD, BUILT_IN[name].better) for name in METRICS),
+        confidence=0.95, adjusted_confidence=adjusted_confidence(0.95, 4 * len(primary)),
+        num_comparisons=4 * len(primary), metrics=metrics, primary=primary,
         recipes=tuple(recipes), notes=("2 seeds tell little about how much seeds differ",),
     )  # fmt: skip
 

@@ -141,7 +141,9 @@ def _check_numbers(path: Path) -> None:
         ("sft", ("sft",)),
         ("sft+rlsr", ("sft", "rlsr")),
     ]
-    assert (found.num_prompts, found.num_comparisons) == (4, 2)
+    assert (found.num_prompts, found.num_comparisons) == (4, 2 * len(found.primary))
+    read = [metric.verdict for recipe in found.recipes[1:] for metric in recipe.metrics.values()]
+    assert set(read) == {None}, "four prompts are too few"
     assert "| base | sft | sft+rlsr |" in (path / "compare.md").read_text(encoding="utf-8")
     for recipe in found.recipes[1:]:
         assert [run.num_steps for run in recipe.runs] == [4, 4]

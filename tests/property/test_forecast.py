@@ -15,6 +15,7 @@ from rlsr.forecast.selection import mean_of, of_best
 from rlsr.forecast.verdict import MOST_PROMPTS, prompts_for_sign
 from rlsr.runs.typed_json import from_table, to_table
 from rlsr.statistics import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS
 
 Floats = NDArray[np.float64]
 
@@ -169,7 +170,8 @@ def test_a_forecast_survives_its_file(numbers: tuple[Floats, Floats, Floats]) ->
 def test_rewards_that_tell_no_answer_apart_never_pay(
     numbers: tuple[Floats, Floats, Floats], equal: float
 ) -> None:
-    _, unseen, greedy = numbers
+    # So often that there are enough of them for a verdict.
+    unseen, greedy = np.tile(numbers[1], (FEWEST_UNITS, 1)), np.tile(numbers[2], FEWEST_UNITS)
     found = predict(np.full_like(unseen, equal), unseen, greedy)
     assert found.judgement.verdict != "pays"
     assert found.spread.share_without_signal in {1.0} or unseen.shape[1] == 1

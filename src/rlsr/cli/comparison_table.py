@@ -12,8 +12,8 @@ from rlsr.comparison.curve_words import (
     unseen_metrics,
 )
 from rlsr.comparison.words import amount_in_words
-from rlsr.evaluation.metrics import describe, main_metrics
-from rlsr.statistics.in_words import mean_with_interval, number
+from rlsr.evaluation.metrics import describe, primary_metrics
+from rlsr.statistics.in_words import mean_with_interval, number, percent, too_few
 
 if TYPE_CHECKING:
     from rlsr.comparison.curve import CurvePoint
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 def comparison_table(comparison: "Comparison") -> Table:
     """Lay out a comparison for the terminal, one row a recipe."""
-    metrics, budget = main_metrics(comparison.metrics), comparison.budget
+    metrics, budget = primary_metrics(comparison.metrics), comparison.budget
     assert budget is not None, "recipes are compared after the same budget"
+    few = too_few(comparison.num_prompts, "prompts")
+    intervals = "" if few else f" with {percent(comparison.confidence)} intervals"
     seeds = f"{len(comparison.seeds)} seed{'s' if len(comparison.seeds) > 1 else ''}"
     table = Table(
         title=(
             f"{comparison.num_prompts} held-out prompts, {seeds}, after "
-            f"{amount_in_words(budget.by, budget.amount)} of training; "
-            f"means with {100 * comparison.confidence:g}% intervals"
+            f"{amount_in_words(budget.by, budget.amount)} of training; means{intervals}"
         ),
         title_justify="left",
         caption="* the reward has it, so that training on the reward was training on it"
@@ -57,7 +58,7 @@ def comparison_table(comparison: "Comparison") -> Table:
 
 
 def curve_table(comparison: "Comparison") -> Table | None:
-    """Lay the first of the main metrics that no reward has out over time, one row a time.
+    """Lay the first of the primary metrics that no reward has out over time, one row a time.
 
     Args:
         comparison: What was found.
@@ -101,17 +102,16 @@ def sentences(comparison: "Comparison") -> list[str]:
     Returns:
         A line that says how to read the others, then one a recipe.
     """
-    level, together = (
-        f"{100 * confidence:.4g}%"
-        for confidence in (comparison.adjusted_confidence, comparison.confidence)
-    )
+    what = "readings" if comparison.primary else "comparisons of a metric"
     corrected = (
-        f", so that the {comparison.num_comparisons} comparisons of a metric hold together at {together}"
+        f", so that the {comparison.num_comparisons} {what} hold together at {percent(comparison.confidence)}"
         if comparison.num_comparisons > 1
         else ""
     )
+    intervals = f"{percent(comparison.adjusted_confidence)} intervals{corrected}"
+    few = too_few(comparison.num_prompts, "prompts")
     return [
-        f"against {comparison.baseline}, paired by prompt, {level} intervals{corrected}:",
+        f"against {comparison.baseline}, paired by prompt{f'; {few}' if few else f', {intervals}'}:",
         *(
             f"- {_sentence(comparison, recipe)}"
             for recipe in comparison.recipes
@@ -122,11 +122,11 @@ def sentences(comparison: "Comparison") -> list[str]:
 
 def _sentence(comparison: "Comparison", recipe: "ComparedRecipe") -> str:
     parts = []
-    for metric in main_metrics(comparison.metrics):
+    for metric in primary_metrics(comparison.metrics):
         found = recipe.metrics[metric.name]
         assert found.difference is not None, "only the baseline has none"
         difference = mean_with_interval(found.difference, describe(metric.name).digits, sign=True)
-        parts.append(f"{_heading(metric)} {found.verdict} ({difference})")
+        parts.append(" ".join(filter(None, (_heading(metric), found.verdict, f"({difference})"))))
     # By one scorer; the file has all.
     wins = [
         f"wins {shares.win:.0%}, ties {shares.tie:.0%}, loses {shares.loss:.0%} ({describe(name).label})"

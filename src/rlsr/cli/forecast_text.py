@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rlsr.statistics.in_words import mean_with_interval, number
+from rlsr.statistics.in_words import mean_with_interval, number, percent, too_few
 
 if TYPE_CHECKING:
     from rlsr.forecast import Forecast
@@ -58,8 +58,10 @@ def effects_table(found: "Forecast") -> Table:
     Returns:
         A table for the terminal.
     """
+    few = too_few(found.num_prompts, "prompts")
+    intervals = "" if few else f", {percent(found.confidence)} intervals"
     table = Table(
-        title=f"the best of {found.num_generations} by the reward, {found.num_prompts} prompts, {100 * found.confidence:g}% intervals",
+        title=f"the best of {found.num_generations} by the reward, {found.num_prompts} prompts{intervals}",
         title_justify="left",
         caption="* the reward has it: choosing by the reward raises it, whatever it is worth",
         caption_justify="left",

@@ -4,11 +4,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rlsr.cli.table import reading
+from rlsr.cli.table import table_of_differences
 from rlsr.evaluation.metrics import describe, labelled
 from rlsr.statistics.in_words import mean_with_interval, number
 
@@ -37,17 +36,16 @@ def side_by_side_table(stages: "Sequence[StageSummary]", confidence: float) -> T
 
     Args:
         stages: That stand side by side.
-        confidence: Level of the intervals.
+        confidence: Level of all readings together.
 
     Returns:
         A table for the terminal.
     """
     *_, before, last = stages
-    table = Table(
-        title=f"{last.changes[0].difference.num} held-out prompts, greedy responses, {100 * confidence:g}% intervals; the difference is "
-        f"that of {last.name} from {before.name}, prompt by prompt",
-        title_justify="left",
-        box=box.SIMPLE,
+    table = table_of_differences(
+        last.changes,
+        confidence,
+        explained=f"; the difference is that of {last.name} from {before.name}, prompt by prompt",
     )
     table.add_column("metric")
     for title in ("before", *(stage.name for stage in stages), "difference"):
@@ -60,7 +58,7 @@ def side_by_side_table(stages: "Sequence[StageSummary]", confidence: float) -> T
             number(stages[0].changes[place].before.mean, digits),
             *(number(stage.changes[place].after.mean, digits) for stage in stages),
             mean_with_interval(change.difference, digits, sign=True),
-            reading(change.difference),
+            change.reading,
         )
     return table
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from rlsr.evaluation import how_to_read, num_scored
 from rlsr.evaluation.metrics import describe, labelled
-from rlsr.statistics.in_words import mean_with_interval, number
+from rlsr.statistics.in_words import mean_with_interval, number, percent, too_few
 
 if TYPE_CHECKING:
     from rlsr.evaluation import MetricChange
     from rlsr.pipeline.evaluate import SuiteSummary
-    from rlsr.statistics import Estimate
 
 
 def means_table(found: "SuiteSummary", confidence: float) -> Table:
@@ -25,9 +25,13 @@ def means_table(found: "SuiteSummary", confidence: float) -> Table:
     Returns:
         A table for the terminal.
     """
+    prompts = f"{found.title} prompts"
+    few = too_few(found.num_prompts, prompts)
     table = Table(
-        title=f"{found.num_prompts} {found.title} prompts, greedy responses, {100 * confidence:g}% intervals",
+        title=f"{found.num_prompts} {prompts}, greedy responses{'' if few else f', {percent(confidence)} intervals'}",
         title_justify="left",
+        caption=few or None,
+        caption_justify="left",
         box=box.SIMPLE,
     )
     table.add_column("metric")
@@ -40,22 +44,39 @@ def means_table(found: "SuiteSummary", confidence: float) -> Table:
     return table
 
 
+def table_of_differences(
+    changes: "Sequence[MetricChange]", confidence: float, *, explained: str = ""
+) -> Table:
+    """Begin a table that has a column of differences: its title says what they are over, its caption how they are read.
+
+    Args:
+        changes: One a metric, not empty.
+        confidence: Level of all readings together.
+        explained: What else the title says.
+    """
+    level = changes[0].confidence or confidence
+    count = num_scored(changes)
+    intervals = "" if too_few(count, "prompts") else f", {percent(level)} intervals"
+    return Table(
+        title=f"{count} held-out prompts, greedy responses{intervals}{explained}",
+        title_justify="left",
+        caption=how_to_read(changes, confidence) or None,
+        caption_justify="left",
+        box=box.SIMPLE,
+    )
+
+
 def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
     """Lay out held-out metrics before and after.
 
     Args:
         changes: One a metric, not empty.
-        confidence: Level of the intervals.
+        confidence: Level of all readings together.
 
     Returns:
         A table for the terminal.
     """
-    count = changes[0].difference.num
-    table = Table(
-        title=f"{count} held-out prompts, greedy responses, {100 * confidence:g}% intervals",
-        title_justify="left",
-        box=box.SIMPLE,
-    )
+    table = table_of_differences(changes, confidence)
     table.add_column("metric")
     for title in ("before", "after", "paired difference"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -67,20 +88,6 @@ def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
             number(change.before.mean, decimals),
             number(change.after.mean, decimals),
             mean_with_interval(change.difference, decimals, sign=True),
-            reading(change.difference),
+            change.reading,
         )
     return table
-
-
-def reading(difference: "Estimate") -> str:
-    """Say what an interval shows.
-
-    Args:
-        difference: A paired difference, after minus before.
-
-    Returns:
-        ``up`` or ``down`` where the interval excludes 0, else ``no difference shown``.
-    """
-    if not difference.excludes_zero:
-        return "no difference shown"
-    return "up" if difference.mean > 0 else "down"

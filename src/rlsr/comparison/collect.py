@@ -17,6 +17,7 @@ from rlsr.comparison.measured_run import answers_after, measured_run, plain_sft_
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import ComparedRecipe, ComparedRun, Comparison, Origin, Validated
 from rlsr.errors import RunError
+from rlsr.evaluation.metrics import primary_metrics
 from rlsr.runs import collect_provenance
 from rlsr.runs.json_file import Row
 from rlsr.runs.rows import HeldoutRow
@@ -76,6 +77,8 @@ def collect(
         "confidence": experiment.confidence,
         "num_resamples": plan.recipes[0].stages[0].evaluation.num_resamples,
     }
+    primary = primary_metrics(plan.metrics)
+    num_readings = (len(plan.recipes) - 1) * len(primary)
     metrics: dict[str, dict[str, MetricComparison]] = {}
     wins: dict[str, dict[str, WinShares]] = {name: {} for name in by_recipe}
     kept: dict[str, dict[str, Table]] = {name: {} for name in by_recipe}
@@ -86,7 +89,9 @@ def collect(
         }
         for name, values in scores.items():
             kept[name][metric.name] = _with_five_digits(values)
-        metrics[metric.name] = compare_metric(scores, baseline, **options)
+        metrics[metric.name] = compare_metric(
+            scores, baseline, num_readings=num_readings, is_read=metric in primary, **options
+        )
         if metric.name in plan.tie_margins and not metric.in_reward:
             for name in by_recipe:
                 if name != baseline:
@@ -117,8 +122,8 @@ def collect(
         seeds=experiment.seeds,
         num_prompts=num_prompts,
         confidence=experiment.confidence,
-        adjusted_confidence=adjusted_confidence(experiment.confidence, len(recipes) - 1),
-        num_comparisons=len(recipes) - 1,
+        adjusted_confidence=adjusted_confidence(experiment.confidence, num_readings),
+        num_comparisons=num_readings,
         metrics=plan.metrics,
         recipes=recipes,
         notes=(
@@ -132,6 +137,7 @@ def collect(
         validation=_validation(by_recipe),
         curves=_curves(plan, by_recipe, num_resamples=options["num_resamples"]),
         scores=kept,
+        primary=tuple(metric.name for metric in primary),
     )
 
 

@@ -10,7 +10,7 @@ from rlsr.statistics.in_words import NOTHING, interval, number
 
 
 def curve_groups(comparison: Comparison) -> tuple[TableGroup, ...]:
-    """Lay the curves out by time, a group for each of the main metrics that no reward has, and one for what was spent."""
+    """Lay the curves out by time, a group for each of the primary metrics that no reward has, and one for what was spent."""
     curves = shown_curves(comparison)
     if curves is None:
         return ()

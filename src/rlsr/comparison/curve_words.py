@@ -4,8 +4,9 @@ import math
 
 from rlsr.comparison.curve import ALONG, CurvePoint, Curves, Race
 from rlsr.comparison.result import Comparison
-from rlsr.evaluation.metrics import SharedMetric, describe, main_metrics
+from rlsr.evaluation.metrics import SharedMetric, describe, primary_metrics
 from rlsr.statistics.crossing import Crossing
+from rlsr.statistics.in_words import too_few
 
 
 def shown_curves(comparison: Comparison) -> Curves | None:
@@ -25,8 +26,8 @@ def shown_curves(comparison: Comparison) -> Curves | None:
 
 
 def unseen_metrics(comparison: Comparison) -> list[SharedMetric]:
-    """List the main metrics that no reward has."""
-    return main_metrics([metric for metric in comparison.metrics if not metric.in_reward])
+    """List the primary metrics that no reward has."""
+    return primary_metrics([metric for metric in comparison.metrics if not metric.in_reward])
 
 
 def crossing_in_words(crossing: Crossing) -> str:
@@ -72,7 +73,7 @@ def race_in_words(race: Race, metrics: list[SharedMetric]) -> str:
 
 
 def crossings_in_words(comparison: Comparison) -> list[str]:
-    """Say of every recipe from when on it is ahead of its rival, by the main metrics that no reward has."""
+    """Say of every recipe from when on it is ahead of its rival, by the primary metrics that no reward has."""
     curves = shown_curves(comparison)
     if curves is None:
         return []
@@ -83,11 +84,12 @@ def crossings_in_words(comparison: Comparison) -> list[str]:
 def how_curves_were_made(curves: Curves) -> str:
     """Say what the numbers over time are, in sentences to stand below them."""
     level = f"{100 * curves.confidence:g} %"
+    few = too_few(curves.num_prompts, "prompts")
     sentences = [
         f"Over time: means over the {curves.num_prompts} held-out prompts that were answered along the way, linear between two "
-        f"measurements of a run, each with its own {level} interval.",
-        "A recipe is ahead from the time after which its mean stays better than the other's to the end; the interval is over "
-        f"prompts and seeds, {level}.",
+        f"measurements of a run{'' if few else f', each with its own {level} interval'}.",
+        "A recipe is ahead from the time after which its mean stays better than the other's to the end; "
+        f"{few or f'the interval is over prompts and seeds, {level}'}.",
     ]
     step = curves.sft_step
     if step is not None:

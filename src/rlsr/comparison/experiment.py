@@ -58,7 +58,7 @@ class ExperimentConfig(ConfigTable):
     tie_margins: dict[str, float] = Field(default_factory=dict)
     """Differences of up to this much are ties when wins are counted, by metric; what is not named keeps its default."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
-    """Level of the intervals of means, and of those of all differences of a metric together."""
+    """Level of the intervals of means, and of those of all differences that are read, together."""
     keep_checkpoints: bool = False
     """Whether the checkpoints of a finished run stay, and the weights of a trial; only an interrupted run needs checkpoints, and
     each has the optimiser's state."""

@@ -14,13 +14,14 @@ from rlsr.evaluation.metrics import (
     describe,
     in_reward,
     metric_scorers,
+    primary_metrics,
     shared_metrics,
 )
 from rlsr.runs.record import UNTRAINED, Stage
 from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.typed_json import from_table
 from rlsr.statistics import Estimate
-from rlsr.statistics.against_baseline import MetricComparison, verdict
+from rlsr.statistics.against_baseline import MetricComparison, adjusted_confidence, verdict
 from rlsr.statistics.crossed import crossed_mean
 
 Floats = NDArray[np.float64]
@@ -60,7 +61,10 @@ def compare_policies(policies: Sequence[AnsweringPolicy]) -> Comparison | None:
     starts = {policy.compared_with for policy in policies}
     configs = _configs(policies)
     metrics = _metrics(policies, configs)
+    primary = tuple(metric.name for metric in primary_metrics(metrics))
     confidence = configs[0].evaluation.confidence if configs else 0.95
+    num_readings = len(primary) * sum(policy.compared_with in by_name for policy in policies)
+    level = adjusted_confidence(confidence, num_readings)
     return Comparison(
         origin=None,
         budget=None,
@@ -68,14 +72,15 @@ def compare_policies(policies: Sequence[AnsweringPolicy]) -> Comparison | None:
         seeds=(),
         num_prompts=max(len(rows) for policy in policies for rows in policy.answers.values()),
         confidence=confidence,
-        adjusted_confidence=confidence,
-        num_comparisons=1,
+        adjusted_confidence=level,
+        num_comparisons=num_readings,
         metrics=metrics,
         recipes=tuple(
-            _recipe(policy, by_name.get(policy.compared_with or ""), metrics, confidence, is_start=policy.name in starts)
+            _recipe(policy, by_name.get(policy.compared_with or ""), metrics, level, is_start=policy.name in starts)
             for policy in policies
         ),
         notes=_notes(metrics, configs),
+        primary=primary,
     )  # fmt: skip
 
 
@@ -123,10 +128,11 @@ def _recipe(
     policy: AnsweringPolicy,
     start: AnsweringPolicy | None,
     metrics: Sequence[SharedMetric],
-    confidence: float,
+    level: float,
     *,
     is_start: bool,
 ) -> ComparedRecipe:
+    primary = primary_metrics(metrics)
     stages = next(iter(policy.stages.values()), ())
     measured = {name for rows in policy.answers.values() for row in rows for name in row.scores}
     return ComparedRecipe(
@@ -137,7 +143,9 @@ def _recipe(
             for seed, own in policy.stages.items()
         ),
         metrics={
-            metric.name: _compared(policy, start, metric.name, confidence, is_start=is_start)
+            metric.name: _compared(
+                policy, start, metric.name, level, is_start=is_start, is_read=metric in primary
+            )
             for metric in metrics
             if metric.name in measured
         },
@@ -150,9 +158,10 @@ def _compared(
     policy: AnsweringPolicy,
     start: AnsweringPolicy | None,
     name: str,
-    confidence: float,
+    level: float,
     *,
     is_start: bool,
+    is_read: bool,
 ) -> MetricComparison:
     # Seeds that stand side by side here are those of a comparison that is not finished: their mean is all there is to say.
     mean = _plain_mean([row for rows in policy.answers.values() for row in rows], name)
@@ -160,10 +169,9 @@ def _compared(
         return MetricComparison(mean, None, "baseline" if is_start else None)
     (rows,) = policy.answers.values()
     (others,) = start.answers.values()
-    told = _told_difference(policy, name)
-    difference = told or crossed_mean(_differences(others, rows, name), confidence=confidence)
-    shows = None if np.isnan(difference.low) else verdict(difference)
-    return MetricComparison(mean, difference, shows)
+    told = _told_difference(policy, name, level)
+    difference = told or crossed_mean(_differences(others, rows, name), confidence=level)
+    return MetricComparison(mean, difference, verdict(difference) if is_read else None)
 
 
 def _plain_mean(rows: Sequence[HeldoutRow], name: str) -> Estimate:
@@ -180,13 +188,15 @@ def _differences(before: Sequence[HeldoutRow], after: Sequence[HeldoutRow], name
     return np.array([found], dtype=np.float64)
 
 
-def _told_difference(policy: AnsweringPolicy, name: str) -> Estimate | None:
-    """Take the difference that the run wrote down itself; a stage of a pipeline has another start than the policy."""
+def _told_difference(policy: AnsweringPolicy, name: str, level: float) -> Estimate | None:
+    """Take what the run wrote down itself at this level; a stage of a pipeline has another start than the policy."""
     (stages,) = policy.stages.values()
     if len(stages) != 1:
         return None
     changes = (stages[0].manifest or {}).get("heldout", [])
     for change in changes if isinstance(changes, list) else []:
-        if isinstance(change, dict) and change.get("name") == name and change.get("difference"):
+        if not isinstance(change, dict) or change.get("name") != name:
+            continue
+        if change.get("difference") and change.get("confidence") == level:
             return from_table(Estimate, change["difference"])
     return None

@@ -141,11 +141,12 @@ class Comparison:
     num_prompts: int
     """Held-out prompts."""
     confidence: float
-    """Level of the means' intervals, and of those of all differences of a metric together."""
+    """Level of the means' intervals, and of those of all differences that are read, together."""
     adjusted_confidence: float
     """Level of the interval of one difference."""
     num_comparisons: int
-    """Recipes that are compared with the baseline, for which the level was adjusted."""
+    """Differences that are read, for which the level was adjusted: recipes beside the baseline times primary metrics, and in
+    older files recipes alone."""
     metrics: tuple[SharedMetric, ...]
     """What every recipe is measured by."""
     recipes: tuple[ComparedRecipe, ...]
@@ -162,6 +163,8 @@ class Comparison:
     """The score of every held-out prompt at the end, by recipe and metric, (seed, prompt), with five digits: whoever compares
     gains of several recipes needs them, since intervals of ratios do not follow from intervals of means. Empty for plain runs,
     whose files have them, and in older files."""
+    primary: tuple[str, ...] = ()
+    """The metrics whose differences are read; empty in older files, which read every metric by itself."""
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:
@@ -178,7 +181,7 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
-    for name in ("validation", "curves", "scores"):
+    for name in ("validation", "curves", "scores", "primary"):
         if not table[name]:
             del table[name]
     write_json(file, {"version": VERSION, **table.pop("origin"), **table})

@@ -82,7 +82,11 @@ def table_of(comparison: Comparison) -> ComparisonTable:
         *(
             TableGroup(
                 title,
-                tuple(_metric_row(m, recipes) for m in comparison.metrics if m.in_reward == wanted),
+                tuple(
+                    _metric_row(metric, recipes, is_primary=metric.name in comparison.primary)
+                    for metric in comparison.metrics
+                    if metric.in_reward == wanted
+                ),
             )
             for title, wanted in _HELDOUT_TITLES
         ),
@@ -103,9 +107,13 @@ def table_of(comparison: Comparison) -> ComparisonTable:
     )
 
 
-def _metric_row(metric: SharedMetric, recipes: Sequence[ComparedRecipe]) -> TableRow:
+def _metric_row(
+    metric: SharedMetric, recipes: Sequence[ComparedRecipe], *, is_primary: bool
+) -> TableRow:
     cells = tuple(_metric_cell(metric, recipe) for recipe in recipes)
-    return TableRow(describe(metric.name).label, _BETTER_WORDS.get(metric.better or "", ""), cells)
+    better = _BETTER_WORDS.get(metric.better or "", "")
+    remark = ", ".join(filter(None, ("primary" if is_primary else "", better)))
+    return TableRow(describe(metric.name).label, remark, cells)
 
 
 def _metric_cell(metric: SharedMetric, recipe: ComparedRecipe) -> TableCell:

@@ -7,6 +7,7 @@ from typing import Literal
 from rlsr.comparison.result import ComparedRecipe, Comparison
 from rlsr.evaluation.metrics import SharedMetric, describe
 from rlsr.statistics.against_baseline import NO_DIFFERENCE, Verdict
+from rlsr.statistics.in_words import too_few
 
 Tone = Literal["good", "bad", "even", ""]
 
@@ -110,15 +111,24 @@ def how_it_was_compared(comparison: Comparison) -> str:
     if len(comparison.seeds) > 1:
         over += f" and {len(comparison.seeds)} seeds"
     sentences = [f"Means over {over}."]
-    if any(recipe.compared_with for recipe in comparison.recipes):
+    few = too_few(comparison.num_prompts, "prompts")
+    if few:
+        sentences.append(f"{few}.")
+    elif any(recipe.compared_with for recipe in comparison.recipes):
         level = f"{100 * comparison.adjusted_confidence:.4g} %"
         sentences.append(
             f"The second number is the mean difference from the baseline, prompt by prompt, with its {level} interval. Where the "
             "interval holds 0, no difference is shown, which is not the same as none."
         )
         if comparison.num_comparisons > 1:
+            what = "readings" if comparison.primary else "comparisons of a metric"
             sentences.append(
-                f"With this level all {comparison.num_comparisons} comparisons of a metric hold together at "
+                f"With this level all {comparison.num_comparisons} {what} hold together at "
                 f"{100 * comparison.confidence:g} %."
+            )
+        if comparison.primary:
+            labels = listing([describe(name).label for name in comparison.primary])
+            sentences.append(
+                f"Only the primary metrics are read: {labels}. The others have an interval and no reading."
             )
     return " ".join(sentences)

@@ -7,7 +7,7 @@ from pydantic import Field
 from rlsr.config.base import ConfigTable
 
 MIN_PROMPTS: Final = 8
-"""Below this many prompts the bootstrap interval of a difference means nothing."""
+"""Below this many prompts not even the numbers are worth a look; a verdict takes more."""
 
 
 class ForecastConfig(ConfigTable):

@@ -73,7 +73,7 @@ class EvaluationConfig(ConfigTable):
     batch_size: int = Field(default=32, ge=1)
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
-    """Level of the intervals."""
+    """Level of the means' intervals, and of all readings of a table together."""
     num_resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples of the held-out prompts."""
 

@@ -1,5 +1,6 @@
 """Held-out metrics, and suites of prompts that they are measured on."""
 
-from rlsr.evaluation.evaluation import Answers, Evaluation, MetricChange, MetricMean
+from rlsr.evaluation.change import MetricChange, how_to_read, num_scored
+from rlsr.evaluation.evaluation import Answers, Evaluation, MetricMean
 
-__all__ = ["Answers", "Evaluation", "MetricChange", "MetricMean"]
+__all__ = ["Answers", "Evaluation", "MetricChange", "MetricMean", "how_to_read", "num_scored"]

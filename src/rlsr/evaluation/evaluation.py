@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
+from rlsr.evaluation.change import MetricChange, metric_changes
 from rlsr.evaluation.generate import greedy_responses
 from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
 from rlsr.models import Policy
 from rlsr.processes import ALONE, Processes
 from rlsr.runs.rows import HeldoutRow
-from rlsr.statistics import Estimate, bootstrap_mean, paired_difference
+from rlsr.statistics import Estimate, bootstrap_mean
 
 Floats = NDArray[np.float64]
 
@@ -41,22 +42,6 @@ class MetricMean:
     """Its mean over the prompts; the name is that of trained policies, whose last measurement it is."""
     in_reward: bool
     """Whether the reward has it."""
-
-
-@dataclass(frozen=True)
-class MetricChange:
-    """One metric before and after training."""
-
-    name: str
-    """The metric."""
-    before: Estimate
-    """Its mean before training."""
-    after: Estimate
-    """Its mean after training."""
-    difference: Estimate
-    """The mean of the paired differences, after minus before."""
-    in_reward: bool = False
-    """Whether the reward has it, so that a policy trained on the reward was trained on it."""
 
 
 class Evaluation:
@@ -185,7 +170,7 @@ class Evaluation:
             for name, values in answers.scores.items()
         ]
 
-    def compare(self, before: Answers, after: Answers) -> list[MetricChange]:
+    def compare(self, before: Answers, after: Answers) -> tuple[MetricChange, ...]:
         """Put two policies side by side.
 
         Args:
@@ -195,18 +180,9 @@ class Evaluation:
         Returns:
             One change a metric, with paired intervals over prompts.
         """
-        return [
-            MetricChange(
-                name=name,
-                before=bootstrap_mean(before.scores[name], **self._options),
-                after=bootstrap_mean(after.scores[name], **self._options),
-                difference=paired_difference(
-                    before.scores[name], after.scores[name], **self._options
-                ),
-                in_reward=self._suite.is_trained_on(name),
-            )
-            for name in before.scores
-        ]
+        return metric_changes(
+            before.scores, after.scores, self._suite.is_trained_on, **self._options
+        )
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from rlsr.forecast.learning import Learning
 from rlsr.forecast.result import Judgement, Verdict
 from rlsr.statistics import Estimate
-from rlsr.statistics.in_words import mean_with_interval, number
+from rlsr.statistics.estimate import FEWEST_UNITS
+from rlsr.statistics.in_words import mean_with_interval, number, too_few
 
 MOST_PROMPTS = 1024
 """Where the sign would take more prompts than this, a short training is the cheaper question."""
@@ -36,10 +37,16 @@ class Rule:
     is_met: Callable[[Evidence], bool]
     """NaN meets nothing."""
     reason: str
-    """Why, with places for ``best_minus_greedy``, ``best_minus_mean``, ``gain`` and ``points``."""
+    """Why, with places for ``best_minus_greedy``, ``best_minus_mean``, ``gain``, ``points`` and ``too_few``."""
 
 
 RULES = (
+    Rule(
+        "too few prompts",
+        "cannot say",
+        lambda found: found.best_minus_greedy.num < FEWEST_UNITS,
+        "{too_few}",
+    ),
     Rule(
         "no choice",
         "does not pay",
@@ -99,7 +106,8 @@ def judge(evidence: Evidence, learning: Learning | None, *, digits: int = 3) -> 
         field.name: mean_with_interval(getattr(evidence, field.name), digits, sign=True)
         for field in fields(evidence)
     }
-    reason = rule.reason.format(**numbers, points=evidence.gain.num)
+    few = too_few(evidence.best_minus_greedy.num, "prompts")
+    reason = rule.reason.format(**numbers, points=evidence.gain.num, too_few=few)
     next_step = _next_step(rule.verdict, evidence.best_minus_greedy, learning)
     return Judgement(rule.verdict, rule.name, reason, next_step)
 
@@ -114,6 +122,8 @@ def _next_step(verdict: Verdict, best_minus_greedy: Estimate, learning: Learning
         return "train RLSR from this model, and let `rlsr compare` show what it gave against SFT of the same time"
     if verdict == "does not pay":
         return "keep this model; `rlsr audit` says whether another reward would tell answers apart"
+    if best_minus_greedy.num < FEWEST_UNITS:
+        return f"ask at least {FEWEST_UNITS} prompts (--prompts {FEWEST_UNITS}); SFT sets more of them aside with validation.num_prompts"
     enough = prompts_for_sign(best_minus_greedy)
     if enough is not None:
         return f"ask more prompts, as far as there are: about {enough} would show the sign of best minus greedy (--prompts {enough})"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
-from rlsr.evaluation import MetricChange
+from rlsr.evaluation import MetricChange, how_to_read, num_scored
 from rlsr.evaluation.metrics import describe, labelled
 from rlsr.rewards import reward_kind
-from rlsr.statistics import Estimate
+from rlsr.statistics.in_words import mean_with_interval, percent, too_few
 
 _LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -97,24 +97,22 @@ def model_card(
 def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:
     if not changes:
         return ["No held-out evaluation was made.", ""]
-    count = changes[0].difference.num
+    count, level = num_scored(changes), changes[0].confidence or confidence
+    head = f"Greedy responses to {count} prompts that were not trained on"
+    if not too_few(count, "prompts"):
+        head += f"; {percent(confidence)} bootstrap intervals over prompts, of differences {percent(level)} ones"
     return [
         "## Held-out prompts",
         "",
-        f"Greedy responses to {count} prompts that were not trained on; {100 * confidence:g}% bootstrap intervals over prompts.",
+        "; ".join(filter(None, (head, how_to_read(changes, confidence)))) + ".",
         "",
-        "| metric | before | after | difference |",
-        "|---|---|---|---|",
+        "| metric | before | after | difference | reading |",
+        "|---|---|---|---|---|",
         *(
             f"| {labelled(change.name, in_reward=change.in_reward)} | "
-            f"{_interval(change.before, digits)} | {_interval(change.after, digits)} | "
-            f"{_interval(change.difference, digits, sign=True)} |"
+            f"{mean_with_interval(change.before, digits)} | {mean_with_interval(change.after, digits)} | "
+            f"{mean_with_interval(change.difference, digits, sign=True)} | {change.reading} |"
             for change, digits in ((change, describe(change.name).digits) for change in changes)
         ),
         "",
     ]
-
-
-def _interval(estimate: Estimate, digits: int, *, sign: bool = False) -> str:
-    form = f"{'+' if sign else ''}.{digits}f"
-    return f"{estimate.mean:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"

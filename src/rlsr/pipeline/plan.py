@@ -27,6 +27,8 @@ from rlsr.pipeline.preferences import rejected_source, used_records
 from rlsr.pipeline.validation import number_set_aside, set_aside
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
+from rlsr.statistics.estimate import FEWEST_UNITS
+from rlsr.statistics.in_words import too_few
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,8 @@ def _warnings(
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
+    elif config.evaluation.enabled and (few := too_few(len(dataset.heldout), "held-out prompts")):
+        found.append(f"{few}: {_more_heldout(config, dataset)}")
     report = dataset.report
     if report.num_merged:
         found.append(
@@ -275,6 +279,17 @@ def _warnings(
     if report.skipped:
         found.append(f"{len(report.skipped)} bad rows are skipped (data.on_bad_row)")
     return found
+
+
+def _more_heldout(config: RunConfig, dataset: Dataset) -> str:
+    """Say how more rows are held out; what is left to train on should be more than what is held out."""
+    if config.data.heldout_path is not None:
+        return f"give {config.data.heldout_path} more rows"
+    if len(dataset.train) + len(dataset.heldout) > 2 * FEWEST_UNITS:
+        return (
+            f"hold out more with data.heldout={FEWEST_UNITS}, or name a file with data.heldout_path"
+        )
+    return "add rows, or name a file of prompts to measure on with data.heldout_path"
 
 
 def _lengths(lengths: Sequence[int]) -> TokenLengths:

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rlsr.config.measurement import measured_alike
 from rlsr.evaluation import MetricChange
+from rlsr.evaluation.change import metric_changes
 from rlsr.pipeline.summary import KeptWeights
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.typed_json import from_table
-from rlsr.statistics import bootstrap_mean, paired_difference
 
 
 @dataclass(frozen=True)
@@ -126,23 +125,15 @@ def _changes_over_all(
         return ()
     if [row.id for row in before] != [row.id for row in after]:
         return ()
-    options: dict[str, Any] = {
-        "confidence": config.evaluation.confidence,
-        "num_resamples": config.evaluation.num_resamples,
-    }
-    changes = []
-    for change in of_last:
-        was, became = (
-            np.array([row.scores[change.name] for row in rows], dtype=np.float64)
-            for rows in (before, after)
-        )
-        changes.append(
-            MetricChange(
-                name=change.name,
-                before=bootstrap_mean(was, **options),
-                after=bootstrap_mean(became, **options),
-                difference=paired_difference(was, became, **options),
-                in_reward=change.in_reward,
-            )
-        )
-    return tuple(changes)
+    in_reward = {change.name: change.in_reward for change in of_last}
+    was, became = (
+        {name: np.array([row.scores[name] for row in rows], dtype=np.float64) for name in in_reward}
+        for rows in (before, after)
+    )
+    return metric_changes(
+        was,
+        became,
+        in_reward.__getitem__,
+        confidence=config.evaluation.confidence,
+        num_resamples=config.evaluation.num_resamples,
+    )

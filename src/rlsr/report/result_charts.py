@@ -23,9 +23,10 @@ _DIRECTIONS = {
     "lower": "Left is better.",
     "near_one": "Best where the length itself is near 1.",
 }
+_NOT_READ = "not read"
 _TONES: dict[Tone, str] = {"good": "better", "bad": "worse", "": "different", "even": NO_DIFFERENCE}
-_COLOURS = {"better": "var(--ok)", "worse": "var(--fail)", "different": "var(--ink)", NO_DIFFERENCE: "var(--quiet)"}  # fmt: skip
-_SHAPES = {"better": "triangle-up", "worse": "triangle-down", "different": "diamond", NO_DIFFERENCE: "circle"}  # fmt: skip
+_COLOURS = {"better": "var(--ok)", "worse": "var(--fail)", "different": "var(--ink)", NO_DIFFERENCE: "var(--quiet)", _NOT_READ: "var(--quiet)"}  # fmt: skip
+_SHAPES = {"better": "triangle-up", "worse": "triangle-down", "different": "diamond", NO_DIFFERENCE: "circle", _NOT_READ: "circle"}  # fmt: skip
 
 
 def difference_figures(comparison: Comparison) -> list[Figure]:
@@ -105,8 +106,8 @@ def _difference_rows(metric: SharedMetric, comparison: Comparison) -> list[Chart
         if all(map(math.isfinite, (mean, low, high))):
             told = f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]"
             rows.append(
-                {"recipe": recipe.name, "mean": mean, "low": low, "high": high, "verdict": found.verdict,
-                 "tone": _TONES[tone(metric, found.verdict)], "difference": told}
+                {"recipe": recipe.name, "mean": mean, "low": low, "high": high, "verdict": found.verdict or _NOT_READ,
+                 "tone": _TONES[tone(metric, found.verdict)] if found.verdict else _NOT_READ, "difference": told}
             )  # fmt: skip
     return rows
 

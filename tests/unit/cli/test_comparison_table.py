@@ -11,7 +11,8 @@ from rlsr.cli.comparison_table import comparison_table, sentences
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
-from rlsr.evaluation.metrics import SharedMetric, main_metrics
+from rlsr.evaluation.metrics import SharedMetric, primary_metrics
+from rlsr.statistics.in_words import too_few
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def show(comparison: Comparison, width: int = 120) -> str:
 def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Comparison) -> None:
     text = show(comparison)
     for part in (
-        "12 held-out prompts",
+        "40 held-out prompts",
         "2 seeds",
         "after 10 steps",
         "95% intervals",
@@ -52,7 +53,7 @@ def test_the_table_has_a_row_a_recipe_and_names_what_it_is_about(comparison: Com
 
 
 def test_what_the_reward_has_is_marked_and_comes_last(comparison: Comparison) -> None:
-    assert [metric.name for metric in main_metrics(comparison.metrics)] == [
+    assert [metric.name for metric in primary_metrics(comparison.metrics)] == [
         "chrf",
         "bleu",
         "reward",
@@ -67,14 +68,14 @@ def test_an_independent_encoder_is_shown_first() -> None:
         SharedMetric(name, in_reward, "higher")
         for name, in_reward in [("reward", True), ("chrf", True), ("bleu", False), ("independent_similarity", False), ("cut", False)]
     ]  # fmt: skip
-    names = [metric.name for metric in main_metrics(metrics)]
+    names = [metric.name for metric in primary_metrics(metrics)]
     assert names == ["independent_similarity", "bleu", "chrf"]
 
 
 def test_a_sentence_a_recipe_says_what_its_differences_show(comparison: Comparison) -> None:
     head, *lines = sentences(comparison)
     assert head == (
-        "against base, paired by prompt, 98.33% intervals, so that the 3 comparisons of a metric hold together at 95%:"
+        "against base, paired by prompt, 99.44% intervals, so that the 9 readings hold together at 95%:"
     )
     assert [line.split(":")[0] for line in lines] == ["- sft", "- rlsr", "- sft+rlsr"]
     assert lines[0].startswith("- sft: chrF higher (+20.3 [")
@@ -91,3 +92,9 @@ def test_a_single_comparison_needs_no_correction(comparison: Comparison) -> None
         adjusted_confidence=comparison.confidence,
     )
     assert sentences(alone)[0] == "against base, paired by prompt, 95% intervals:"
+
+
+def test_of_too_few_prompts_there_are_numbers_and_no_reading(comparison: Comparison) -> None:
+    few = replace(comparison, num_prompts=2)
+    assert sentences(few)[0] == f"against base, paired by prompt; {too_few(2, 'prompts')}:"
+    assert "intervals" not in show(few)

@@ -2,22 +2,29 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from rlsr.cli.table import change_table
-from rlsr.evaluation import MetricChange
+from rlsr.cli.table import change_table, means_table
+from rlsr.evaluation import MetricChange, MetricMean
+from rlsr.evaluation.change import metric_changes
 from rlsr.evaluation.metrics import BUILT_IN, describe
+from rlsr.pipeline.evaluate import SuiteSummary
 from rlsr.statistics import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS
+from rlsr.statistics.in_words import too_few
 
 NAN = float("nan")
 
 
 def change(name: str, before: float, after: float, difference: Estimate) -> MetricChange:
     return MetricChange(
-        name, Estimate(before, 0.0, 1.0, 64), Estimate(after, 0.0, 1.0, 64), difference
-    )
+        name, Estimate(before, 0.0, 1.0, 64), Estimate(after, 0.0, 1.0, 64), difference,
+        is_primary=name in {"chrf", "bleu"}, confidence=0.975,
+    )  # fmt: skip
 
 
 def lines_of(changes: list[MetricChange], confidence: float = 0.95) -> list[str]:
@@ -35,13 +42,19 @@ def test_a_line_a_metric_with_its_paired_difference() -> None:
             change("cut", 0.25, 0.0, Estimate(-0.25, -0.3, -0.2, 64)),
         ]
     )
-    assert lines[0] == "64 held-out prompts, greedy responses, 95% intervals"
+    assert lines[0] == "64 held-out prompts, greedy responses, 97.5% intervals"
     text = "\n".join(lines)
-    assert "metric before after paired difference" in text
+    assert "metric before after paired difference reading" in text
     assert "by the reward's encoder 0.500 0.612 +0.112 [+0.090, +0.135]" in text
-    assert "BLEU 10.0 12.0 +2.0 [+1.0, +3.0]" in text
-    assert "chrF 21.3 20.0 -1.3 [-3.0, +0.3]" in text
-    assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in text
+    assert "BLEU 10.0 12.0 +2.0 [+1.0, +3.0] up" in lines
+    assert "chrF 21.3 20.0 -1.3 [-3.0, +0.3] no difference shown" in lines
+    assert "share cut at the maximum length 0.250 0.000 -0.250 [-0.300, -0.200]" in lines, (
+        "not read"
+    )
+    assert (
+        "readings are of the primary metrics (chrF, BLEU); at 97.5% each they hold together at 95%; other differences have an "
+        "interval and no reading" in " ".join(lines)
+    )
 
 
 def test_every_metric_of_the_evaluation_has_words_and_another_speaks_by_its_name() -> None:
@@ -66,6 +79,31 @@ def test_what_could_not_be_measured_is_said_and_not_zero() -> None:
     assert "\N{EN DASH} 0.500 +0.500 (no interval)" in text
 
 
+@pytest.mark.parametrize("num", [1, 2, FEWEST_UNITS - 1])
+def test_of_too_few_prompts_there_are_numbers_and_the_reason_why_nothing_is_read(num: int) -> None:
+    scores = {name: np.full(num, 0.5) + np.arange(num) / 9 for name in ("chrf", "bleu", "cut")}
+    better = {name: values + 1 for name, values in scores.items()}
+    changes = metric_changes(scores, better, lambda _: False, confidence=0.95, num_resamples=100)
+    lines = lines_of(list(changes))
+    assert lines[0] == f"{num} held-out prompts, greedy responses"
+    text = " ".join(lines)
+    assert too_few(num, "prompts") in text
+    assert text.count("+1.0 (no interval)") == 2
+    for word in (" up", " down", "shown", "nan", "["):
+        assert word not in text
+
+
+def test_means_of_too_few_prompts_say_so_and_have_no_interval() -> None:
+    found = SuiteSummary("heldout", Path(), 2, (MetricMean("chrf", Estimate(20.0, NAN, NAN, 2), in_reward=False),), 1.0)  # fmt: skip
+    text = io.StringIO()
+    Console(file=text, width=140).print(means_table(found, 0.95))
+    words = " ".join(text.getvalue().split())
+    assert words.startswith("2 held-out prompts, greedy responses metric")
+    assert "chrF 20.0 (no interval)" in words
+    assert too_few(2, "held-out prompts") in words
+    assert "95%" not in words
+
+
 @pytest.mark.parametrize(
     ("confidence", "title"),
     [
@@ -74,5 +112,5 @@ def test_what_could_not_be_measured_is_said_and_not_zero() -> None:
     ],
 )
 def test_the_title_names_the_level(confidence: float, title: str) -> None:
-    lines = lines_of([change("cut", 0.0, 0.0, Estimate(0.0, 0.0, 0.0, 3))], confidence)
-    assert lines[0] == f"3 held-out prompts, greedy responses, {title}"
+    flat = replace(change("cut", 0.0, 0.0, Estimate(0.0, 0.0, 0.0, 64)), confidence=None)
+    assert lines_of([flat], confidence)[0] == f"64 held-out prompts, greedy responses, {title}"

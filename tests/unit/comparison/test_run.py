@@ -117,8 +117,12 @@ def test_what_was_found_is_written_and_read_back(tmp_path: Path) -> None:
     found = compare(make_plan(), path)
     assert read_comparison(path / "compare.json") == found
     assert (found.baseline, found.seeds, found.num_prompts) == ("base", (0, 1), 12)
-    assert found.num_comparisons == 3
-    assert found.adjusted_confidence == pytest.approx(1 - 0.05 / 3)
+    assert found.primary == ("chrf", "bleu", "reward")
+    assert found.num_comparisons == 9
+    assert found.adjusted_confidence == pytest.approx(1 - 0.05 / 9)
+    for recipe in found.recipes[1:]:
+        read = {name for name, metric in recipe.metrics.items() if metric.verdict is not None}
+        assert read == set(found.primary)
     verdicts = {recipe.name: recipe.metrics["chrf"].verdict for recipe in found.recipes}
     assert verdicts == {
         "base": "baseline",
@@ -161,7 +165,7 @@ def test_the_file_has_the_keys_that_reports_read(tmp_path: Path) -> None:
     assert list(table) == [
         "version", "rlsr", "created", "commit", "machine", "experiment", "budget", "baseline", "seeds", "num_prompts",
         "confidence", "adjusted_confidence", "num_comparisons", "metrics", "recipes", "notes",
-        "choices", "curves", "scores",
+        "choices", "curves", "scores", "primary",
     ]  # fmt: skip
     assert table["version"] == 1
     assert table["budget"] == {"by": "steps", "amount": 10}

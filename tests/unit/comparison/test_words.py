@@ -13,6 +13,7 @@ from rlsr.comparison.words import (
 )
 from rlsr.evaluation.metrics import SharedMetric
 from rlsr.statistics.against_baseline import Verdict
+from rlsr.statistics.in_words import too_few
 
 CHRF = SharedMetric("chrf", False, "higher")
 CUT = SharedMetric("cut", False, "lower")
@@ -91,6 +92,18 @@ def test_a_budget_in_words(by: str, amount: float, expected: str) -> None:
 
 def test_the_caption_names_the_level_and_what_it_is_adjusted_for() -> None:
     text = how_it_was_compared(make_comparison({CHRF: "higher"}, num_comparisons=4, seeds=(0, 1)))
-    assert "9 held-out prompts and 2 seeds" in text
+    assert "40 held-out prompts and 2 seeds" in text
     assert "98.75 % interval" in text
+    assert "all 4 readings hold together at 95 %" in text
+    assert "Only the primary metrics are read: chrF." in text
+
+
+def test_a_table_of_older_files_says_how_its_readings_were_made() -> None:
+    text = how_it_was_compared(make_comparison({CHRF: "higher"}, num_comparisons=4, primary=()))
     assert "all 4 comparisons of a metric hold together at 95 %" in text
+    assert "primary" not in text
+
+
+def test_too_few_prompts_are_named_in_place_of_the_level() -> None:
+    text = how_it_was_compared(make_comparison({CHRF: None}, num_prompts=2))
+    assert text == f"Means over 2 held-out prompts. {too_few(2, 'prompts')}."

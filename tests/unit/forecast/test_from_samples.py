@@ -13,7 +13,7 @@ from rlsr.forecast.result import UNSEEN, Prompts
 from rlsr.runs.step_metrics import NLL
 from rlsr.statistics import Estimate
 
-NUM_PROMPTS = 16
+NUM_PROMPTS = 40
 
 
 def predict(

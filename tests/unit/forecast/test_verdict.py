@@ -6,6 +6,8 @@ from rlsr.forecast.learning import Learning
 from rlsr.forecast.verdict import MOST_PROMPTS, RULES, Evidence, judge, prompts_for_sign
 from rlsr.runs.step_metrics import NLL
 from rlsr.statistics import Estimate
+from rlsr.statistics.estimate import FEWEST_UNITS
+from rlsr.statistics.in_words import too_few
 
 NAN = float("nan")
 
@@ -49,6 +51,18 @@ def test_the_first_rule_that_is_met_counts(
     assert (found.rule, found.verdict) == (rule, verdict)
     assert "{" not in found.reason
     assert found.next_step
+
+
+@pytest.mark.parametrize(("num", "rule"), [(FEWEST_UNITS - 1, "too few prompts"), (FEWEST_UNITS, "gain above 0")])  # fmt: skip
+def test_too_few_prompts_say_nothing_however_clear_they_look(num: int, rule: str) -> None:
+    found = judge(
+        Evidence(estimate(0.1, 0.2, num), estimate(0.1, 0.2, num), estimate(0.1, 0.2)), None
+    )
+    assert found.rule == rule
+    if rule == "too few prompts":
+        assert found.verdict == "cannot say"
+        assert found.reason == too_few(num, "prompts")
+        assert f"--prompts {FEWEST_UNITS}" in found.next_step
 
 
 def test_every_rule_has_a_name_of_its_own_and_the_last_is_always_met() -> None:

@@ -10,6 +10,7 @@ from rlsr.config import RunConfig, load_config
 from rlsr.evaluation import MetricChange
 from rlsr.pipeline.model_card import model_card, write_model_card
 from rlsr.statistics import Estimate
+from rlsr.statistics.in_words import too_few
 
 NAN = float("nan")
 
@@ -19,6 +20,8 @@ CHANGES = [
         Estimate(0.5, 0.45, 0.5512, 64),
         Estimate(0.6, 0.55, 0.65, 64),
         Estimate(0.1, -0.0504, 0.15, 64),
+        is_primary=True,
+        confidence=0.95,
     ),
     MetricChange(
         "cut",
@@ -109,13 +112,15 @@ def test_the_card_names_the_subset_that_was_learned_from() -> None:
 def test_held_out_metrics_stand_in_a_table_with_their_intervals() -> None:
     card = model_card("out", config("evaluation.confidence=0.9"), CHANGES, 10)
     assert (
-        "Greedy responses to 64 prompts that were not trained on; 90% bootstrap intervals" in card
+        "Greedy responses to 64 prompts that were not trained on; 90% bootstrap intervals over prompts, of differences 95% ones; "
+        "readings are of the primary metrics (similarity by the reward's encoder); other differences"
+        in card
     )
     assert [line for line in card.splitlines() if line.startswith("|")] == [
-        "| metric | before | after | difference |",
-        "|---|---|---|---|",
-        "| similarity by the reward's encoder | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] |",
-        "| share cut at the maximum length | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |",
+        "| metric | before | after | difference | reading |",
+        "|---|---|---|---|---|",
+        "| similarity by the reward's encoder | 0.500 [0.450, 0.551] | 0.600 [0.550, 0.650] | +0.100 [-0.050, +0.150] | no difference shown |",
+        "| share cut at the maximum length | 0.250 [0.200, 0.300] | 0.000 [0.000, 0.000] | -0.250 [-0.300, -0.200] |  |",
     ]
 
 
@@ -129,7 +134,7 @@ def test_the_card_marks_what_the_reward_has_and_writes_each_metric_with_its_digi
             in_reward=True,
         )
     ]
-    assert "| chrF (in the reward) | 20.2 [19.5, 21.0] | 20.2 [19.5, 21.0] | +0.3 [-1.0, +1.5] |" in model_card(
+    assert "| chrF (in the reward) | 20.2 [19.5, 21.0] | 20.2 [19.5, 21.0] | +0.3 [-1.0, +1.5] |  |" in model_card(
         "out", config(), overlap, 10
     )  # fmt: skip
 
@@ -215,3 +220,14 @@ def test_every_method_has_its_words(method: str, title: str, tag: str, words: st
     assert f"# org/base after {title}\n" in card
     assert front_matter(card)["tags"] == ["rlsr", tag]
     assert words in card
+
+
+def test_a_card_on_one_prompt_has_numbers_and_says_why_there_is_no_interval() -> None:
+    alone = MetricChange(
+        "chrf", Estimate(20.0, NAN, NAN, 1), Estimate(21.0, NAN, NAN, 1), Estimate(1.0, NAN, NAN, 1),
+        is_primary=True, confidence=0.95,
+    )  # fmt: skip
+    card = model_card("out", config(), [alone], 10)
+    assert "| chrF | 20.0 (no interval) | 21.0 (no interval) | +1.0 (no interval) |  |" in card
+    assert f"that were not trained on; {too_few(1, 'prompts')}." in card
+    assert "nan" not in card

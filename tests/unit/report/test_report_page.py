@@ -122,17 +122,22 @@ def test_the_results_stand_first_and_the_settings_last(page: Page) -> None:
     rows = [" ".join(text.split()) for text in page.all("tr")]
     assert rows[0] == "base not trained sft dpo rlsr sft+rlsr sft then rlsr"
     assert page.one("h1") == "compared"
-    assert "12 held-out prompts, 2 seeds, 120 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
+    assert "40 held-out prompts, 2 seeds, 120 s of training each" in [" ".join(t.split()) for t in page.all("quiet")]  # fmt: skip
 
 
 def test_words_above_the_table_say_what_was_found(page: Page) -> None:
     findings = [" ".join(text.split()) for text in page.all("li")][:4]
     assert [text.split()[0] for text in findings] == ["sft", "dpo", "rlsr", "sft+rlsr"]
     assert findings[3].startswith(
-        "sft+rlsr is higher than base on independent similarity and BLEU; no"
+        "sft+rlsr is higher than base on independent similarity and BLEU."
     )
-    assert "By the measures of the reward itself it is higher than base on reward" in findings[3]
-    assert "no difference shown" in " ".join(page.all("verdict even"))
+    assert "By the measures of the reward itself it is higher than base on chrF." in findings[3]
+    read = [text for tone in ("good", "bad", "even") for text in page.all(f"verdict {tone}")]
+    assert len(read) == 4 * 3, "three primary metrics of each recipe"
+    assert (
+        "Only the primary metrics are read: similarity by an independent encoder, BLEU and chrF."
+        in " ".join(page.all("small"))
+    )
     assert "2 seeds tell little about how much seeds differ" in page.all("li")
 
 

@@ -4,8 +4,8 @@ from rlsr.evaluation.metrics.metric import Given, HeldoutBatch, Metric
 from rlsr.evaluation.metrics.shared import (
     SharedMetric,
     in_reward,
-    main_metrics,
     metric_scorers,
+    primary_metrics,
     shared_metrics,
 )
 from rlsr.evaluation.metrics.table import (
@@ -28,9 +28,9 @@ __all__ = [
     "in_reward",
     "installed_metrics",
     "labelled",
-    "main_metrics",
     "metric_scorers",
     "metrics_of",
+    "primary_metrics",
     "require_metrics",
     "shared_metrics",
     "tie_margins",

@@ -76,7 +76,8 @@ class Metric:
     tie_margin: float | None = None
     """Differences of up to this much are ties when wins are counted; None counts no wins."""
     rank: int | None = 100
-    """Its place among the few metrics that a narrow table has room for, the lowest first; None is never there."""
+    """Its place among the few primary metrics, whose differences are read and which a narrow table has room for, the lowest
+    first; None is never one."""
     of_reward: bool = False
     """Whether it measures what every reward is made of, so that training always aims at it. What only some rewards have seen
     their kind says: ``RewardKind.seen_metrics``."""

@@ -9,8 +9,8 @@ from rlsr.evaluation.metrics.metric import Better
 from rlsr.evaluation.metrics.table import describe, find_metric, metrics_of
 from rlsr.rewards import reward_kind
 
-MOST_METRICS = 3
-"""Metrics that a narrow table has room for."""
+MOST_PRIMARY = 3
+"""Readings of more metrics would need wider intervals, since those of a table have to hold together."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def in_reward(name: str, config: RunConfig) -> bool:
     return metric is None or metric.of_reward or name in reward_kind(config).seen_metrics(config)
 
 
-def main_metrics(metrics: Sequence[SharedMetric]) -> list[SharedMetric]:
-    """Choose the metrics that a narrow table has room for, those that no reward has seen first."""
+def primary_metrics(metrics: Sequence[SharedMetric]) -> list[SharedMetric]:
+    """Choose the few metrics whose differences are read, those that no reward has seen first, each by its ``rank``."""
     ranks = {metric: describe(metric.name).rank for metric in metrics}
     ranked = [
         (metric.in_reward, rank, metric) for metric, rank in ranks.items() if rank is not None
     ]
-    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_METRICS]
+    return [metric for *_, metric in sorted(ranked, key=lambda found: found[:2])][:MOST_PRIMARY]

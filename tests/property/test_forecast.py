@@ -175,5 +175,5 @@ def test_rewards_that_tell_no_answer_apart_never_pay(
     found = predict(np.full_like(unseen, equal), unseen, greedy)
     assert found.judgement.verdict != "pays"
     assert found.spread.share_without_signal in {1.0} or unseen.shape[1] == 1
-    if len(mean_of(unseen)[~np.isnan(mean_of(unseen))]) > 1:
+    if np.count_nonzero(~np.isnan(mean_of(unseen) - greedy)) >= FEWEST_UNITS:
         assert found.judgement.rule == "no choice"

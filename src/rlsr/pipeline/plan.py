@@ -286,8 +286,6 @@ def _warnings(
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
-    elif config.evaluation.enabled and (few := too_few(len(dataset.heldout), "held-out prompts")):
-        found.append(f"{few}: {_more_heldout(config, dataset)}")
     report = dataset.report
     if report.num_merged:
         found.append(
@@ -300,6 +298,9 @@ def _warnings(
         )
     if report.beside:
         found.append(report.answer_in_words)
+    few = too_few(len(dataset.heldout), "held-out prompts")
+    if config.evaluation.enabled and dataset.heldout and few:
+        found.append(f"{few}: {_more_heldout(config, dataset)}")
     return found
 
 

@@ -78,9 +78,9 @@ def test_a_sentence_a_recipe_says_what_its_differences_show(comparison: Comparis
         "against base, paired by prompt, 99.44% intervals, so that the 9 readings hold together at 95%:"
     )
     assert [line.split(":")[0] for line in lines] == ["- sft", "- rlsr", "- sft+rlsr"]
-    assert lines[0].startswith("- sft: chrF higher (+20.3 [")
+    assert lines[0].startswith("- sft: chrF higher (+20.0 [")
     assert "no difference shown" in lines[1]
-    assert lines[2].startswith("- sft+rlsr: chrF lower (-9.7 [")
+    assert lines[2].startswith("- sft+rlsr: chrF lower (-10.0 [")
     assert lines[0].endswith("wins 100%, ties 0%, loses 0% (chrF)")
 
 

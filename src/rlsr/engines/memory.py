@@ -117,12 +117,12 @@ def plan_memory(
         tokens = min(wanted, rollout.row_tokens)
     rows = _rows_at_a_time(policy, rollout, room)
     written = rollout_gb(policy, rollout, rows)
-    if written > room:
-        notices.append(
+    if written > room and fitting >= rollout.row_tokens:
+        notices = [
             f"to write the {rollout.num_generations:,} responses to a single prompt needs about "
             f"{held_gb(config, policy) + written:.1f} GB, and {_usable(free_gb)}: the run may end for lack of memory; lower "
             "method.num_generations or method.max_response_tokens, or take a smaller policy"
-        )
+        ]
     # A response longer than a pass has one of its own.
     longest_pass = max(tokens, rollout.row_tokens)
     peak = held_gb(config, policy) + max(longest_pass * token_bytes(config, policy) / 1e9, written)

@@ -77,7 +77,7 @@ def evaluate(
         summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
     for found in summary.suites:
         console.print()
-        console.print(means_table(found, config.evaluation.confidence))
+        console.print(means_table(found, config.evaluation))
         console.print(f"{found.title} responses: {found.file}", markup=False)
 
 

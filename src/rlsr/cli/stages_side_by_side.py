@@ -12,6 +12,7 @@ from rlsr.evaluation.metrics import describe, labelled
 from rlsr.statistics.in_words import mean_with_interval, number
 
 if TYPE_CHECKING:
+    from rlsr.config.training import EvaluationConfig
     from rlsr.pipeline.stages_summary import StageAnswers, StageSummary
 
 NUM_SHOWN = 3
@@ -31,12 +32,12 @@ def stand_side_by_side(stages: "Sequence[StageSummary]") -> bool:
     return len(stages) > 1 and bool(names[0]) and len(set(names)) == 1
 
 
-def side_by_side_table(stages: "Sequence[StageSummary]", confidence: float) -> Table:
+def side_by_side_table(stages: "Sequence[StageSummary]", evaluation: "EvaluationConfig") -> Table:
     """Lay out held-out metrics before training and after every stage, and what the last stage gave.
 
     Args:
         stages: That stand side by side.
-        confidence: Level of all readings together.
+        evaluation: How they were measured; its level is that of all readings together.
 
     Returns:
         A table for the terminal.
@@ -44,7 +45,7 @@ def side_by_side_table(stages: "Sequence[StageSummary]", confidence: float) -> T
     *_, before, last = stages
     table = table_of_differences(
         last.changes,
-        confidence,
+        evaluation,
         explained=f"; the difference is that of {last.name} from {before.name}, prompt by prompt",
     )
     table.add_column("metric")

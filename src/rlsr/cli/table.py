@@ -11,24 +11,26 @@ from rlsr.evaluation.metrics import describe, labelled
 from rlsr.statistics.in_words import mean_with_interval, number, percent, too_few
 
 if TYPE_CHECKING:
+    from rlsr.config.training import EvaluationConfig
     from rlsr.evaluation import MetricChange
     from rlsr.pipeline.evaluate import SuiteSummary
 
 
-def means_table(found: "SuiteSummary", confidence: float) -> Table:
+def means_table(found: "SuiteSummary", evaluation: "EvaluationConfig") -> Table:
     """Lay out the metrics of one policy.
 
     Args:
         found: What an evaluation has found by one suite.
-        confidence: Level of the intervals.
+        evaluation: How it was measured.
 
     Returns:
         A table for the terminal.
     """
     prompts = f"{found.title} prompts"
     few = too_few(found.num_prompts, prompts)
+    intervals = "" if few else f", {percent(evaluation.confidence)} intervals"
     table = Table(
-        title=f"{found.num_prompts} {prompts}, greedy responses{'' if few else f', {percent(confidence)} intervals'}",
+        title=f"{found.num_prompts} {prompts}, {evaluation.answers_in_words}{intervals}",
         title_justify="left",
         caption=few or None,
         caption_justify="left",
@@ -45,38 +47,38 @@ def means_table(found: "SuiteSummary", confidence: float) -> Table:
 
 
 def table_of_differences(
-    changes: "Sequence[MetricChange]", confidence: float, *, explained: str = ""
+    changes: "Sequence[MetricChange]", evaluation: "EvaluationConfig", *, explained: str = ""
 ) -> Table:
     """Begin a table that has a column of differences: its title says what they are over, its caption how they are read.
 
     Args:
         changes: One a metric, not empty.
-        confidence: Level of all readings together.
+        evaluation: How it was measured; its level is that of all readings together.
         explained: What else the title says.
     """
-    level = changes[0].confidence or confidence
+    level = changes[0].confidence or evaluation.confidence
     count = num_scored(changes)
     intervals = "" if too_few(count, "prompts") else f", {percent(level)} intervals"
     return Table(
-        title=f"{count} held-out prompts, greedy responses{intervals}{explained}",
+        title=f"{count} held-out prompts, {evaluation.answers_in_words}{intervals}{explained}",
         title_justify="left",
-        caption=how_to_read(changes, confidence) or None,
+        caption=how_to_read(changes, evaluation.confidence) or None,
         caption_justify="left",
         box=box.SIMPLE,
     )
 
 
-def change_table(changes: "Sequence[MetricChange]", confidence: float) -> Table:
+def change_table(changes: "Sequence[MetricChange]", evaluation: "EvaluationConfig") -> Table:
     """Lay out held-out metrics before and after.
 
     Args:
         changes: One a metric, not empty.
-        confidence: Level of all readings together.
+        evaluation: How it was measured; its level is that of all readings together.
 
     Returns:
         A table for the terminal.
     """
-    table = table_of_differences(changes, confidence)
+    table = table_of_differences(changes, evaluation)
     table.add_column("metric")
     for title in ("before", "after", "paired difference"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -209,7 +209,7 @@ def _show_changes(
     console.print()
     if heading:
         console.print(heading, markup=False, style="bold")
-    console.print(change_table(changes, config.evaluation.confidence))
+    console.print(change_table(changes, config.evaluation))
 
 
 def _show_side_by_side(console: Console, summary: "StagesSummary", config: "RunConfig") -> None:
@@ -218,7 +218,7 @@ def _show_side_by_side(console: Console, summary: "StagesSummary", config: "RunC
     from rlsr.runs.pipeline_directory import PipelineDirectory
 
     console.print()
-    console.print(side_by_side_table(summary.stages, config.evaluation.confidence))
+    console.print(side_by_side_table(summary.stages, config.evaluation))
     show_answers(console, stage_answers(PipelineDirectory.open(summary.path), NUM_SHOWN))
 
 

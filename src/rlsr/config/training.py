@@ -83,6 +83,13 @@ class EvaluationConfig(ConfigTable):
     num_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
     """Bootstrap resamples of the held-out prompts; a million change no digit that is shown."""
 
+    @property
+    def answers_in_words(self) -> str:
+        """How the answers that are measured come about, as in ``greedy responses``."""
+        if self.temperature == 0:
+            return "greedy responses"
+        return f"responses drawn at temperature {self.temperature:g}"
+
     @model_validator(mode="after")
     def _measures_along_the_way(self) -> Self:
         if self.during and not self.enabled:

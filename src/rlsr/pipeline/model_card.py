@@ -5,6 +5,7 @@ from pathlib import Path
 
 import rlsr
 from rlsr.config import RunConfig
+from rlsr.config.training import EvaluationConfig
 from rlsr.evaluation import MetricChange, how_to_read, num_scored
 from rlsr.evaluation.metrics import describe, labelled
 from rlsr.models.adapters import find_adapters
@@ -115,7 +116,7 @@ def model_card(
         f"{config.learning_rate:g}.",
         *([] if kept is None else ["", f"Kept are {kept}."]),
         "",
-        *_table(changes, config.evaluation.confidence),
+        *_table(changes, config.evaluation),
         "## Use",
         "",
         "```python",
@@ -128,11 +129,12 @@ def model_card(
     return "\n".join(lines)
 
 
-def _table(changes: Sequence[MetricChange], confidence: float) -> list[str]:
+def _table(changes: Sequence[MetricChange], evaluation: EvaluationConfig) -> list[str]:
     if not changes:
         return ["No held-out evaluation was made.", ""]
+    confidence, answers = evaluation.confidence, evaluation.answers_in_words
     count, level = num_scored(changes), changes[0].confidence or confidence
-    head = f"Greedy responses to {count} prompts that were not trained on"
+    head = f"{answers[0].upper()}{answers[1:]} to {count} prompts that were not trained on"
     if not too_few(count, "prompts"):
         head += f"; {percent(confidence)} bootstrap intervals over prompts, of differences {percent(level)} ones"
     return [

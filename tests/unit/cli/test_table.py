@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from rlsr.cli.table import change_table, means_table
+from rlsr.config.training import EvaluationConfig
 from rlsr.evaluation import MetricChange, MetricMean
 from rlsr.evaluation.change import metric_changes
 from rlsr.evaluation.metrics import BUILT_IN, describe
@@ -29,7 +30,9 @@ def change(name: str, before: float, after: float, difference: Estimate) -> Metr
 
 def lines_of(changes: list[MetricChange], confidence: float = 0.95) -> list[str]:
     text = io.StringIO()
-    Console(file=text, width=140).print(change_table(changes, confidence))
+    Console(file=text, width=140).print(
+        change_table(changes, EvaluationConfig(confidence=confidence))
+    )
     return [" ".join(line.split()) for line in text.getvalue().splitlines()]
 
 
@@ -96,7 +99,7 @@ def test_of_too_few_prompts_there_are_numbers_and_the_reason_why_nothing_is_read
 def test_means_of_too_few_prompts_say_so_and_have_no_interval() -> None:
     found = SuiteSummary("heldout", Path(), 2, (MetricMean("chrf", Estimate(20.0, NAN, NAN, 2), in_reward=False),), 1.0)  # fmt: skip
     text = io.StringIO()
-    Console(file=text, width=140).print(means_table(found, 0.95))
+    Console(file=text, width=140).print(means_table(found, EvaluationConfig()))
     words = " ".join(text.getvalue().split())
     assert words.startswith("2 held-out prompts, greedy responses metric")
     assert "chrF 20.0 (no interval)" in words
@@ -114,3 +117,14 @@ def test_means_of_too_few_prompts_say_so_and_have_no_interval() -> None:
 def test_the_title_names_the_level(confidence: float, title: str) -> None:
     flat = replace(change("cut", 0.0, 0.0, Estimate(0.0, 0.0, 0.0, 64)), confidence=None)
     assert lines_of([flat], confidence)[0] == f"64 held-out prompts, greedy responses, {title}"
+
+
+def test_drawn_answers_are_called_so() -> None:
+    text = io.StringIO()
+    one = change("chrf", 20.0, 21.0, Estimate(1.0, 0.5, 1.5, 64))
+    table = change_table([one], EvaluationConfig(temperature=0.7))
+    Console(file=text, width=140).print(table)
+    assert (
+        "64 held-out prompts, responses drawn at temperature 0.7, 97.5% intervals"
+        in text.getvalue()
+    )

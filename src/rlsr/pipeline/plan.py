@@ -266,6 +266,10 @@ def _warnings(
         found.append(
             f"rows left out that repeat the prompt and answer of another: {report.num_repeated} (data.same_prompt)"
         )
+    if report.skipped:
+        found.append(
+            f"{len(report.skipped)} bad rows are skipped (data.on_bad_row); the run lists them in skipped_rows.jsonl"
+        )
     if report.beside:
         found.append(report.answer_in_words)
     return found

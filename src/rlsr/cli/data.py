@@ -82,7 +82,6 @@ def _show(dataset: "Dataset") -> None:
 
 def _report_lines(report: "DataReport") -> Iterator[str]:
     yield f"{report.source}: {report.num_rows} rows, layout {report.layout}"
-    yield f"  {report.answer_in_words}"
     yield f"  train {report.num_train}, held out {report.num_heldout}, skipped {len(report.skipped)}"
     for problem in report.skipped:
         yield f"    {problem.line}"
@@ -93,6 +92,7 @@ def _report_lines(report: "DataReport") -> Iterator[str]:
         )
     if report.num_repeated:
         yield f"  rows left out that repeat the prompt and answer of another: {report.num_repeated}"
+    yield f"  {report.answer_in_words}"
     for name, lengths in (("prompts", report.prompt_chars), ("references", report.reference_chars)):
         yield f"  {name}: {lengths.minimum} to {lengths.maximum} characters, median {lengths.median:g}"
     from rlsr.data.rows import show

@@ -296,6 +296,10 @@ def _warnings(
         found.append(
             f"rows left out that repeat the prompt and answer of another: {report.num_repeated} (data.same_prompt)"
         )
+    if report.skipped:
+        found.append(
+            f"{len(report.skipped)} bad rows are skipped (data.on_bad_row); the run lists them in skipped_rows.jsonl"
+        )
     if report.beside:
         found.append(report.answer_in_words)
     few = too_few(len(dataset.heldout), "held-out prompts")

@@ -28,6 +28,9 @@ class FollowedRun(RunDirectory):
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         """Leave it to the other process."""
 
+    def write_skipped_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Leave it to the other process."""
+
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Leave it to the other process."""
 

@@ -13,6 +13,7 @@ from rlsr.config.reward import LogicReward
 from rlsr.config.run import RunConfig
 from rlsr.config.translator import EndpointTranslator, ModelTranslator, TranslatorConfig
 from rlsr.data.record import PromptRecord
+from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder, load_embedder, require_embedder
 from rlsr.errors import FormulaError
 from rlsr.logic import (
@@ -190,7 +191,7 @@ class FormulaSimilarity(Reward):
         texts: dict[str, Sequence[str | None]] = {}
         if self._translator is not None:
             responses, references = self._translate(batch, self._translator)
-            empty = [not text.strip() for text in batch.responses]
+            empty = [is_empty(text) for text in batch.responses]
             texts = {"formula": responses, "reference_formula": references}
         limits = self._config.limits
         pairs = [

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rlsr.config.reward import SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
+from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder, ReferenceCache, load_embedder, require_embedder
 from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
@@ -150,7 +151,7 @@ class ReferenceSimilarity(Reward):
             for ``blend``, what it is made of: ``cosine``, ``overlap``, ``numbers`` (all NaN for empty responses);
             ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
         """
-        empty = np.array([not response.strip() for response in batch.responses], dtype=np.bool_)
+        empty = np.array([is_empty(response) for response in batch.responses], dtype=np.bool_)
         parts, truncated = self._compare(batch, np.flatnonzero(~empty))
         repeated = self._repeated(batch)
         scores = np.where(repeated, self._config.repetition.penalty, parts["similarity"])

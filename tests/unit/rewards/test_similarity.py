@@ -135,9 +135,10 @@ def test_without_the_rule_a_repeated_passage_is_scored_like_any_text() -> None:
     assert result.components["repeated"].tolist() == [0]
 
 
-def test_blank_space_is_empty_before_it_is_repeated() -> None:
+@pytest.mark.parametrize("blank", [" ", "\u200b", "\u2800"])
+def test_what_shows_nothing_is_empty_before_it_is_repeated(blank: str) -> None:
     config = SimilarityReward(empty_score=0.5)
-    result = score([" " * 500], ["ref"], {"ref": EAST}, config=config)
+    result = score([blank * 500], ["ref"], {"ref": EAST}, config=config)
     assert result.scores.tolist() == [0.5]
     assert result.components["repeated"].tolist() == [1]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
 from rlsr.rewards.protocol import Scores
@@ -27,7 +28,7 @@ def best_cosines(
     encoded = embedder.encode([*responses, *(text for texts in references for text in texts)])
     answers, others = encoded.vectors[: len(responses)], encoded.vectors[len(responses) :]
     cosines = cosine_rewards(np.repeat(answers, counts, axis=0), others)
-    empty = np.array([not response.strip() for response in responses], dtype=np.bool_)
+    empty = np.array([is_empty(response) for response in responses], dtype=np.bool_)
     if not counts:
         return cosines
     # Where one reference has no direction, the others count.

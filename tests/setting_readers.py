@@ -37,7 +37,7 @@ _EXPERIMENTS = (
 )
 _OVERRIDES = (
     b"method.num_generations=4", b"method=[sft,rlsr]", b"stages={0: {training: {steps: 3}}}", b"model.lora=null", b"training={steps: 3, learning_rate: 1e-4}",
-    b"reward.translator=some/model", b"data.path=\"a b.jsonl\"", b"seed=007", b"stages=null",
+    b"reward={type: logic, translator: some/model}", b"data.path=\"a b.jsonl\"", b"seed=007", b"stages=null",
 )  # fmt: skip
 SETTING_READERS: dict[str, Callable[[], Reader]] = {
     "config": lambda: Reader(_CONFIGS, _config),

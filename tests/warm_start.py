@@ -6,6 +6,7 @@ for each command; the command has its own environment, working directory, output
 
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def _run(
     # As with ``python -m``, the working directory comes first, and then what the environment names.
     sys.path[:0] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["rlsr", *arguments]
+    # Ctrl-C is heard whether or not the tests run in the background, where it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from rlsr.cli.main import main
 
     main()

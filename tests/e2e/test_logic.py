@@ -127,15 +127,19 @@ def test_some_requests_that_fail_are_counted(
     assert any("could not be translated" in warning for warning in warnings)
 
 
-def test_a_model_whose_translations_are_no_formulas_leaves_all_unscored(
+def test_a_model_whose_translations_are_no_formulas_leaves_all_unscored_and_ends_the_run(
     cli: Cli, tiny_settings: list[str], tiny_model: Path, tmp_path: Path
 ) -> None:
     settings = [*tiny_settings, "reward=logic", "training.steps=1"]
     plain, translated = tmp_path / "plain", tmp_path / "translated"
-    assert cli("train", *settings, "--out", plain).returncode == 0
-    result = cli("train", *settings, f"reward.translator={tiny_model}", "reward.translator.max_tokens=8", "--out", translated)  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert "8 responses could not be scored and taught nothing" in result.stdout
+    for path, own in (
+        (plain, ()),
+        (translated, (f"reward.translator={tiny_model}", "reward.translator.max_tokens=8")),
+    ):
+        result = cli("train", *settings, *own, "--out", path)
+        assert result.returncode == 2
+        assert result.stderr.count("error: ") == 1
+        assert "no response of this step was scored" in result.stderr
     (row,) = RunDirectory(translated).read_metrics()
     assert row["reward/num_unscored"] == 8
     assert row["reward/share_unparsable_reference"] == 1

@@ -201,7 +201,7 @@ def test_a_run_whose_best_weights_are_gone_says_so(settings: list[str], tmp_path
         train(tmp_path / "run", [*settings, *VALIDATION], observer=KilledAfter(4))
     shutil.rmtree(tmp_path / "run" / "best")
     with pytest.raises(
-        EngineError, match=r"the best weights so far, those after step [02], are not there"
+        EngineError, match=r"best weights so far, those after step [02]: they are not there"
     ):
         train(tmp_path / "run", [*settings, *VALIDATION], resume=True)
 

@@ -207,7 +207,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     return RunConfig(
         seed=draw(seeds),
         device=draw(st.sampled_from(["auto", "cpu", "cuda", "mps"])),
-        threads=draw(maybe_counts),
+        threads=draw(st.none() | st.integers(1, 1024)),
         model=draw(models),
         data=draw(datasets),
         embedding=embedding,

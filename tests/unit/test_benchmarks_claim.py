@@ -38,7 +38,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     kept = {
         recipe.name: {
             metric.name: tuple(
-                map(tuple, level + scores_by_seed(max(1, len(recipe.runs)), 12, seed=place).round(4))
+                map(tuple, level + scores_by_seed(max(1, len(recipe.runs)), 40, seed=place).round(4))
             )
             for metric in found.metrics
         }
@@ -58,7 +58,7 @@ def test_an_entry_a_metric_has_the_parts_of_the_claim(module: Any, comparison: C
     assert {entry.metric for entry in found} == {metric.name for metric in comparison.metrics}
     assert [entry.in_reward for entry in found] == sorted(entry.in_reward for entry in found)
     entry = entry_of(module, comparison)
-    assert (entry.set, entry.budget_s, entry.seeds, entry.heldout) == ("mine", 120, 2, 12)
+    assert (entry.set, entry.budget_s, entry.seeds, entry.heldout) == ("mine", 120, 2, 40)
     means = {recipe.name: recipe.metrics[METRIC].mean.mean for recipe in comparison.recipes}
     assert (entry.base, entry.sft, entry.rlsr, entry.sft_rlsr) == tuple(
         means[name] for name in ("base", "sft", "rlsr", "sft+rlsr")
@@ -186,7 +186,7 @@ def test_the_page_and_the_file_are_written_from_what_is_kept(
     assert len(table[0]["sft_rlsr_minus_sft"]) == 3
     assert table[-1]["sft_rlsr_minus_sft"][1:] == [None, None]
     text = page.read_text(encoding="utf-8")
-    for part in ("**builtin**: 12 held-out prompts, 2 seeds, 120 s each", "the best SFT is sft", "### dolly",
+    for part in ("**builtin**: 40 held-out prompts, 2 seeds, 120 s each", "the best SFT is sft", "### dolly",
                  "Nothing was measured along the way.", "rlsr ahead of sft: independent similarity"):  # fmt: skip
         assert part in text
     assert "No comparison is kept yet" not in text

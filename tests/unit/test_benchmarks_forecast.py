@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> RunDirectory:
     config = config_from_table({"evaluation": {"independent_embedding": "builtin:minilm"}})
     made = RunDirectory.create(tmp_path / "run", config)
     for when, score in (("before", 0.25), ("after", 0.5)):
-        rows = [HeldoutRow(str(row), "p", "r", "a", {UNSEEN: score}) for row in range(4)]
+        rows = [HeldoutRow(str(row), "p", "r", "a", {UNSEEN: score}) for row in range(40)]
         made.write_evaluation(when, rows)
     return made
 
@@ -48,7 +48,7 @@ def test_a_point_has_the_forecast_and_the_gain(
     script: Any, run: RunDirectory, found: Forecast
 ) -> None:
     point = script.make_point("mine", found, run, "One seed.")
-    assert point.gain == Estimate(0.25, 0.25, 0.25, 4)
+    assert point.gain == Estimate(0.25, 0.25, 0.25, 40)
     assert point.best_minus_greedy == found.unseen.best_minus_greedy
     assert point.note == "9 prompts (set aside), 4 samples each. One seed."
 

@@ -18,7 +18,7 @@ from rlsr.errors import ConfigError
 MEASURES_BY = ("data", "evaluation")
 """The tables of a config that say how a policy is measured."""
 
-_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
+_RECIPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,99}")
 
 
 class BudgetConfig(ConfigTable):
@@ -83,7 +83,7 @@ class ExperimentConfig(ConfigTable):
         for name in recipes:
             if not _RECIPE_NAME.fullmatch(name):
                 raise ValueError(
-                    f"a recipe's name is that of a directory: letters, digits, _, + and -, got {name!r}"
+                    f"a recipe's name is that of a directory: at most 100 letters, digits, _, + and -, got {name[:120]!r}"
                 )
         lowered = [name.lower() for name in recipes]
         for name in recipes:
@@ -97,7 +97,7 @@ class ExperimentConfig(ConfigTable):
         for name, settings in again.items():
             if not _RECIPE_NAME.fullmatch(name):
                 raise ValueError(
-                    f"a name is that of a directory: letters, digits, _, + and -, got {name!r}"
+                    f"a name is that of a directory: at most 100 letters, digits, _, + and -, got {name[:120]!r}"
                 )
             others = sorted({key.partition(".")[0] for key in settings} - set(MEASURES_BY))
             if others or not settings:

@@ -199,10 +199,13 @@ def _told_difference(policy: AnsweringPolicy, name: str, level: float) -> Estima
     for change in changes if isinstance(changes, list) else []:
         if not isinstance(change, dict) or change.get("name") != name:
             continue
-        if change.get("difference") and change.get("confidence") == level:
-            try:
-                return from_table(Estimate, change["difference"])
-            except ValueError as error:
-                file = stages[0].path / "manifest.json"
-                raise RunError(f"{file}: damaged: heldout: {name}: {error}; {RESTORE}") from error
+        if not change.get("difference"):
+            continue
+        try:
+            told = from_table(Estimate, change["difference"])
+        except ValueError as error:
+            file = stages[0].path / "manifest.json"
+            raise RunError(f"{file}: damaged: heldout: {name}: {error}; {RESTORE}") from error
+        if change.get("confidence") == level:
+            return told
     return None

@@ -84,7 +84,8 @@ def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> N
     elif min(unscored) == num_responses and (
         len(last) == _STEPS_WITHOUT_SCORES or (is_last and last == steps)
     ):
-        found = f"step {last[-1]['step']}: no response of the last {len(last)} steps was scored, and nothing was learnt in them"
+        steps_in_words = "this step" if len(last) == 1 else f"the last {len(last)} steps"
+        found = f"step {last[-1]['step']}: no response of {steps_in_words} was scored, and nothing was learnt"
     else:
         return
     raise RewardError(

@@ -174,6 +174,7 @@ def _manifest(plan: RunPlan, summary: EvaluationSummary) -> dict[str, Any]:
         "peak_memory_gb": None,
         "heldout": heldout.get("metrics", []),
         **({"suites": tables} if tables else {}),
+        "monitors": [],
         "warnings": list(plan.warnings),
         "final": None,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from comparisons import answers, finish, make_plan, read_lines, recipe_of, scores
+from comparisons import PROMPTS, answers, finish, make_plan, read_lines, recipe_of, scores
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison, Validated, read_comparison
@@ -119,7 +119,7 @@ def test_what_was_found_is_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "out"
     found = compare(make_plan(), path)
     assert read_comparison(path / "compare.json") == found
-    assert (found.baseline, found.seeds, found.num_prompts) == ("base", (0, 1), 12)
+    assert (found.baseline, found.seeds, found.num_prompts) == ("base", (0, 1), PROMPTS)
     assert found.primary == ("chrf", "bleu", "reward")
     assert found.num_comparisons == 9
     assert found.adjusted_confidence == pytest.approx(1 - 0.05 / 9)
@@ -134,10 +134,10 @@ def test_what_was_found_is_written_and_read_back(tmp_path: Path) -> None:
         "sft+rlsr": "lower",
     }
     sft = recipe_of(found, "sft")
-    mean = sum(sum(scores("sft", seed)) for seed in (0, 1)) / 24
+    mean = sum(sum(scores("sft", seed)) for seed in (0, 1)) / (2 * PROMPTS)
     assert sft.metrics["reward"].mean.mean == pytest.approx(mean)
-    assert sft.metrics["reward"].mean.num == 24
-    assert recipe_of(found, "base").metrics["reward"].mean.num == 12
+    assert sft.metrics["reward"].mean.num == 2 * PROMPTS
+    assert recipe_of(found, "base").metrics["reward"].mean.num == PROMPTS
     assert sft.methods == ("sft",)
     assert [run.path for run in sft.runs] == ["runs/sft/seed-0", "runs/sft/seed-1"]
     assert (sft.seconds, sft.tokens, sft.num_steps, sft.peak_memory_gb) == (20, 500, 10, 2.0)
@@ -299,7 +299,11 @@ def test_checkpoints_of_a_run_that_failed_stay(tmp_path: Path) -> None:
 
 def test_answers_to_other_prompts_are_refused(tmp_path: Path) -> None:
     def mixed(cell: Cell, say: Say) -> int:
-        ids = [f"prompt-{11 - place}" for place in range(12)] if cell.seed == 1 else None
+        ids = (
+            [f"prompt-{PROMPTS - 1 - place}" for place in range(PROMPTS)]
+            if cell.seed == 1
+            else None
+        )
         finish(cell, ids=ids)
         return 0
 
@@ -367,8 +371,8 @@ def test_answers_are_scored_as_null_where_they_could_not_be(tmp_path: Path) -> N
 
     found = run_comparison(make_plan(), tmp_path, silent, execute=unscored)
     sft = recipe_of(found, "sft").metrics
-    assert (sft["chrf"].mean.num, sft["bleu"].mean.num) == (22, 0)
-    assert sft["bleu"].verdict == "no difference shown"
+    assert (sft["chrf"].mean.num, sft["bleu"].mean.num) == (2 * PROMPTS - 2, 0)
+    assert sft["bleu"].verdict is None
     text = (tmp_path / "compare.json").read_text(encoding="utf-8")
     assert "NaN" not in text
     again = recipe_of(read_comparison(tmp_path / "compare.json"), "sft")
@@ -377,13 +381,13 @@ def test_answers_are_scored_as_null_where_they_could_not_be(tmp_path: Path) -> N
 
 
 def along(cell: Cell, share: float = 0.5) -> None:
-    """Write what a run would have answered along the way: to the first eight prompts, halfway through each stage."""
+    """Write what a run would have answered along the way: to all prompts but the last four, halfway through each stage."""
     finish(cell)
     for run in () if cell.is_untrained else cell.runs:
         steps = run.read_metrics()
         step = int(steps[round(share * len(steps)) - 1]["step"])
         level = 0.1 if cell.recipe == "rlsr" else 0.0
-        rows = answers([value + level for value in scores(cell.recipe, cell.seed)])[:8]
+        rows = answers([value + level for value in scores(cell.recipe, cell.seed)])[:-4]
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (run.evaluation / f"step-{step:06d}.jsonl").write_text(text, encoding="utf-8")
 
@@ -397,7 +401,7 @@ def test_what_was_measured_along_the_way_becomes_curves(tmp_path: Path) -> None:
     assert found.curves is not None
     assert read_comparison(tmp_path / "compare.json") == found
     curves = {curve.recipe: curve for curve in found.curves.recipes}
-    assert (found.curves.num_prompts, found.curves.rival) == (8, "sft")
+    assert (found.curves.num_prompts, found.curves.rival) == (PROMPTS - 4, "sft")
     assert [(p.what, p.seconds, p.num_steps, p.tokens) for p in curves["sft"].points] == [
         ("before training", 0, 0, 0), ("along the way", 10, 5, 250), ("after training", 20, 10, 500),
     ]  # fmt: skip
@@ -411,7 +415,7 @@ def test_what_was_measured_along_the_way_becomes_curves(tmp_path: Path) -> None:
     for name, curve in curves.items():
         seeds = (0, 1) if name != "base" else (0,)
         last = curve.points[-1].metrics["chrf"]
-        expected = [100 * value for seed in seeds for value in scores(name, seed)[:8]]
+        expected = [100 * value for seed in seeds for value in scores(name, seed)[:-4]]
         assert last.num == len(expected)
         assert last.mean == pytest.approx(sum(expected) / len(expected))
     step = found.curves.sft_step
@@ -439,7 +443,7 @@ def test_the_row_before_the_first_step_is_no_step(tmp_path: Path) -> None:
 def test_runs_without_anything_along_the_way_have_begin_and_end(tmp_path: Path) -> None:
     found = compare(make_plan(), tmp_path / "out")
     assert found.curves is not None
-    assert found.curves.num_prompts == 12
+    assert found.curves.num_prompts == PROMPTS
     sft = next(curve for curve in found.curves.recipes if curve.recipe == "sft")
     assert [point.what for point in sft.points] == ["before training", "after training"]
 
@@ -484,7 +488,7 @@ def test_the_scores_of_every_prompt_at_the_end_are_kept(tmp_path: Path) -> None:
         for kept, seed in zip(found.scores[name]["reward"], seeds, strict=True):
             assert kept == pytest.approx(scores(name, seed), rel=1e-4)
     text = (tmp_path / "out" / "compare.json").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 3000, "the scores of a run stand in one line"
+    assert len(text.splitlines()) < 3500, "the scores of a run stand in one line"
 
 
 def test_prompts_that_changed_between_runs_are_refused(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_short_run_in_which_nothing_was_scored_has_no_result() -> None:
         require_scores(unscored(8.0, 8.0), config, is_last=True)
     message = str(caught.value)
     assert message.startswith(
-        "step 2: no response of the last 2 steps was scored, and nothing was learnt in them. The reward is similarity"
+        "step 2: no response of the last 2 steps was scored, and nothing was learnt. The reward is similarity"
     )
     assert message.endswith("; mend the reward or the data, and go on with --resume")
 

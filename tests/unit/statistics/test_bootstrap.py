@@ -46,7 +46,7 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
     hits = 0
     for seed in range(200):
         found = bootstrap_mean(
-            rng.normal(1.0, 2.0, size=30), confidence=0.9, num_resamples=500, seed=seed
+            rng.normal(1.0, 2.0, size=40), confidence=0.9, num_resamples=500, seed=seed
         )
         hits += found.low <= 1.0 <= found.high
     # 180 expected, a little fewer for so small a sample; three standard deviations are 13.

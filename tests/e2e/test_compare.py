@@ -224,6 +224,7 @@ def test_a_comparison_by_seconds_and_by_tokens_ends_by_its_budget(
             assert sum(spent[:-1]) < amount
 
 
+@pytest.mark.slow
 def test_stages_that_end_by_validation_share_the_seconds(
     cli: Cli, experiment: Path, tmp_path: Path
 ) -> None:

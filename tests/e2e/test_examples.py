@@ -55,6 +55,8 @@ def test_every_readme_command_is_understood(
         pytest.skip("needs a run; tests/e2e/test_report.py has one")
     if words[0] == "compare":
         words.append("--dry-run")
+    if words[0] == "audit":
+        words += ["--model", str(tiny_model)]
     words = [str(ROOT / word) if word.startswith("examples/") else word for word in words]
     result = cli(*words, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

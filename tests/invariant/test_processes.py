@@ -140,6 +140,7 @@ def texts(file: Path) -> list[str]:
     return [json.loads(line)["response"] for line in file.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_four_processes_train_stages_and_two_go_on_with_them(
     cli: Cli, cli_together: CliTogether, tiny_settings: list[str], tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def start_together(cache: Path, *arguments: str) -> "subprocess.Popen[str]":
     return process
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_all_processes_and_says_once_how_to_go_on(
     private_cache: Path, tiny_settings: list[str], tmp_path: Path
 ) -> None:

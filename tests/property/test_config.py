@@ -219,7 +219,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(configs())
 def test_a_dumped_config_loads_as_itself(config: RunConfig) -> None:
     dumped = config.model_dump(mode="json")
@@ -228,7 +228,7 @@ def test_a_dumped_config_loads_as_itself(config: RunConfig) -> None:
     assert loaded.model_dump(mode="json") == dumped
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(configs())
 def test_a_dumped_config_survives_the_text_of_its_file(config: RunConfig) -> None:
     text = json.dumps(config.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
@@ -308,7 +308,7 @@ def test_the_order_of_overrides_does_not_matter_with_stages_either(
     assert load_all(data.draw(st.permutations(pairs))) == load_all(pairs)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(configs(), min_size=1, max_size=3))
 def test_configs_written_as_stages_are_read_as_they_were(found: list[RunConfig]) -> None:
     tables = [config.model_dump(mode="json") for config in found]

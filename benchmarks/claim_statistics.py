@@ -66,7 +66,9 @@ def gain_ratio(
     tail = (1 - confidence) / 2
     if np.nanquantile(divisors, tail) <= 0:
         return ratio, None, None
-    low, high = np.nanquantile(gains / divisors, [tail, 1 - tail])
+    # Where resamples of few values gain nothing, the quotient is left out.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = np.nanquantile(gains / divisors, [tail, 1 - tail])
     return ratio, float(low), float(high)
 
 

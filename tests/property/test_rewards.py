@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rlsr.config.reward import SimilarityConfig, SimilarityReward
 from rlsr.data import PromptRecord
 from rlsr.data.record import Message
+from rlsr.data.visible import is_empty
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
 from rlsr.rewards.references import OverReferences
@@ -165,7 +166,7 @@ def test_the_rules_decide_before_the_similarity(batch: list[Row]) -> None:
     result = score(batch, SimilarityReward(empty_score=-0.25))
     parts = result.components
     for place, (_, response, _) in enumerate(batch):
-        if not response.strip():
+        if is_empty(response):
             assert result.scores[place] == -0.25
         elif parts["repeated"][place]:
             assert result.scores[place] == -1.0
@@ -211,7 +212,7 @@ def test_the_parts_of_a_blend_are_those_of_its_similarity(
     assert np.array_equal(found, parts["similarity"], equal_nan=True)
     for name in ("overlap", "numbers"):
         visible = parts[name][~np.isnan(parts[name])]
-        assert len(visible) == sum(bool(row[1].strip()) for row in batch)
+        assert len(visible) == sum(not is_empty(row[1]) for row in batch)
         assert ((visible >= 0) & (visible <= 1)).all()
 
 

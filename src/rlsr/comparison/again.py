@@ -90,7 +90,7 @@ def _plan(
                 "validation": ValidationConfig(),
             }
         )
-        plan = plan_run(config)
+        plan = plan_run(config, trains=False)
         require_heldout(plan.config, plan.dataset)
     except ConfigError as error:
         raise within(f"again.{name}", error) from error

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -13,11 +14,14 @@ from rlsr.errors import ConfigError
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class ChatEndpoint(ConfigTable):
-    """A model behind a server that speaks OpenAI's chat completions."""
+class Endpoint(ConfigTable):
+    """A model behind a server of others."""
+
+    path: ClassVar[str]
+    """What is added to the address."""
 
     url: str
-    """Address of the server, up to what comes before ``/chat/completions``, as in ``http://localhost:8000/v1``."""
+    """Address of the server, up to and with ``/v1``, as in ``http://localhost:8000/v1``."""
     model: str
     """The model's name on the server."""
     api_key_env: str | None = None
@@ -42,15 +46,15 @@ class ChatEndpoint(ConfigTable):
         if parts.query or parts.fragment:
             # Not shown either: a query often holds a key.
             raise ValueError(
-                "must be an address without a query (?) and a fragment (#), since /chat/completions is added; name the "
+                f"must be an address without a query (?) and a fragment (#), since {cls.path} is added; name the "
                 "environment variable of a key in api_key_env"
             )
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(
                 f"must be an address of http or https, as in http://localhost:8000/v1, got {url!r}"
             )
-        if url.rstrip("/").endswith("/chat/completions"):
-            raise ValueError(f"must end before /chat/completions, which is added, got {url!r}")
+        if url.rstrip("/").endswith(cls.path):
+            raise ValueError(f"must end before {cls.path}, which is added, got {url!r}")
         return url.rstrip("/")
 
     @field_validator("api_key_env")
@@ -85,3 +89,9 @@ class ChatEndpoint(ConfigTable):
                 f"set; export it, or use {place}.api_key_env=null for a server that asks for none"
             )
         return key
+
+
+class ChatEndpoint(Endpoint):
+    """A model behind a server that speaks OpenAI's chat completions."""
+
+    path = "/chat/completions"

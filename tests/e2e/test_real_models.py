@@ -11,6 +11,7 @@ from rlsr.config.model import ModelConfig
 from rlsr.data import load_dataset
 from rlsr.models import load_policy
 from rlsr.runs import RunDirectory
+from rlsr.runs.json_file import write_json_lines
 from tiny import Cli
 
 ROOT = Path(__file__).parents[2]
@@ -30,10 +31,17 @@ def test_the_converted_policy_answers_in_english(private_cache: Path) -> None:
 
 
 def test_one_step_of_the_demo(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "run"
+    path, data = tmp_path / "run", tmp_path / "few.jsonl"
+    builtin = load_dataset(DataConfig())
+    rows = [
+        {"prompt": record.prompt, "response": record.reference, "split": split}
+        for split, records in (("train", builtin.train[:12]), ("test", builtin.heldout[:6]))
+        for record in records
+    ]
+    write_json_lines(data, rows)
     result = cli(
         "train", ROOT / "examples" / "demo.yaml", "training.steps=1", "stages.1.training.steps=1",
-        "training.prompts_per_step=1", "method.max_response_tokens=16", "data.limit=12", "--out", path,
+        "training.prompts_per_step=1", "method.max_response_tokens=16", f"data.path={data}", "--out", path,
         # So short that all are cut.
         "stages.1.method.advantage.cut=as_scored",
     )  # fmt: skip

@@ -18,7 +18,7 @@ from rlsr.models.save import save_policy
 from rlsr.pipeline.model_card import write_model_card
 
 
-@pytest.fixture(params=["all weights", "adapters"])
+@pytest.fixture(params=[pytest.param("all weights", marks=pytest.mark.slow), "adapters"])
 def final(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> Path:
     """A saved policy with its card, as a run leaves it."""
     lora = None if request.param == "all weights" else LoraConfig(rank=2)

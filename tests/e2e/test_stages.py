@@ -184,7 +184,12 @@ def test_a_stage_that_was_not_begun_is_started(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("null", "null"), ("null", "{rank: 4}"), ("{rank: 4}", "null")]
+    ("first", "second"),
+    [
+        pytest.param("null", "null", marks=pytest.mark.slow),
+        ("null", "{rank: 4}"),
+        ("{rank: 4}", "null"),
+    ],
 )
 def test_all_weights_and_adapters_follow_each_other(
     cli: Cli, settings: list[str], tmp_path: Path, first: str, second: str

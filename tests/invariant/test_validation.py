@@ -211,7 +211,10 @@ def test_a_run_whose_best_weights_are_gone_says_so(settings: list[str], tmp_path
     [
         ["method=sft"],
         ["method=rlsr", "method.num_generations=4"],
-        ["method=rlsr", "method.num_generations=4", "engine.passes=plain"],
+        pytest.param(
+            ["method=rlsr", "method.num_generations=4", "engine.passes=plain"],
+            marks=pytest.mark.slow,
+        ),
         ["method=sft", "model.dtype=bfloat16", "model.lora={rank: 4, dropout: 0.2}"],
     ],
 )

@@ -72,8 +72,8 @@ def test_parts_of_the_batch_change_nothing(rows_at_a_time: int) -> None:
     assert len(done) == {1: 5, 4: 3, 5: 3, 100: 1}[rows_at_a_time]
 
 
-@pytest.mark.usefixtures("longest_copy")
-def test_long_responses_outgrow_the_first_tables() -> None:
+def test_long_responses_outgrow_the_first_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_cache, "LONGEST_COPY", 0)
     model = make_policy("llama", {}, seed=3)
     free = assert_greedy(model, [], LONG)
     rare = next(token for token in free[0][80:] if token not in free[0][:80])

@@ -1,8 +1,6 @@
 """Directories whose model cannot be loaded, for reasons that their files show."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -29,7 +27,7 @@ def test_pickled_weights_are_refused_with_what_converts_them(
         load_policy(config, "cpu")
     command = re.search(r'python -c "(.*)"', str(caught.value))
     assert command is not None
-    subprocess.run([sys.executable, "-c", command[1]], check=True, capture_output=True, timeout=300)
+    exec(command[1], {})
     assert load_policy(config, "cpu").model.num_parameters() > 0
 
 

@@ -16,7 +16,7 @@ LIST = ROOT / "docs" / "licences.md"
 ALLOWED = {
     "0BSD", "Apache 2.0 License", "Apache Software License", "Apache-2.0", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
     "CC0-1.0", "CNRI-Python", "ISC License (ISCL)", "LLVM-exception", "MIT", "MIT License", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
-    "PSF-2.0", "Zlib",
+    "PSF-2.0", "Python Software Foundation License", "Zlib",
 }  # fmt: skip
 """Licences that let a program be used, and passed on as part of another of any terms."""
 HEAD = """# Licences of the dependencies

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from rlsr.engines.along_the_way import evaluates_after
@@ -115,7 +116,8 @@ class StepLog:
             RewardError: The reward leaves too much unscored.
         """
         job = self._job
-        row: dict[str, Any] = {"step": step, **metrics}
+        # The rows of a long run stay in memory; their names, most of them put together anew in each step, do so once.
+        row: dict[str, Any] = {"step": step} | {intern(name): metrics[name] for name in metrics}
         require_sound([*self._rows, row])
         if job.validate is not None and (
             validates_after(step, job.config) or self._is_last([*self._rows, row])

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
@@ -97,14 +98,17 @@ def read_step_rows(file: Path) -> list[StepRow]:
         RunError: A line is damaged; the message names it.
     """
     rows: dict[int, StepRow] = {}
+    newest = -math.inf
     for place, line in read_json_lines(file, may_be_cut_off=True):
         row = _checked(StepRow, line, place)
         step = row.get("step", math.nan)
         if not math.isfinite(step):
             raise RunError(f"{place}: damaged line: it has no step; {RESTORE}")
-        for later in [taken for taken in rows if taken > step]:
-            del rows[later]
-        rows[int(step)] = {**row, "step": int(step)}
+        if step < newest:
+            for later in [taken for taken in rows if taken > step]:
+                del rows[later]
+        newest = step
+        rows[int(step)] = {**{intern(name): row[name] for name in row}, "step": int(step)}
     return [rows[step] for step in sorted(rows)]
 
 

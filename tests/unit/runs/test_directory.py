@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,23 @@ def test_a_directory_that_is_gone_is_not_made_anew(run: RunDirectory) -> None:
     with pytest.raises(RunError, match="was moved or deleted"):
         run.append_metrics({"step": 2})
     assert not run.metrics_file.exists()
+
+
+def test_names_of_numbers_are_kept_once(run: RunDirectory) -> None:
+    for step in (1, 2):
+        run.append_metrics({"step": step, "".join(["reward/", "mean"]): 0.5})
+    first, second = (next(name for name in row if name != "step") for row in run.read_metrics())
+    assert first is second
+
+
+def test_reading_many_steps_takes_as_long_a_step_as_reading_few(run: RunDirectory) -> None:
+    def seconds(count: int) -> float:
+        run.metrics_file.write_text(
+            "".join(f'{{"step": {step}}}\n' for step in range(1, count + 1))
+        )
+        started = time.process_time()
+        assert len(run.read_metrics()) == count
+        return time.process_time() - started
+
+    seconds(500)
+    assert seconds(10_000) < 40 * max(seconds(1_000), 0.001)

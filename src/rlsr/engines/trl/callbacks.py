@@ -60,6 +60,8 @@ class StepRecorder(TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
         """Write the numbers and the samples of the step that has just ended."""
+        # metrics.jsonl has them; here they would stay in memory, and be written into every checkpoint once more.
+        state.log_history.clear()
         if logs is None or "loss" not in logs:  # the summary after the last step
             return
         trainer = self.trainer

@@ -1,7 +1,7 @@
 """The held-out evaluation of a planned run."""
 
 from rlsr.embeddings import Embedder
-from rlsr.evaluation import Evaluation
+from rlsr.evaluation import Evaluation, PairEvaluation
 from rlsr.evaluation.suites import HeldoutSuite
 from rlsr.pipeline.plan import RunPlan
 from rlsr.rewards import Reward
@@ -24,6 +24,8 @@ def make_evaluation(
     config, records = plan.config, plan.dataset.heldout[:num_prompts]
     if not measures_heldout(plan):
         return None
+    if config.method.makes == "scorer":
+        return PairEvaluation(records, config, plan.processes)
     suite = HeldoutSuite(records, reward=reward, independent=independent, config=config)
     return Evaluation(suite, config, plan.processes)
 

@@ -7,7 +7,14 @@ from typing import Final
 
 from rlsr.config import RunConfig
 from rlsr.errors import ConfigError
-from rlsr.evaluation.metrics import formulas, independent, of_reward, overlap, repetition
+from rlsr.evaluation.metrics import (
+    formulas,
+    independent,
+    of_reward,
+    overlap,
+    pairs,
+    repetition,
+)
 from rlsr.evaluation.metrics.length import CUT, LENGTH_RATIO
 from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
@@ -31,6 +38,7 @@ BUILT_IN: Mapping[str, Metric] = {
         *repetition.METRICS,
         CUT,
         REFERENCE_NLL,
+        *pairs.METRICS,
     )
 }
 """By name, in the order in which they are shown."""
@@ -78,7 +86,9 @@ def metrics_of(config: RunConfig) -> tuple[Metric, ...]:
     own = reward_kind(config).heldout_metrics(config)
     further = [measured_by_reward(name) for name in own if name not in known]
     return tuple(
-        metric for metric in [*known.values(), *further] if metric.scorer(config) is not None
+        metric
+        for metric in [*known.values(), *further]
+        if metric.of == config.method.makes and metric.scorer(config) is not None
     )
 
 

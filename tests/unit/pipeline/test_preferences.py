@@ -144,7 +144,7 @@ def pairs_of(run: RunDirectory, records: list[PromptRecord]) -> Pairs:
 def test_answers_of_the_data_are_taken_as_they_are(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", RunConfig())
     records = [record(1, "B"), record(2, "C")]
-    assert pairs_of(run, records) == Pairs(tuple(records), ())
+    assert pairs_of(run, records) == Pairs(tuple(records), (), ())
     assert not run.preferences_file.exists()
 
 

@@ -1,11 +1,12 @@
 """Which held-out metrics there are: a line a family, and those of installed packages. No torch."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 from rlsr.config import RunConfig
+from rlsr.config.training import EvaluationConfig
 from rlsr.errors import ConfigError
 from rlsr.evaluation.metrics import (
     formulas,
@@ -151,6 +152,18 @@ def labelled(name: str, *, in_reward: bool) -> str:
     """
     label = describe(name).label
     return f"{label} (in the reward)" if in_reward else label
+
+
+def measured_in_words(names: Iterable[str], evaluation: EvaluationConfig) -> str:
+    """Say what metrics are of, as in ``greedy responses``.
+
+    Args:
+        names: Of the metrics of one evaluation.
+        evaluation: How it was made.
+    """
+    if {describe(name).of for name in names} == {"scorer"}:
+        return "pairs of a better and a worse response"
+    return evaluation.answers_in_words
 
 
 def tie_margins(asked: Mapping[str, float]) -> dict[str, float]:

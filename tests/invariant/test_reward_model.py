@@ -15,9 +15,9 @@ from trl.trainer.reward_trainer import DataCollatorForPreference
 
 from rlsr.config import load_config
 from rlsr.data import load_dataset
+from rlsr.engines import SilentObserver
 from rlsr.engines.job import TrainingJob
 from rlsr.engines.memory import StepCut
-from rlsr.engines import SilentObserver
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.reward_model import RewardModelTrainer
 from rlsr.engines.trl.train import make_trainer

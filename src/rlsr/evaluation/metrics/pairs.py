@@ -24,8 +24,9 @@ def pair_scores(scores: Sequence[tuple[float, float]]) -> dict[str, Scores]:
     """
     better, worse = np.array(scores, dtype=np.float64).reshape(-1, 2).T
     margins: NDArray[np.float64] = better - worse
-    order = np.where(np.isnan(margins), np.nan, 0.5 + 0.5 * np.sign(margins))
-    return {ACCURACY: order, MARGIN: margins, LOSS: np.logaddexp(0.0, -margins)}
+    with np.errstate(invalid="ignore"):  # what is NaN stays NaN
+        losses = np.logaddexp(0.0, -margins)
+    return {ACCURACY: 0.5 + 0.5 * np.sign(margins), MARGIN: margins, LOSS: losses}
 
 
 def _unknown(batch: HeldoutBatch) -> Scores:

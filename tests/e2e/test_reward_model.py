@@ -90,15 +90,16 @@ def test_a_scorer_is_evaluated_on_pairs_alone(cli: Cli, scorer: Path, tmp_path: 
     result = cli("evaluate", config, *model, "--out", tmp_path / "without")
     assert result.returncode == 2
     assert "is a classifier, which writes none; give every row a `rejected` answer" in result.stderr
-    kept = RunDirectory(scorer).read_preferences() or []
+    kept = [row for row in RunDirectory(scorer).read_preferences() or [] if row["rejected"]]
+    assert len(kept) > 4
     data = tmp_path / "pairs.jsonl"
     rows = [{"prompt": f"{row['prompt']} {place}", "chosen": row["chosen"], "rejected": row["rejected"]} for place, row in enumerate(kept)]  # fmt: skip
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    arguments = (config, *model, f"data.path={data}", "data.heldout=6", "validation.num_prompts=0")
+    arguments = (config, *model, f"data.path={data}", "data.heldout=3", "validation.num_prompts=0")
     path = tmp_path / "evaluation"
     result = cli("evaluate", *arguments, "--out", path)
     assert result.returncode == 0, result.stderr
-    assert "6 held-out prompts, pairs of a better and a worse response" in result.stdout
+    assert "3 held-out prompts, pairs of a better and a worse response" in result.stdout
     names = [metric["name"] for metric in RunDirectory(path).read_manifest()["heldout"]]
     assert names == ["pair_accuracy", "pair_loss", "pair_margin"]
     result = cli("evaluate", *arguments, "--suite", "other", "--out", tmp_path / "other")

@@ -1,6 +1,7 @@
 """The loss of Bradley and Terry, and what is measured of pairs in training and in evaluations."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ scores = st.floats(-30, 30)
 pairs = st.lists(st.tuples(scores, scores), min_size=1, max_size=6)
 
 
-def two(table: list[tuple[float, float]]) -> tuple[torch.Tensor, torch.Tensor]:
+def two(table: list[tuple[float, float]]) -> tuple[Any, Any]:
     better, worse = torch.tensor(table, dtype=torch.float64).T
     return better, worse
 

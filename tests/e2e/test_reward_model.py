@@ -123,7 +123,7 @@ def test_it_tells_better_answers_from_worse_ones_and_rewards_by_that(
     )
     path = tmp_path / "scorer"
     result = cli(
-        "train", *BUILTIN, "method=reward_model", f"data.path={data}", "data.heldout=354", "data.on_bad_row=skip",
+        "train", *BUILTIN, "method=reward_model", f"data.path={data}", "data.heldout=254", "data.on_bad_row=skip", "training.steps=38",
         "training.learning_rate=3e-4", "method.max_response_tokens=96", "--out", path,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr

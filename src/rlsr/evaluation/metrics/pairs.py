@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
 from rlsr.rewards.protocol import Scores
 
-ACCURACY, MARGIN, LOSS = "pair_accuracy", "pair_margin", "pair_loss"
+ACCURACY, LOSS, MARGIN = "pair_accuracy", "pair_loss", "pair_margin"
 
 
 def pair_scores(scores: Sequence[tuple[float, float]]) -> dict[str, Scores]:
@@ -26,7 +26,7 @@ def pair_scores(scores: Sequence[tuple[float, float]]) -> dict[str, Scores]:
     margins: NDArray[np.float64] = better - worse
     with np.errstate(invalid="ignore"):  # what is NaN stays NaN
         losses = np.logaddexp(0.0, -margins)
-    return {ACCURACY: 0.5 + 0.5 * np.sign(margins), MARGIN: margins, LOSS: losses}
+    return {ACCURACY: 0.5 + 0.5 * np.sign(margins), LOSS: losses, MARGIN: margins}
 
 
 def _unknown(batch: HeldoutBatch) -> Scores:

@@ -260,7 +260,10 @@ def test_what_is_saved_scores_in_plain_transformers_as_it_did(
 
 @pytest.mark.parametrize(
     ("dtype", "lora", "rejected"),
-    [("float32", "null", "data"), ("bfloat16", "{rank: 4}", "worst_sample")],
+    [
+        pytest.param("float32", "null", "data", marks=pytest.mark.slow),
+        ("bfloat16", "{rank: 4}", "worst_sample"),
+    ],
 )
 def test_resume_equals_no_resume(
     cli: Cli, settings: list[str], tmp_path: Path, dtype: str, lora: str, rejected: str

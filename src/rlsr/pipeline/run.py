@@ -103,7 +103,8 @@ def _train(
                 else partial(load_policy, config.model, plan.device)
             )
             plan, pair_warnings = _with_pairs(plan, writer, reward, run, observer, seconds)
-            measuring = Measuring(plan, reward)
+            if plan.measured_pairs:
+                measuring = Measuring(plan, reward)
         evaluation = measuring.evaluation
         before = _evaluate(plan, evaluation, start, run, "before", observer, seconds, reuse=resume)
         if skipped is None:

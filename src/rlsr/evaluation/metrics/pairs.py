@@ -41,7 +41,7 @@ METRICS = (
         label="pairs in the right order",
         short_label="pair accuracy",
         better="higher",
-        rank=10,
+        rank=110,
         of="scorer",
     ),
     Metric(
@@ -50,8 +50,8 @@ METRICS = (
         label="Bradley-Terry loss of a pair",
         short_label="pair loss",
         better="lower",
-        rank=20,
+        rank=120,
         of="scorer",
     ),
-    Metric(MARGIN, _unknown, label="margin of a pair", rank=None, of="scorer"),
+    Metric(MARGIN, _unknown, label="margin of a pair", better="higher", rank=None, of="scorer"),
 )

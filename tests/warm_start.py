@@ -21,6 +21,7 @@ PRELOADED = (
     "rlsr.audit",
     "rlsr.engines.trl.train",
     "rlsr.engines.trl.preference",
+    "rlsr.engines.trl.reward_model",
     "rlsr.engines.trl.sgrpo",
     "rlsr.engines.trl.supervised",
     "rlsr.engines.trl.trainer",

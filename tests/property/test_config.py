@@ -13,7 +13,8 @@ from rlsr.config.engine import TrlEngine
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.method import AdvantageConfig, RlsrMethod, SgrpoMethod
 from rlsr.config.model import LoraConfig, ModelConfig
-from rlsr.config.preference import DpoMethod
+from rlsr.config.preference import DpoMethod, RewardModelMethod
+from rlsr.config.preference_model import PreferenceModelReward
 from rlsr.config.reward import LogicReward, RepetitionConfig, SimilarityConfig, SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.config.supervised import DftMethod, IwSftMethod, PearMethod, SftMethod
@@ -117,6 +118,16 @@ logic_rewards = st.builds(
     le=st.builds(LiteralEvaluation, min_cosine=st.none() | st.floats(-1, 1), max_ands=maybe_counts),
     limits=st.builds(FormulaLimits, allow_free_variables=st.booleans()),
 )
+preference_models = st.builds(
+    PreferenceModelReward,
+    model=names,
+    revision=maybe_names,
+    reads=st.sampled_from(["auto", "chat", "pair", "response"]),
+    label=maybe_names,
+    output=st.sampled_from(["logit", "probability"]),
+    relative_to_reference=st.booleans(),
+    max_tokens=st.none() | st.integers(min_value=8, max_value=10**6),
+)
 lengths = {
     "max_prompt_tokens": counts,
     "max_response_tokens": st.none() | st.integers(min_value=1, max_value=32768),
@@ -177,6 +188,7 @@ other_methods = (
         num_generations=counts,
         temperature=positive,
     )
+    | st.builds(RewardModelMethod, **lengths, centering=not_negative, num_generations=counts)
 )
 trainings = st.builds(
     TrainingConfig,
@@ -211,7 +223,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
         model=draw(models),
         data=draw(datasets),
         embedding=embedding,
-        reward=draw(rewards | logic_rewards),
+        reward=draw(rewards | logic_rewards | preference_models),
         method=draw(rlsr_methods | other_methods),
         training=draw(trainings),
         evaluation=evaluation,

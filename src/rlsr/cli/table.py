@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from rlsr.evaluation import how_to_read, num_scored
-from rlsr.evaluation.metrics import describe, labelled
+from rlsr.evaluation.metrics import describe, labelled, measured_in_words
 from rlsr.statistics.in_words import mean_with_interval, number, percent, too_few
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def means_table(found: "SuiteSummary", evaluation: "EvaluationConfig") -> Table:
     prompts = f"{found.title} prompts"
     few = too_few(found.num_prompts, prompts)
     intervals = "" if few else f", {percent(evaluation.confidence)} intervals"
+    measured = measured_in_words((metric.name for metric in found.metrics), evaluation)
     table = Table(
-        title=f"{found.num_prompts} {prompts}, {evaluation.answers_in_words}{intervals}",
+        title=f"{found.num_prompts} {prompts}, {measured}{intervals}",
         title_justify="left",
         caption=few or None,
         caption_justify="left",
@@ -59,8 +60,9 @@ def table_of_differences(
     level = changes[0].confidence or evaluation.confidence
     count = num_scored(changes)
     intervals = "" if too_few(count, "prompts") else f", {percent(level)} intervals"
+    measured = measured_in_words((change.name for change in changes), evaluation)
     return Table(
-        title=f"{count} held-out prompts, {evaluation.answers_in_words}{intervals}{explained}",
+        title=f"{count} held-out prompts, {measured}{intervals}{explained}",
         title_justify="left",
         caption=how_to_read(changes, evaluation.confidence) or None,
         caption_justify="left",

@@ -68,7 +68,7 @@ def train(
     """Train a policy and measure it on held-out prompts before and after.
 
     Without a method it does SFT to its best and then RLSR, the recipe sft+rlsr. A method is rlsr, sgrpo, sft, dft, iw_sft, pear, ift, dpo,
-    rank or rlpt, or a list of them, each of which starts from the model of the one before.
+    rank, rlpt or reward_model, or a list of them, each of which starts from the model of the one before.
     """
     from rlsr.runs import RunDirectory
     from rlsr.runs.owner import require_unowned

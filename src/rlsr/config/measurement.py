@@ -20,7 +20,10 @@ def measurement(config: RunConfig) -> dict[str, Any]:
         "evaluation": config.evaluation.model_dump(
             exclude={"independent_embedding", *_ALONG_THE_WAY}
         ),
-        "method": config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"}),
+        "method": {
+            **config.method.model_dump(include={"max_prompt_tokens", "max_response_tokens"}),
+            "makes": config.method.makes,
+        },
         "device": config.device,
         "threads": config.threads,
     }

@@ -28,6 +28,9 @@ class MethodTable(ConfigTable):
     learns_from: ClassVar[Literal["rollouts", "references", "pairs"]]
     """What an update reads: responses that the policy samples in every step, the references alone, or pairs of a better and a
     worse response."""
+    makes: ClassVar[Literal["policy", "scorer"]] = "policy"
+    """What training leaves: a policy, which answers prompts, or a scorer, which answers nothing and says how good an answer is. It
+    decides how the model is loaded, saved and measured."""
     learning_rates: ClassVar[LearningRates]
     """The default peaks."""
     responses_together: ClassVar[int] = 1

@@ -6,13 +6,19 @@ from pydantic import Field
 
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.method_base import MethodTable
-from rlsr.config.preference import DpoMethod
+from rlsr.config.preference import DpoMethod, RewardModelMethod
 from rlsr.config.rank import RankMethod
 from rlsr.config.rlpt import RlptMethod
 from rlsr.config.supervised import SupervisedMethod
 
 MethodConfig = Annotated[
-    RlsrMethod | SgrpoMethod | RlptMethod | RankMethod | SupervisedMethod | DpoMethod,
+    RlsrMethod
+    | SgrpoMethod
+    | RlptMethod
+    | RankMethod
+    | SupervisedMethod
+    | DpoMethod
+    | RewardModelMethod,
     Field(discriminator="type"),
 ]
 """The methods; what each says of itself is all that the rest of the program knows of it."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
+from rlsr.config.preference_model import PreferenceModelReward
 from rlsr.config.translator import TranslatorConfig
 
 
@@ -136,4 +137,7 @@ class PythonReward(OwnReward):
     is made with ``options``."""
 
 
-RewardConfig = Annotated[SimilarityReward | LogicReward | PythonReward, Field(discriminator="type")]
+RewardConfig = Annotated[
+    SimilarityReward | LogicReward | PythonReward | PreferenceModelReward,
+    Field(discriminator="type"),
+]

@@ -1,7 +1,7 @@
 """The whole config of a run."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ from rlsr.config.monitors import MonitorRule
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import RewardConfig, SimilarityReward
 from rlsr.config.training import EvaluationConfig, TrainingConfig
-from rlsr.config.validation import ValidationConfig
+from rlsr.config.validation import MetricOfPolicies, MetricOfScorers, ValidationConfig
 
 
 class RunConfig(ConfigTable):
@@ -75,16 +75,31 @@ class RunConfig(ConfigTable):
             )
         return self
 
+    @model_validator(mode="after")
+    def _validation_measures_what_is_made(self) -> Self:
+        known = {"policy": get_args(MetricOfPolicies), "scorer": get_args(MetricOfScorers)}
+        fitting = known[self.method.makes]
+        if self.validation.metric not in {"auto", *fitting}:
+            raise ValueError(
+                f"validation.metric: the method {self.method.type} makes a {self.method.makes}, which is measured by "
+                f"{' or '.join(fitting)}, got {self.validation.metric}; take one of them, or auto"
+            )
+        return self
+
     @property
-    def validation_metric(self) -> Literal["reward", "independent_similarity", "nll"]:
+    def validation_metric(self) -> MetricOfPolicies | MetricOfScorers:
         """What validation measures, with ``auto`` filled in."""
         if self.validation.metric != "auto":
             return self.validation.metric
+        if self.method.makes == "scorer":
+            return "pair_loss"
         return "reward" if self.independent_embedding is None else "independent_similarity"
 
     @property
     def independent_embedding(self) -> str | None:
-        """The encoder of the independent metric, with ``auto`` filled in."""
+        """The encoder of the independent metric, with ``auto`` filled in; None where nothing is written that it could compare."""
+        if self.method.makes == "scorer":
+            return None
         if self.evaluation.independent_embedding != "auto":
             return self.evaluation.independent_embedding
         return "builtin:minilm" if self.embedding.type == "static" else "builtin:wordllama"

@@ -128,6 +128,7 @@ def check_stages(table: Table) -> StagedConfig:
         return StagedConfig(names, (config,), is_pipeline=False)
     configs = _checked(names, tables)
     _require_same_adapters(names, configs)
+    _require_policies_to_start_from(names, configs)
     _require_one_budget(names, configs)
     return StagedConfig(names, configs, is_pipeline=True)
 
@@ -231,6 +232,9 @@ def _require_same_adapters(names: Sequence[str], configs: Sequence[RunConfig]) -
     """Refuse other adapters than those that a stage takes over."""
     for place in range(1, len(configs)):
         before, after = configs[place - 1].model.lora, configs[place].model.lora
+        if configs[place].method.makes == "scorer":
+            # It merges those that it finds.
+            continue
         if before is not None and after is not None and before != after:
             was, becomes = before.model_dump(), after.model_dump()
             differing = [
@@ -239,6 +243,17 @@ def _require_same_adapters(names: Sequence[str], configs: Sequence[RunConfig]) -
             raise ConfigError(
                 f"stage {names[place]}: model.lora: must be as in {names[place - 1]}, whose adapters it goes on training, got "
                 f"{', '.join(differing)}; set it for all stages, or null, which merges the adapters and trains all weights"
+            )
+
+
+def _require_policies_to_start_from(names: Sequence[str], configs: Sequence[RunConfig]) -> None:
+    """Refuse to train a policy on from a scorer."""
+    for place in range(1, len(configs)):
+        before, after = configs[place - 1].method, configs[place].method
+        if before.makes == "scorer" and after.makes == "policy":
+            raise ConfigError(
+                f"stage {names[place]}: method: {after.type} starts from a policy, and {names[place - 1]} leaves a scorer, which answers no "
+                "prompts; train it apart, and take it as the reward with reward={type: preference_model, model: DIR}"
             )
 
 

@@ -26,7 +26,7 @@ class TrainingConfig(ConfigTable):
     pass of its own. Null is what keeps the device busy, or less where memory asks for it; the result is the same."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate; null is, for LoRA and for all weights, 1e-4 and 1e-6 with rlsr, sgrpo and rlpt, 1e-5 and 1e-6 with dpo,
-    2e-4 and 2e-5 with rank and the supervised methods."""
+    1e-4 and 1e-5 with reward_model, 2e-4 and 2e-5 with rank and the supervised methods."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
     """What follows the warm-up: constant, or down to zero at the last step."""
     warmup_steps: int = Field(default=3, ge=0)

@@ -6,7 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from rlsr.config.base import ConfigTable
 
-ValidationMetric = Literal["auto", "reward", "independent_similarity", "nll"]
+MetricOfPolicies = Literal["reward", "independent_similarity", "nll"]
+MetricOfScorers = Literal["pair_loss", "pair_accuracy"]
+ValidationMetric = Literal["auto"] | MetricOfPolicies | MetricOfScorers
 
 
 class ValidationConfig(ConfigTable):
@@ -24,7 +26,9 @@ class ValidationConfig(ConfigTable):
     metric: ValidationMetric = "auto"
     """What decides which weights are the best: ``independent_similarity`` of greedy answers to the references by the encoder
     that the reward never saw, their ``reward``, or ``nll``, the mean negative log-likelihood of a reference's token in nats,
-    which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else the second."""
+    which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else the second. A
+    ``reward_model`` is measured on pairs: by ``pair_loss``, its mean Bradley-Terry loss, which is ``auto`` and better lower, or by
+    ``pair_accuracy``, the share of pairs in the right order."""
 
     @field_validator("num_prompts")
     @classmethod

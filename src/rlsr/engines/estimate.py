@@ -72,20 +72,19 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
     )
     passes = 3 * method.updates_per_step + method.extra_passes
     update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
+    written = GENERATE_OVERHEAD * forward * work.answer_tokens / slow
+    read = UPDATE_OVERHEAD * forward * (work.prompt_tokens + work.response_tokens) / fast
+    # A scorer reads both answers of a pair.
+    of_prompt = 2 * read if method.makes == "scorer" else written
     answers = 0.0
     settings = config.evaluation
     if settings.enabled and work.num_heldout:
         asked = 2 * work.num_heldout + len(settings.during) * min(
             work.num_heldout, settings.during_prompts or work.num_heldout
         )
-        answers = GENERATE_OVERHEAD * forward * asked * work.answer_tokens / slow
-    pairs = GENERATE_OVERHEAD * forward * work.num_samples * work.answer_tokens / slow
-    measured = (
-        UPDATE_OVERHEAD * forward * (work.prompt_tokens + work.response_tokens) / fast
-        if config.validation_metric == "nll"
-        else GENERATE_OVERHEAD * forward * work.answer_tokens / slow
-    )
-    validation = work.num_validation * measured
+        answers = of_prompt * asked
+    pairs = written * work.num_samples
+    validation = work.num_validation * (read if config.validation_metric == "nll" else of_prompt)
     step = generate + update
     # Before the first step, after every so many and after the last one.
     num_measurements = 1 + math.ceil(work.num_steps / config.validation.every_steps)

@@ -20,7 +20,7 @@ from rlsr.engines.stopping import (
 )
 from rlsr.engines.undisturbed import undisturbed
 from rlsr.models import Policy
-from rlsr.models.save import save_policy
+from rlsr.models.forms import form_of
 from rlsr.monitors import require_sound
 from rlsr.monitors.monitor import Finding, Level
 from rlsr.monitors.watch import level_columns, look, watched
@@ -169,7 +169,7 @@ class StepLog:
         """
         best = best_measurement(self._rows, self._job.config.validation_metric)
         if self._job.validate is None or best is None:
-            save_policy(policy, final)
+            form_of(self._job.config.method).save(policy, final)
         else:
             self._best.copy_to(final)
 
@@ -197,7 +197,8 @@ class StepLog:
         return {**scored, VALIDATION_SECONDS: seconds}
 
     def _keep(self, step: int, policy: Callable[[], Policy]) -> None:
-        self._best.keep(step, lambda directory: save_policy(policy(), directory))
+        save = form_of(self._job.config.method).save
+        self._best.keep(step, lambda directory: save(policy(), directory))
 
     def _answer_heldout(self, step: int, policy: Callable[[], Policy]) -> None:
         """Let the policy answer held-out prompts where the step has reached a share of the budget."""

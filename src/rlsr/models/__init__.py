@@ -1,6 +1,6 @@
 """Policies: where they come from and how they are asked. Loads torch only when a function is called."""
 
-from rlsr.models.chat import as_chat, prompt_ids, reference_lengths, response_ids
+from rlsr.models.chat import answered_ids, as_chat, prompt_ids, reference_lengths, response_ids
 from rlsr.models.load import (
     Device,
     Policy,
@@ -17,6 +17,7 @@ __all__ = [
     "Device",
     "Policy",
     "PromptLengths",
+    "answered_ids",
     "as_chat",
     "choose_device",
     "choose_dtype",

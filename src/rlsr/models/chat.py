@@ -96,6 +96,33 @@ def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
     return text
 
 
+def answered_ids(tokenizer: Any, messages: Sequence[Message], response: str) -> list[int]:
+    """Encode a prompt with a response to it, as the template writes a conversation that has come to an end.
+
+    Args:
+        tokenizer: With a chat template.
+        messages: The prompt's turns.
+        response: What answers them.
+
+    Returns:
+        Token ids, special tokens of the template included.
+
+    Raises:
+        DataError: The template refuses the conversation, as some refuse system messages.
+    """
+    from jinja2 import TemplateError
+
+    turns = [*as_chat(messages), {"role": "assistant", "content": response}]
+    try:
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False)
+    except TemplateError as error:
+        raise DataError(
+            f"the model's chat template refuses a prompt with its answer: {error}; change the row or use another model"
+        ) from error
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return ids
+
+
 def response_ids(tokenizer: Any, text: str, *, max_response_tokens: int) -> list[int]:
     """Encode a response as the policy would have to write it: with the end of sequence, unless it is cut.
 

@@ -109,7 +109,7 @@ def load_tokenizer(config: ModelConfig) -> Any:
             trust_remote_code=config.trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _cannot_load(config, "tokenizer", error) from error
+        raise cannot_load(config, "tokenizer", error) from error
     tokenizer.padding_side = "left"
     if tokenizer.eos_token_id is None:
         raise ModelError(
@@ -145,7 +145,7 @@ def load_model_config(config: ModelConfig) -> Any:
             trust_remote_code=whole.trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _cannot_load(whole, "config", error) from error
+        raise cannot_load(whole, "config", error) from error
 
 
 def load_policy(config: ModelConfig, device: Device) -> Policy:
@@ -165,15 +165,15 @@ def load_policy(config: ModelConfig, device: Device) -> Policy:
     """
     from transformers import GenerationConfig
 
-    damage = find_damage(Path(resolve_model_name(config.name)))
-    if damage is not None:
-        raise ModelError(
-            f"model.name: {damage}: the weights were damaged since they were saved; put back a copy of them, train them again, or, "
-            f"where they were changed on purpose, remove {CHECKSUMS} beside them"
-        )
-
+    require_undamaged(config)
     tokenizer = load_tokenizer(config)
     adapters = find_adapters(config)
+    described = load_model_config(config)
+    if is_classifier(described):
+        raise ModelError(
+            f"model.name: {config.name} is a sequence classifier, which scores answers and writes none; name a policy, or take it as the "
+            "reward with reward=preference_model reward.model=DIR"
+        )
     model = _load_weights(config if adapters is None else adapters.base, device)
     published = model.generation_config
     # transformers fills what a call leaves open from here: a repetition penalty that a model was published with would
@@ -208,12 +208,46 @@ def _load_weights(config: ModelConfig, device: Device) -> Any:
             use_safetensors=True,
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise _cannot_load(config, "model", error) from error
+        raise cannot_load(config, "model", error) from error
     require_finite(model, config.name)
     return model.to(device)
 
 
-def _cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
+def require_undamaged(config: ModelConfig) -> None:
+    """Refuse weights that have changed since a run saved them.
+
+    Args:
+        config: Which model.
+
+    Raises:
+        ModelError: They have.
+    """
+    damage = find_damage(Path(resolve_model_name(config.name)))
+    if damage is not None:
+        raise ModelError(
+            f"model.name: {damage}: the weights were damaged since they were saved; put back a copy of them, train them again, or, "
+            f"where they were changed on purpose, remove {CHECKSUMS} beside them"
+        )
+
+
+def is_classifier(model_config: Any) -> bool:
+    """Say whether a model is a sequence classifier, which answers no prompts.
+
+    Args:
+        model_config: Its transformers config.
+    """
+    names = getattr(model_config, "architectures", None) or ()
+    return any(name.endswith("ForSequenceClassification") for name in names)
+
+
+def cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
+    """Say of a model that a part of it cannot be loaded, and what to do about it.
+
+    Args:
+        config: Which model.
+        part: What of it.
+        error: What the library said.
+    """
     if "trust_remote_code" in str(error):
         return ModelError(
             f"model.trust_remote_code: {config.name!r} comes with Python code of its own, which runs only where the config says "

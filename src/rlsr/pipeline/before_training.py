@@ -7,6 +7,7 @@ from rlsr.engines.memory import MemoryPlan, total_memory_gb
 from rlsr.errors import ConfigError, EngineError
 from rlsr.models import Device
 from rlsr.models.adapters import find_adapters
+from rlsr.models.load import is_classifier
 from rlsr.processes import Processes
 
 MAX_STEPS = 10_000_000
@@ -26,7 +27,8 @@ def require_fitting_adapters(config: RunConfig, model_config: Any) -> None:
     if config.model.lora is None:
         return
     rank, width = config.model.lora.rank, model_config.get_text_config().hidden_size
-    adapters = find_adapters(config.model)
+    # A scorer starts from a policy with its adapters merged.
+    adapters = find_adapters(config.model) if config.method.makes == "policy" else None
     if adapters is not None and adapters.rank != rank:
         raise ConfigError(
             f"model.lora.rank: the policy starts from adapters of rank {adapters.rank}, and goes on training them, got {rank}; "
@@ -36,6 +38,23 @@ def require_fitting_adapters(config: RunConfig, model_config: Any) -> None:
         raise ConfigError(
             f"model.lora.rank: must be at most {width}, the width of {config.model.name}, since no change of its weights has a higher "
             f"rank, got {rank}; lower it, or train all weights (model.lora=null)"
+        )
+
+
+def require_answers(config: RunConfig, model_config: Any) -> None:
+    """Refuse to sample worse answers from a model that writes none.
+
+    Args:
+        config: The config.
+        model_config: The transformers config of what training starts from.
+
+    Raises:
+        ConfigError: It is a classifier.
+    """
+    if is_classifier(model_config):
+        raise ConfigError(
+            f"method.rejected: worse answers are sampled from the model that training starts from, and {config.model.name} is a "
+            "classifier, which writes none; give every row a `rejected` answer, or name a policy"
         )
 
 

@@ -10,6 +10,7 @@ from rlsr.config.translator import ModelTranslator
 from rlsr.errors import RunError
 from rlsr.models.identity import identity_of_directory, identity_of_policy
 from rlsr.pipeline.plan import RunPlan
+from rlsr.rewards import reward_kind
 from rlsr.runs import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ def identities(config: RunConfig) -> Identities:
     }
     for setting, name in encoders.items():
         if name is not None and Path(name).is_dir():
+            found[setting] = identity_of_directory(Path(name))
+    for setting, name in reward_kind(config).model_names(config).items():
+        if Path(name).is_dir():
             found[setting] = identity_of_directory(Path(name))
     translator = config.reward.translator if isinstance(config.reward, LogicReward) else None
     if isinstance(translator, ModelTranslator) and Path(translator.name).is_dir():

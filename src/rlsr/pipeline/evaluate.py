@@ -10,8 +10,10 @@ from typing import Any
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.evaluation import Evaluation, MetricMean
 from rlsr.evaluation.suites import HELDOUT, load_suites, open_suite
-from rlsr.models import Policy, load_policy
+from rlsr.models import Policy
+from rlsr.models.forms import form_of
 from rlsr.pipeline.beginnings import FACT, same_beginnings
+from rlsr.pipeline.heldout import evaluation_of_pairs, require_answerable
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
@@ -92,16 +94,21 @@ def _evaluate_by(
     if run is None:
         RunDirectory.check_free(path)
     begun_with = same_beginnings(run, plan)
-    openers = load_suites(suites or _interrupted_suites(run) or [HELDOUT])
+    names = suites or _interrupted_suites(run) or [HELDOUT]
+    require_answerable(plan, names)
+    openers = load_suites(names)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
     with ExitStack() as opened:
-        evaluations = {}
+        evaluations: dict[str, Evaluation] = {}
         for name, opener in openers.items():
+            if config.method.makes == "scorer":
+                evaluations[name] = evaluation_of_pairs(plan, plan.dataset.heldout)
+                continue
             suite = open_suite(name, opener, config, plan.dataset, plan.device)
             opened.enter_context(closing(suite))
             evaluations[name] = Evaluation(suite, config, plan.processes, name)
-        policy = load_policy(config.model, plan.device)
+        policy = form_of(config.method).load(config.model, plan.device)
         if run is None:
             run = RunDirectory.create(path, config)
         run.write_provenance(

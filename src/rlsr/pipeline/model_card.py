@@ -7,7 +7,7 @@ import rlsr
 from rlsr.config import RunConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.evaluation import MetricChange, how_to_read, num_scored
-from rlsr.evaluation.metrics import describe, labelled
+from rlsr.evaluation.metrics import describe, labelled, measured_in_words
 from rlsr.models.adapters import find_adapters
 from rlsr.models.builtin import INSTALL_SMOLLM2, SMOLLM2
 from rlsr.rewards import reward_kind
@@ -39,12 +39,35 @@ tokenizer = AutoTokenizer.from_pretrained("{{directory}}")"""
 
 _ANSWER = """
 
-messages = [{"role": "user", "content": "Say hello."}]
+messages = [{{"role": "user", "content": "Say hello."}}]
 question = tokenizer.apply_chat_template(
     messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
 )
 answer = model.generate(**question, max_new_tokens=100)
 print(tokenizer.decode(answer[0, question["input_ids"].shape[1]:], skip_special_tokens=True))"""
+
+
+_SCORE = """from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+model = AutoModelForSequenceClassification.from_pretrained("{directory}")
+tokenizer = AutoTokenizer.from_pretrained("{directory}")
+
+messages = [
+    {{"role": "user", "content": "Say hello."}},
+    {{"role": "assistant", "content": "Hello!"}},
+]
+text = tokenizer.apply_chat_template(messages, tokenize=False)
+score = model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits[0, 0]
+print(score.item())
+
+# As a reward: rlsr train --data my.jsonl reward=preference_model reward.model={directory}"""
+
+_LIMITS = {
+    "policy": "Training knows closeness to references and not truth: check facts before relying on them.",
+    "scorer": "Scores of answers to one prompt can be compared, those of different prompts less so. They are as good as the pairs were: "
+    "a policy that is trained on them finds what they reward by mistake, such as length; `rlsr audit` looks for that.",
+}
+"""What a reader must know, by what the method makes."""
 
 
 def write_model_card(
@@ -100,18 +123,24 @@ def model_card(
     """
     adapter = config.model.lora is not None
     base = base or config.model.name
+    scores = config.method.makes == "scorer"
     template = _LOAD_MODEL
     if adapter:
         template = _LOAD_BUILTIN_ADAPTER if base == SMOLLM2 else _LOAD_ADAPTER
+    usage = _SCORE if scores else template + _ANSWER
+    weights = "LoRA adapters" if adapter else "All weights"
+    if scores and adapter:
+        weights = "LoRA adapters, merged into the weights, and a head"
     lines = [
         "---",
-        f"library_name: {'peft' if adapter else 'transformers'}",
+        f"library_name: {'peft' if adapter and not scores else 'transformers'}",
         *([] if base.startswith("builtin:") else [f"base_model: {base}"]),
+        *(["pipeline_tag: text-classification"] if scores else []),
         f"tags: [rlsr, {config.method.hub_tag}]",
         "---",
         f"# {config.model.name} after {config.method.cited_title}",
         "",
-        f"{'LoRA adapters' if adapter else 'All weights'} trained by rlsr {rlsr.__version__} on {config.data.path}: "
+        f"{weights} trained by rlsr {rlsr.__version__} on {config.data.path}: "
         f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
         f"{config.learning_rate:g}.",
         *([] if kept is None else ["", f"Kept are {kept}."]),
@@ -120,10 +149,10 @@ def model_card(
         "## Use",
         "",
         "```python",
-        template.format(directory=directory) + _ANSWER,
+        usage.format(directory=directory),
         "```",
         "",
-        "Training knows closeness to references and not truth: check facts before relying on them.",
+        _LIMITS[config.method.makes],
         "",
     ]
     return "\n".join(lines)
@@ -132,7 +161,8 @@ def model_card(
 def _table(changes: Sequence[MetricChange], evaluation: EvaluationConfig) -> list[str]:
     if not changes:
         return ["No held-out evaluation was made.", ""]
-    confidence, answers = evaluation.confidence, evaluation.answers_in_words
+    confidence = evaluation.confidence
+    answers = measured_in_words((change.name for change in changes), evaluation)
     count, level = num_scored(changes), changes[0].confidence or confidence
     head = f"{answers[0].upper()}{answers[1:]} to {count} prompts that were not trained on"
     if not too_few(count, "prompts"):

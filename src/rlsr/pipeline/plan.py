@@ -5,11 +5,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.config.embedding import embedding_named
-from rlsr.config.preference import DpoMethod
+from rlsr.config.preference import PairMethod
 from rlsr.data import Dataset, PromptRecord, load_dataset
 from rlsr.embeddings import require_embedder
 from rlsr.engines.estimate import TimeEstimate, Workload
@@ -27,6 +28,7 @@ from rlsr.models import (
 )
 from rlsr.monitors.watch import require_monitors
 from rlsr.pipeline.before_training import (
+    require_answers,
     require_end,
     require_fitting_adapters,
     require_memory,
@@ -69,6 +71,11 @@ class RunPlan:
     """How a step is cut so that it fits into memory."""
     warnings: tuple[str, ...]
     """What is allowed and may surprise."""
+
+    @property
+    def measured_pairs(self) -> tuple[Sequence[PromptRecord], ...]:
+        """The prompts that a scorer is measured on, those of validation and those held out; nothing where a policy is made."""
+        return _measured_pairs(self.config, self.validation, self.dataset)
 
 
 def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
@@ -122,8 +129,10 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
     # Before anything is loaded or written.
     engine.check(resolved, device=device, processes=processes)
     reward_kind(resolved).check(resolved, records)
-    if isinstance(resolved.method, DpoMethod):
-        rejected_source(resolved.method, train)
+    if isinstance(resolved.method, PairMethod):
+        paired = [*train, *chain.from_iterable(_measured_pairs(resolved, validation, dataset))]
+        if rejected_source(resolved.method, paired) == "worst_sample":
+            require_answers(resolved, model_config)
     num_steps = resolved.training.steps
     assert num_steps is not None, "resolved above"
     memory = engine.plan(
@@ -180,10 +189,21 @@ def estimate_run(plan: RunPlan) -> TimeEstimate:
 
 
 def _num_samples(plan: RunPlan) -> int:
-    method, records = plan.config.method, plan.train
-    if not isinstance(method, DpoMethod) or rejected_source(method, records) == "data":
+    method = plan.config.method
+    measured = list(chain.from_iterable(plan.measured_pairs))
+    paired = [*plan.train, *measured]
+    if not isinstance(method, PairMethod) or rejected_source(method, paired) == "data":
         return 0
-    return method.num_generations * len(used_records(plan.config, records))
+    return method.num_generations * (len(used_records(plan.config, plan.train)) + len(measured))
+
+
+def _measured_pairs(
+    config: RunConfig, validation: Sequence[PromptRecord], dataset: Dataset
+) -> tuple[Sequence[PromptRecord], ...]:
+    """List the prompts that a scorer is measured on, each of which needs a worse answer; a policy writes its own."""
+    if config.method.makes != "scorer":
+        return ()
+    return validation, dataset.heldout if config.evaluation.enabled else ()
 
 
 def set_threads(threads: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rlsr.config import RunConfig
-from rlsr.config.preference import DpoMethod
+from rlsr.config.preference import PairMethod
 from rlsr.data import PromptRecord
 from rlsr.engines.prompt_order import prompts_of_steps
 from rlsr.errors import DataError
@@ -35,12 +35,14 @@ class Pairs:
 
     records: tuple[PromptRecord, ...]
     """The training prompts, each with a rejected answer."""
+    beside: tuple[tuple[PromptRecord, ...], ...]
+    """The same of the groups of prompts that pairs were asked for beside them."""
     warnings: tuple[str, ...]
     """What was left out."""
 
 
 def rejected_source(
-    method: DpoMethod, records: Sequence[PromptRecord]
+    method: PairMethod, records: Sequence[PromptRecord]
 ) -> Literal["data", "worst_sample"]:
     """Decide where the worse answers come from.
 
@@ -66,13 +68,14 @@ def rejected_source(
     return method.rejected
 
 
-def make_pairs(
+def make_pairs(  # noqa: PLR0913 - what is paired, by what, where to, and who watches
     config: RunConfig,
     records: Sequence[PromptRecord],
     *,
     policy: Callable[[], Policy],
     reward: Reward,
     run: RunDirectory,
+    beside: Sequence[Sequence[PromptRecord]] = (),
     processes: Processes = ALONE,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Pairs:
@@ -86,25 +89,26 @@ def make_pairs(
         policy: Gives the policy before training, which samples answers where the data have none.
         reward: Tells which of them is the worst.
         run: Where they are kept.
+        beside: Groups of prompts that are not trained on and get a worse answer, too.
         processes: Those that train together; the first one samples.
         on_progress: Told how many prompts are answered, of how many.
 
     Raises:
         DataError: Rows have no rejected answer though the config asks for it, or no prompt has a worse answer.
     """
-    assert isinstance(config.method, DpoMethod), "other methods need no pairs"
-    if rejected_source(config.method, records) == "data":
-        return Pairs(tuple(records), ())
+    assert isinstance(config.method, PairMethod), "other methods need no pairs"
+    if rejected_source(config.method, [*records, *chain.from_iterable(beside)]) == "data":
+        return Pairs(tuple(records), tuple(map(tuple, beside)), ())
     rows: Sequence[Row] = ()
     if processes.is_main:
         kept = run.read_preferences()
         if kept is None:
-            used = used_records(config, records)
+            used = [*used_records(config, records), *chain.from_iterable(beside)]
             rows = _sample(config, used, policy(), reward, on_progress)
             run.write_preferences(rows)
         else:
             rows = kept
-    return _from_rows(processes.from_main(rows), records)
+    return _from_rows(processes.from_main(rows), records, beside)
 
 
 def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[PromptRecord]:
@@ -142,7 +146,7 @@ def _sample(
     from rlsr.models.generate import generate_responses
 
     method = config.method
-    assert isinstance(method, DpoMethod), "checked by the caller"
+    assert isinstance(method, PairMethod), "checked by the caller"
     assert method.max_response_tokens is not None, "resolved by the plan"
     torch.manual_seed(config.seed)
     groups = generate_responses(
@@ -207,17 +211,21 @@ def _why_left_out(record: PromptRecord, worst: str | None) -> str | None:
     return SAME if worst.strip() in {text.strip() for text in record.references} else None
 
 
-def _from_rows(rows: Sequence[Row], records: Sequence[PromptRecord]) -> Pairs:
+def _from_rows(
+    rows: Sequence[Row],
+    records: Sequence[PromptRecord],
+    beside: Sequence[Sequence[PromptRecord]],
+) -> Pairs:
     """Put the answers of ``preferences.jsonl`` back to their records, and say what has none."""
-    by_id = {record.id: record for record in records}
-    pairs = tuple(
-        replace(by_id[row["id"]], rejected=row["rejected"])
-        for row in rows
-        if row["rejected"] is not None
-    )
+    # An id names a record within its file alone, and what is measured may have one of its own: places tell them apart.
+    start = len(rows) - sum(map(len, beside))
+    pairs, measured = _paired(rows[:start], records), []
+    for group in beside:
+        measured.append(_paired(rows[start : start + len(group)], group))
+        start += len(group)
     reasons = Counter(row["left_out"] for row in rows if row["rejected"] is None)
     if not reasons:
-        return Pairs(pairs, ())
+        return Pairs(pairs, tuple(measured), ())
     listed = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
     if not pairs:
         raise DataError(
@@ -228,4 +236,13 @@ def _from_rows(rows: Sequence[Row], records: Sequence[PromptRecord]) -> Pairs:
         f"{reasons.total()} of {len(rows)} prompts have no worse answer and are left out: {listed}"
     )
     logger.warning("%s", warning)
-    return Pairs(pairs, (warning,))
+    return Pairs(pairs, tuple(measured), (warning,))
+
+
+def _paired(rows: Sequence[Row], records: Sequence[PromptRecord]) -> tuple[PromptRecord, ...]:
+    by_id = {record.id: record for record in records}
+    return tuple(
+        replace(by_id[row["id"]], rejected=row["rejected"])
+        for row in rows
+        if row["rejected"] is not None
+    )

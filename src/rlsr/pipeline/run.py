@@ -2,13 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 
-from rlsr.data import PromptRecord
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.job import TrainingJob
@@ -16,6 +15,7 @@ from rlsr.engines.stopping import pipeline_used_up, stop_reason, too_small_a_bud
 from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
 from rlsr.models import Policy, load_policy
+from rlsr.models.forms import form_of
 from rlsr.monitors import findings
 from rlsr.monitors.watch import episodes
 from rlsr.pipeline.beginnings import FACT, same_beginnings
@@ -85,24 +85,34 @@ def _train(
     observer.on_stage("loading policy and encoders")
     reward = open_reward(config, plan.device)
     measuring = Measuring(plan, reward)
-    evaluation = measuring.evaluation
-    policy = cache(partial(load_policy, config.model, plan.device))
-    if run is None and evaluation is not None:
-        policy()
+    form = form_of(config.method)
+    start = cache(partial(form.load, config.model, plan.device))
+    if run is None and measuring.evaluation is not None:
+        start()
     run = _for_this_process(run, path, plan)
     cut = processes.from_main(step_cut(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), FACT: begun_with}))
     seconds: dict[str, float] = {}
     with closing(reward), log_to(run.log_file):
-        before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
         skipped = left_out or pipeline_used_up(config, place.earlier)
+        pair_warnings: tuple[str, ...] = ()
+        if config.method.learns_from == "pairs" and (skipped is None or plan.measured_pairs):
+            writer = (
+                start
+                if config.method.makes == "policy"
+                else partial(load_policy, config.model, plan.device)
+            )
+            plan, pair_warnings = _with_pairs(plan, writer, reward, run, observer, seconds)
+            if plan.measured_pairs:
+                measuring = Measuring(plan, reward)
+        evaluation = measuring.evaluation
+        before = _evaluate(plan, evaluation, start, run, "before", observer, seconds, reuse=resume)
         if skipped is None:
-            data = _training_data(plan, policy, reward, run, observer, seconds)
             # The engine loads its own: where it trains, nobody else holds a policy.
-            policy.cache_clear()
+            start.cache_clear()
             job = TrainingJob(
                 config=config,
-                records=data.records,
+                records=plan.train,
                 reward=reward,
                 run=run,
                 device=plan.device,
@@ -117,13 +127,12 @@ def _train(
             started = time.perf_counter()
             final = engine_of(config).train(job, resume=resume, observer=observer)
             seconds["training"] = time.perf_counter() - started
-            trained = partial(load_policy, config.model.saved_in(final), plan.device)
+            trained = partial(form.load, config.model.saved_in(final), plan.device)
             after = _evaluate(
                 plan, evaluation, trained, run, "after", observer, seconds, reuse=False
             )
         else:
             observer.on_stage(f"no step is taken, and the model stays as it is: {skipped}")
-            data = _TrainingData(plan.train)
             final, after = run.final, before
             if processes.is_main:
                 copy_directory(final, Path(config.model.name))
@@ -142,7 +151,7 @@ def _train(
         or (stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None),
         kept=kept_weights(metrics, config, len(plan.validation)),
         warnings=(
-            *data.warnings,
+            *pair_warnings,
             *too_small_a_budget(metrics, config, place.earlier),
             *(sign.in_words for sign in signs if sign.action != "log"),
             *findings(metrics),
@@ -150,14 +159,20 @@ def _train(
         signs=signs,
     )
     if processes.is_main:
-        if num_steps:
-            # A model that stayed as it was has the card of who trained it.
-            kept = summary.kept.in_words if summary.kept else None
-            write_model_card(final, config, changes, num_steps, kept=kept)
-        run.write_manifest(manifest(plan, summary, metrics, os.path.relpath(final, path)))
-        run.discard_best()
+        _write_down(plan, summary, run, final)
     processes.wait()
     return summary
+
+
+def _write_down(plan: RunPlan, summary: RunSummary, run: RunDirectory, final: Path) -> None:
+    """Leave a card beside the model and the manifest, by which the run is complete."""
+    if summary.num_steps:
+        # A model that stayed as it was has the card of who trained it.
+        kept = summary.kept.in_words if summary.kept else None
+        write_model_card(final, plan.config, summary.changes, summary.num_steps, kept=kept)
+    place = os.path.relpath(final, summary.path)
+    run.write_manifest(manifest(plan, summary, run.read_metrics(), place))
+    run.discard_best()
 
 
 def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> RunDirectory:
@@ -176,39 +191,34 @@ def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> Ru
     return FollowedRun(path, processes.index)
 
 
-@dataclass(frozen=True)
-class _TrainingData:
-    """What training reads."""
-
-    records: Sequence[PromptRecord]
-    warnings: tuple[str, ...] = ()
-
-
-def _training_data(
+def _with_pairs(
     plan: RunPlan,
-    policy: Callable[[], Policy],
+    writer: Callable[[], Policy],
     reward: Reward,
     run: RunDirectory,
     observer: TrainingObserver,
     seconds: dict[str, float],
-) -> _TrainingData:
-    """Give the training prompts what the method wants beside them."""
-    config, records = plan.config, plan.train
-    if config.method.learns_from != "pairs":
-        return _TrainingData(records)
+) -> tuple[RunPlan, tuple[str, ...]]:
+    """Give the training prompts worse answers, and the prompts that a scorer is measured on; say what was left out."""
     observer.on_stage("pairing references with worse answers")
     started = time.perf_counter()
     pairs = make_pairs(
-        config,
-        records,
-        policy=policy,
+        plan.config,
+        plan.train,
+        policy=writer,
         reward=reward,
         run=run,
+        beside=plan.measured_pairs,
         processes=plan.processes,
         on_progress=observer.on_progress,
     )
     seconds["pairs"] = time.perf_counter() - started
-    return _TrainingData(pairs.records, warnings=pairs.warnings)
+    paired = replace(plan, train=pairs.records)
+    if plan.measured_pairs:
+        validation, heldout = pairs.beside
+        dataset = replace(plan.dataset, heldout=heldout)
+        paired = replace(paired, validation=validation, dataset=dataset)
+    return paired, pairs.warnings
 
 
 def _evaluate(  # noqa: PLR0913 - what is measured, where to, and who watches

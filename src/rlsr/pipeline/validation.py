@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 
 from rlsr.config import RunConfig
-from rlsr.config.validation import ValidationConfig
+from rlsr.config.validation import MetricOfScorers, ValidationConfig
 from rlsr.data import PromptRecord
 from rlsr.data.checks import prompt_key
 from rlsr.embeddings import Embedder
 from rlsr.errors import ConfigError
-from rlsr.evaluation import Evaluation
+from rlsr.evaluation import Evaluation, PairEvaluation
 from rlsr.evaluation.metrics import HeldoutBatch, describe
 from rlsr.evaluation.metrics.checked import metric_scores
 from rlsr.evaluation.suites.suite import Scored, Suite
@@ -94,9 +95,18 @@ def make_validation(
     Returns:
         From a policy to the mean over the scored answers, or over the tokens of the references, by the name of the metric, the
         same in every process; NaN where nothing was scored. Where training aims at a reward and something else chooses the
-        weights, the reward of the same answers stands beside it: a gap between the two is what hacking looks like.
+        weights, the reward of the same answers stands beside it: a gap between the two is what hacking looks like. Of a scorer the
+        means over pairs.
     """
     metric = config.validation_metric
+    if config.method.makes == "scorer":
+        pairs = PairEvaluation(records, config, processes)
+
+        def mean_of_pairs(scorer: Policy) -> Mapping[str, float]:
+            scores = pairs.run(scorer).scores
+            return {name: _mean(scores[name]) for name in get_args(MetricOfScorers)}
+
+        return mean_of_pairs
     limit = config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
     if metric == "nll":

@@ -74,6 +74,17 @@ class RewardKind(ABC, Generic[Settings]):
         """
         return {"reward": self.settings(config).model_dump(mode="json")}
 
+    def model_names(self, config: RunConfig) -> Mapping[str, str]:
+        """List the models that the reward loads beside the encoder, which a run that is resumed must find unchanged.
+
+        Args:
+            config: The config of a run with this reward.
+
+        Returns:
+            By setting a directory or an id.
+        """
+        return {}
+
     def memory_gb(self, config: RunConfig, device: Device) -> float:
         """Size up what the reward holds on the run's device besides the encoder.
 

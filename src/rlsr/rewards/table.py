@@ -11,6 +11,7 @@ from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
+from rlsr.rewards.preference_model import PreferenceModelKind
 from rlsr.rewards.protocol import Reward
 from rlsr.rewards.python import PythonKind
 from rlsr.rewards.references import OverReferences
@@ -20,6 +21,7 @@ _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
     PythonKind(),
+    PreferenceModelKind(),
 )
 
 _BY_CONFIG = {kind.config: kind for kind in _KINDS}

@@ -33,6 +33,9 @@ VALIDATION = "validation"
 VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
     f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
 )
+VALIDATION_PAIR_LOSS, VALIDATION_PAIR_ACCURACY = (
+    f"{VALIDATION}/{metric}" for metric in ("pair_loss", "pair_accuracy")
+)
 """What ``validation.metric`` may measure, in the rows of measured steps alone, of which the first is step 0: one of them, and the
 reward of the same answers where training aims at it."""
 TRAINED_TOKENS = "tokens/trained"
@@ -194,6 +197,14 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             VALIDATION_NLL, "Negative log-likelihood on validation prompts",
             "Of a token of the references, in nats; lower is better. The best weights are kept.",
             brief=Brief(".3f", "  validation nll {}", "validation nll"),
+        ),
+        StepMetric(
+            VALIDATION_PAIR_LOSS, "Bradley-Terry loss on validation pairs", "Lower is better; log 2 prefers nothing.",
+            brief=Brief(".3f", "  validation loss {}", "validation loss"),
+        ),
+        StepMetric(
+            VALIDATION_PAIR_ACCURACY, "Validation pairs in the right order", "Of a better and a worse answer; a tie counts half.",
+            brief=Brief(".0%", " ({} in order)", "in order"),
         ),
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlsr.runs.step_metrics import VALIDATION_NLL, VALIDATION_REWARD, VALIDATION_SIMILARITY
+from rlsr.runs.step_metrics import (
+    VALIDATION_NLL,
+    VALIDATION_PAIR_ACCURACY,
+    VALIDATION_PAIR_LOSS,
+    VALIDATION_REWARD,
+    VALIDATION_SIMILARITY,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,6 +38,12 @@ MEASURES: Mapping[str, ValidationMeasure] = {
     "reward": ValidationMeasure(VALIDATION_REWARD, "reward"),
     "nll": ValidationMeasure(
         VALIDATION_NLL, "negative log-likelihood of the references", lower_is_better=True
+    ),
+    "pair_loss": ValidationMeasure(
+        VALIDATION_PAIR_LOSS, "Bradley-Terry loss of pairs", lower_is_better=True
+    ),
+    "pair_accuracy": ValidationMeasure(
+        VALIDATION_PAIR_ACCURACY, "share of pairs in the right order"
     ),
 }
 """By the name that ``validation.metric`` has for it."""

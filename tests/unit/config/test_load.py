@@ -264,11 +264,11 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
         (
             "method=stf",
-            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'stf'; did you mean sft?",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
         ),
         (
             "method=reinforce",
-            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'reinforce'",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'reinforce'",
         ),
         ("engine=slime", "engine.type: must be 'trl', got 'slime'"),
         (
@@ -615,7 +615,7 @@ def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
         ),
         (
             ["reward=judge"],
-            "reward.type: must be 'similarity', 'logic', 'python', got 'judge'",
+            "reward.type: must be 'similarity', 'logic', 'python', 'preference_model', got 'judge'",
         ),
         (
             ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],

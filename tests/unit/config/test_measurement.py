@@ -39,3 +39,8 @@ def test_other_scores_are_no_other_questions(setting: str) -> None:
 @pytest.mark.parametrize("setting", OF_TRAINING)
 def test_training_otherwise_is_no_other_measurement(setting: str) -> None:
     assert measured_alike(load_config(), load_config(overrides=[setting]))
+
+
+def test_a_scorer_is_asked_other_questions_than_a_policy() -> None:
+    one, other = load_config(), load_config(overrides=["method=reward_model"])
+    assert differing_keys(measurement(one), measurement(other)) == ["method.makes"]

@@ -202,12 +202,17 @@ def test_a_damaged_file_is_a_config_error(table: dict[str, object]) -> None:
             "for all stages, or null, which merges the adapters and trains all weights",
         ),
         (
+            ["method=[reward_model, rlsr]"],
+            "stage 2-rlsr: method: rlsr starts from a policy, and 1-reward_model leaves a scorer, which answers no prompts; train it "
+            "apart, and take it as the reward with reward={type: preference_model, model: DIR}",
+        ),
+        (
             [BOTH, "stages.1.method.num_generations=1"],
             "stage 2-rlsr: method.num_generations: must be greater than or equal to 2, got 1",
         ),
         (
             ["method=[stf,rlsr]"],
-            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', got 'stf'; did you mean sft?",
+            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
         ),
         (
             [BOTH, "stages.0.method.kl_coefficient=0"],
@@ -239,3 +244,8 @@ def test_where_one_run_is_meant_stages_are_refused_with_the_way_out() -> None:
         load_config((), [BOTH])
     with pytest.raises(ConfigError, match=r"2 stages.*load_stages.*stages=null"):
         config_from_table({"method": ["sft", "rlsr"]})
+
+
+def test_a_scorer_merges_whatever_adapters_the_stage_before_leaves() -> None:
+    staged = load_stages(overrides=["method=[sft, reward_model]", "stages.1.model.lora.rank=4"])
+    assert [config.method.makes for config in staged.configs] == ["policy", "scorer"]

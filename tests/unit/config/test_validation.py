@@ -35,6 +35,16 @@ def message(*overrides: str) -> str:
             "evaluation.independent_embedding is null; name one there, or take reward or nll",
         ),
         (
+            ["validation.metric=pair_loss"],
+            "validation.metric: the method rlsr makes a policy, which is measured by reward or independent_similarity or nll, got "
+            "pair_loss; take one of them, or auto",
+        ),
+        (
+            ["method=reward_model", "validation.metric=nll"],
+            "validation.metric: the method reward_model makes a scorer, which is measured by pair_loss or pair_accuracy, got nll; "
+            "take one of them, or auto",
+        ),
+        (
             ["evaluation.during=[0.5]", "evaluation.enabled=false"],
             "evaluation: during: nothing would be measured, since evaluation.enabled is false, got [0.5]; leave one out",
         ),
@@ -81,3 +91,11 @@ def test_runs_that_are_measured_along_the_way_are_measured_alike() -> None:
     along = load_config(overrides=["evaluation={during: [0.5], during_prompts: 3}"])
     assert measured_alike(load_config(), along)
     assert not measured_alike(load_config(), load_config(overrides=["evaluation.batch_size=3"]))
+
+
+def test_a_scorer_is_measured_on_pairs_and_needs_no_encoder() -> None:
+    config = load_config(overrides=["method=reward_model"])
+    assert config.validation_metric == "pair_loss"
+    assert config.independent_embedding is None
+    chosen = load_config(overrides=["method=reward_model", "validation.metric=pair_accuracy"])
+    assert chosen.validation_metric == "pair_accuracy"

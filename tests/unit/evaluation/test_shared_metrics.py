@@ -19,13 +19,15 @@ def names(*configs: RunConfig) -> list[str]:
 
 
 ALL = ["reward", "similarity", "independent_similarity", "chrf", "bleu", "length_ratio", "repetition", "cut"]  # fmt: skip
+OF_SCORERS = {"pair_accuracy", "pair_loss", "pair_margin"}
 OF_FORMULAS = {"logic", "parsed", "equivalent"}
 
 
 def test_equal_configs_share_all_metrics_in_the_order_of_an_evaluation() -> None:
     assert names(config(), config(method="sft")) == ALL
     assert names(config(**NO_ENCODER)) == [name for name in ALL if name != "independent_similarity"]
-    assert set(ALL) | OF_FORMULAS | {"reference_nll"} == set(BUILT_IN)
+    assert set(ALL) | OF_FORMULAS | OF_SCORERS | {"reference_nll"} == set(BUILT_IN)
+    assert set(names(config(method="reward_model"))) == OF_SCORERS
     assert names(config(evaluation={"likelihood": True})) == [*ALL, "reference_nll"]
     formulas = names(config(reward="logic"))
     assert formulas[:4] == ["reward", "logic", "parsed", "equivalent"]

@@ -219,6 +219,12 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
             "as in IFT (arXiv 2405.11870), behind inputs of which 0.2 is the",
         ),
         ("dpo", "DPO (arXiv 2305.18290)", "dpo", "DPO (beta 0.1)"),
+        (
+            "{type: reward_model, centering: 0.01}",
+            "Bradley-Terry reward model (arXiv 2203.02155)",
+            "reward-trainer",
+            "merged into the weights, and a head trained by rlsr",
+        ),
     ],
 )
 def test_every_method_has_its_words(method: str, title: str, tag: str, words: str) -> None:

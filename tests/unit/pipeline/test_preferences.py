@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +17,8 @@ from rlsr.config.preference import DpoMethod
 from rlsr.data import Message, PromptRecord
 from rlsr.engines.prompt_order import prompts_of_steps
 from rlsr.engines.sizes import rollout_size
-from rlsr.errors import DataError
+from rlsr.errors import ConfigError, DataError
+from rlsr.pipeline.before_training import require_answers
 from rlsr.pipeline.preferences import (
     EMPTY,
     NOTHING_SCORED,
@@ -144,7 +146,7 @@ def pairs_of(run: RunDirectory, records: list[PromptRecord]) -> Pairs:
 def test_answers_of_the_data_are_taken_as_they_are(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", RunConfig())
     records = [record(1, "B"), record(2, "C")]
-    assert pairs_of(run, records) == Pairs(tuple(records), ())
+    assert pairs_of(run, records) == Pairs(tuple(records), (), ())
     assert not run.preferences_file.exists()
 
 
@@ -171,6 +173,51 @@ def test_a_resumed_run_takes_the_samples_that_it_has(
         f"2 of 4 prompts have no worse answer and are left out: 1 because {NOTHING_SCORED}; 1 because {EMPTY}",
     )
     assert caplog.messages == list(found.warnings)
+
+
+def test_groups_that_are_measured_keep_their_own_rows_whatever_their_ids(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", RunConfig())
+    # Held-out rows of a file of their own have the same ids.
+    trained, validation, heldout = [record(0), record(1)], [record(2)], [record(0), record(1)]
+    samples = ["a", "", "c", "d", "e"]
+    kept = [
+        preference_row(one, [sample], np.array([0.0]))
+        for one, sample in zip([*trained, *validation, *heldout], samples, strict=True)
+    ]
+    write_json_lines(run.preferences_file, kept)
+    nobody = cast("Any", None)
+    config = load_config(overrides=["method=reward_model", "training.steps=9"])
+    found = make_pairs(
+        config, trained, policy=nobody, reward=nobody, run=run, beside=(validation, heldout)
+    )
+    groups = [[pair.rejected for pair in group] for group in (found.records, *found.beside)]
+    assert groups == [["a"], ["c"], ["d", "e"]]
+
+
+def test_pairs_of_the_data_are_asked_of_what_is_measured_too(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", RunConfig())
+    nobody = cast("Any", None)
+    config = load_config(overrides=["method=reward_model", "method.rejected=data"])
+    with pytest.raises(DataError, match=r"1 of 2 have none, the first one is f:2"):
+        make_pairs(
+            config,
+            [record(1, "B")],
+            policy=nobody,
+            reward=nobody,
+            run=run,
+            beside=((), [record(2)]),
+        )
+
+
+def test_a_classifier_writes_no_worse_answers() -> None:
+    described = SimpleNamespace(architectures=["LlamaForSequenceClassification"])
+    config = load_config(overrides=["method=reward_model", "model.name=scorer/final"])
+    with pytest.raises(ConfigError) as caught:
+        require_answers(config, described)
+    assert str(caught.value) == (
+        "method.rejected: worse answers are sampled from the model that training starts from, and scorer/final is a "
+        "classifier, which writes none; give every row a `rejected` answer, or name a policy"
+    )
 
 
 def test_no_pair_at_all_is_refused(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class HostOverrides(GuardedTrainer):
     """
 
     ref_model: Any = None
+    can_share_prompts = True
+    """Whether a pass may read a prompt once for all of its responses; a classifier reads one text a row."""
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class HostOverrides(GuardedTrainer):
         self.num_trained_tokens = 0
         self.num_out_of_memory = 0
         super().__init__(keep_checkpoints=config.training.keep_checkpoints, **kwargs)
-        self.by_groups = takes_groups(config.engine, self.model)
+        self.by_groups = self.can_share_prompts and takes_groups(config.engine, self.model)
         if reference is not None:
             self.ref_model = reference
 

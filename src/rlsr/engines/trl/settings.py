@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlsr.config.method import RlsrMethod, SgrpoMethod
-from rlsr.config.preference import DpoMethod
+from rlsr.config.preference import DpoMethod, RewardModelMethod
 from rlsr.config.rlpt import RlptMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.prompt_order import prompts_per_process
@@ -33,7 +33,7 @@ def shared_arguments(
         num_processes: How many train together; each takes its part of a step.
 
     Returns:
-        Keyword arguments of ``trl.GRPOConfig``, ``trl.SFTConfig`` and ``trl.DPOConfig``.
+        Keyword arguments of ``trl.GRPOConfig``, ``trl.SFTConfig``, ``trl.DPOConfig`` and ``trl.RewardConfig``.
     """
     training = config.training
     return {
@@ -170,6 +170,32 @@ def dpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any
         # model.lora.dropout has its effect in every method.
         "disable_dropout": False,
         "padding_free": False,
+    }
+
+
+def reward_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what is a matter of scores in the terms of ``trl.RewardConfig``.
+
+    Args:
+        config: The resolved config, of the method reward_model.
+        shared: What ``shared_arguments`` returned.
+
+    Returns:
+        Keyword arguments beside the shared ones.
+    """
+    method = config.method
+    assert isinstance(method, RewardModelMethod), "other methods have other trainers"
+    return {
+        # The loss is ours (rlsr.methods.bradley_terry).
+        "center_rewards_coefficient": method.centering or None,
+        # Answers are cut when they are encoded, and the tokenizer is that of the run.
+        "max_length": None,
+        "chat_template_path": None,
+        "eos_token": None,
+        "pad_token": None,
+        "pad_to_multiple_of": None,
+        # model.lora.dropout has its effect in every method.
+        "disable_dropout": False,
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
+from rlsr.models.forms import form_of
 
 REFERENCE = "ref"
 """TRL's name of a frozen copy of adapters that are trained on."""
@@ -38,7 +39,7 @@ def prepare_weights(config: RunConfig, model: Any) -> Any:
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             target_modules="all-linear",
-            task_type="CAUSAL_LM",
+            task_type=form_of(config.method).adapters,
         ),
         # In the type of the other weights, so that nothing is cast in every layer; the optimiser has float32 copies.
         autocast_adapter_dtype=False,

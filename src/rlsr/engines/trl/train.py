@@ -17,7 +17,8 @@ from rlsr.engines.trl.interruption import train_or_save
 from rlsr.engines.trl.optimizer import MasterWeightAdamW
 from rlsr.engines.trl.starting_point import forget_reference, prepare_weights
 from rlsr.engines.trl.trainers import trainer_of
-from rlsr.models import Policy, load_policy
+from rlsr.models import Policy
+from rlsr.models.forms import form_of
 from rlsr.runs.refused_writes import writing_to
 
 
@@ -34,7 +35,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         ModelError: The model to start from cannot be loaded.
         RunError: No checkpoint is whole any more, or something cannot be written.
     """
-    policy = load_policy(job.config.model, job.device)
+    policy = form_of(job.config.method).load(job.config.model, job.device)
     log = StepLog(job, observer)
     trainer = make_trainer(job, policy, log)
     assert trainer.accelerator.num_processes == job.processes.count, "they have met before"

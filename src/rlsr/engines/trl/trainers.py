@@ -13,6 +13,7 @@ from rlsr.engines.job import TrainingJob
 from rlsr.engines.trl.settings import (
     dpo_arguments,
     grpo_arguments,
+    reward_arguments,
     sft_arguments,
     shared_arguments,
     with_options,
@@ -254,6 +255,23 @@ def _preference_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
     return trainer
 
 
+def _reward_model_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+    from rlsr.engines.trl.reward_model import (
+        RewardModelTrainer,
+        ScoredPairCollator,
+        as_scored_pairs,
+    )
+
+    tokenizer = policy.tokenizer
+    return RewardModelTrainer(
+        train_dataset=as_scored_pairs(
+            job.records, tokenizer, max_response_tokens=_longest_response(job)
+        ),
+        data_collator=ScoredPairCollator(tokenizer.pad_token_id),
+        **parts,
+    )
+
+
 def _longest_response(job: TrainingJob) -> int:
     limit = job.config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
@@ -275,6 +293,7 @@ TRAINERS: Mapping[str, MethodTrainer] = {
         _rank_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_sgrpo
     ),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
+    "reward_model": MethodTrainer("RewardConfig", reward_arguments, _reward_model_trainer),
 }
 """For the other methods, by their type."""
 

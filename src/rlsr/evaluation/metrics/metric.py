@@ -84,6 +84,8 @@ class Metric:
     scorer: Callable[[RunConfig], Any] = same_everywhere
     """Says what its numbers depend on besides the response, as JSON: runs with equal values can be compared. None where a run
     does not measure it."""
+    of: Literal["policy", "scorer"] = "policy"
+    """What it measures, as ``MethodTable.makes`` names it."""
     require: Callable[[], None] = lambda: None
     """Raises a MissingPackageError where a package that it needs is not installed."""
 

@@ -1,13 +1,21 @@
 """Which held-out metrics there are: a line a family, and those of installed packages. No torch."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 from rlsr.config import RunConfig
+from rlsr.config.training import EvaluationConfig
 from rlsr.errors import ConfigError
-from rlsr.evaluation.metrics import formulas, independent, of_reward, overlap, repetition
+from rlsr.evaluation.metrics import (
+    formulas,
+    independent,
+    of_reward,
+    overlap,
+    pairs,
+    repetition,
+)
 from rlsr.evaluation.metrics.length import CUT, LENGTH_RATIO
 from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
@@ -31,6 +39,7 @@ BUILT_IN: Mapping[str, Metric] = {
         *repetition.METRICS,
         CUT,
         REFERENCE_NLL,
+        *pairs.METRICS,
     )
 }
 """By name, in the order in which they are shown."""
@@ -78,7 +87,9 @@ def metrics_of(config: RunConfig) -> tuple[Metric, ...]:
     own = reward_kind(config).heldout_metrics(config)
     further = [measured_by_reward(name) for name in own if name not in known]
     return tuple(
-        metric for metric in [*known.values(), *further] if metric.scorer(config) is not None
+        metric
+        for metric in [*known.values(), *further]
+        if metric.of == config.method.makes and metric.scorer(config) is not None
     )
 
 
@@ -141,6 +152,18 @@ def labelled(name: str, *, in_reward: bool) -> str:
     """
     label = describe(name).label
     return f"{label} (in the reward)" if in_reward else label
+
+
+def measured_in_words(names: Iterable[str], evaluation: EvaluationConfig) -> str:
+    """Say what metrics are of, as in ``greedy responses``.
+
+    Args:
+        names: Of the metrics of one evaluation.
+        evaluation: How it was made.
+    """
+    if {describe(name).of for name in names} == {"scorer"}:
+        return "pairs of a better and a worse response"
+    return evaluation.answers_in_words
 
 
 def tie_margins(asked: Mapping[str, float]) -> dict[str, float]:

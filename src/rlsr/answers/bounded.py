@@ -19,7 +19,7 @@ _WALL_CLOCK_FACTOR = 20
 """How many times as long as a question may compute it may take on a busy machine."""
 
 
-class Unanswered(Exception):  # noqa: N818 - it is an outcome, and no fault
+class Unanswered(Exception):
     """A question was not answered: it takes too long, needs too much memory, or the library that answers it failed."""
 
 

@@ -60,7 +60,7 @@ def _answered(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reply(answers: TextIO, found: dict[str, Any]) -> None:
-    print(json.dumps(found), file=answers, flush=True)  # noqa: T201 - the other end of a pipe
+    print(json.dumps(found), file=answers, flush=True)
 
 
 @contextlib.contextmanager

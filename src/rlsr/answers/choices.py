@@ -78,7 +78,9 @@ def _by_text(text: str, options: Mapping[str, str]) -> str | None:
     """Find the only option that is said; one that stands inside of another that is said, too, is not said itself."""
     folded = _words(text)
     said = {label: _words(option) for label, option in options.items()}
-    said = {label: words for label, words in said.items() if words and f" {words} " in f" {folded} "}
+    said = {
+        label: words for label, words in said.items() if words and f" {words} " in f" {folded} "
+    }
     whole = [
         label
         for label, words in said.items()

@@ -12,10 +12,10 @@ _KEPT = 4096
 
 
 def same_mathematics(text: str, is_passage: bool, reference: str) -> bool | None:
-    """Say whether a text gives the same as a reference.
+    r"""Say whether a text gives the same as a reference.
 
     Args:
-        text: As in ``so \\boxed{x + 1}``, or an expression alone.
+        text: As in ``so \boxed{x + 1}``, or an expression alone.
         is_passage: Whether it is a whole text, in which mathematics is looked for; else it is an expression.
         reference: What is right.
 

@@ -131,7 +131,9 @@ def _value(match: re.Match[str], decimal: Decimal) -> Fraction | None:
     if number is None or not below or len(power) > len(str(MOST_DIGITS)) + 1:
         return None
     exponent = int(power)
-    return sign * number * Fraction(10) ** exponent / below if abs(exponent) <= MOST_DIGITS else None
+    return (
+        sign * number * Fraction(10) ** exponent / below if abs(exponent) <= MOST_DIGITS else None
+    )
 
 
 def _decimal(text: str, decimal: Decimal) -> Fraction | None:

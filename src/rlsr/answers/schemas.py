@@ -9,7 +9,7 @@ JsonPlace = Literal["whole", "fenced", "any"]
 
 _FENCE = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 _NOT_SCHEMAS = {"const", "enum", "default", "examples"}
-_TRIED = (None, True, 0, "", [], {}, [{}], {"": {}})
+_TRIED: tuple[Any, ...] = (None, True, 0, "", [], {}, [{}], {"": {}})
 
 
 class NoJson(ValueError):
@@ -66,23 +66,41 @@ def schema_mistake(schema: Any) -> str | None:
         A phrase with the place; None where it can be used. It is held against the metaschema that its ``$schema`` names, by
         default that of draft 2020-12; references must lead into itself, and somewhere.
     """
-    import jsonschema
-    from referencing.exceptions import Unresolvable
-
     if not isinstance(schema, dict | bool):
         return f"must be an object, or true or false, got {type(schema).__name__}"
+    return _against_metaschema(schema) or _outside(schema) or _where_used(schema)
+
+
+def _against_metaschema(schema: Any) -> str | None:
+    import jsonschema
+
     named = schema.get("$schema") if isinstance(schema, dict) else None
-    validator = jsonschema.validators.validator_for(schema, default=None)
-    if named is not None and validator is None:
+    if named is not None and not isinstance(named, str):
+        return f"$schema: must be a text, got {named!r}"
+    draft = _draft(schema)
+    if named is not None and draft.META_SCHEMA["$schema"].rstrip("#") != named.rstrip("#"):
         return f"$schema: must be a draft that is known, got {named!r}"
     try:
-        jsonschema.validators.validator_for(schema).check_schema(schema)
+        draft.check_schema(schema)
     except jsonschema.SchemaError as error:
         place = "/".join(map(str, error.absolute_path)) or "its top"
         return f"{place}: {error.message}"
-    for reference in _references(schema):
-        if not reference.startswith("#"):
-            return f"$ref: must lead into the schema itself, as in #/$defs/name, got {reference!r}; nothing is fetched"
+    except RecursionError:
+        return "must not be nested so deeply"
+    return None
+
+
+def _outside(schema: Any) -> str | None:
+    outside = [one for one in _references(schema) if not one.startswith("#")]
+    if not outside:
+        return None
+    return f"$ref: must lead into the schema itself, as in #/$defs/name, got {outside[0]!r}; nothing is fetched"
+
+
+def _where_used(schema: Any) -> str | None:
+    """Find what shows only when something is held against a schema."""
+    from referencing.exceptions import Unresolvable
+
     try:
         for value in _TRIED:
             _validator(schema).is_valid(value)
@@ -97,13 +115,18 @@ def schema_mistake(schema: Any) -> str | None:
     return None
 
 
+def _draft(schema: Any) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    return validator_for(schema, default=Draft202012Validator)
+
+
 def _validator(schema: Any) -> Any:
-    import jsonschema
     from referencing import Registry
 
     # With a registry of its own nothing is fetched.
     registry: Registry[Any] = Registry()
-    return jsonschema.validators.validator_for(schema)(schema, registry=registry)
+    return _draft(schema)(schema, registry=registry)
 
 
 def _resolver(schema: Any) -> Any:

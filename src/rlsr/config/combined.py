@@ -82,7 +82,9 @@ class CombinedReward(ConfigTable):
     def _counts(self) -> Self:
         weights = {name: member.weight for name, member in self.members.items()}
         if not any(weights.values()):
-            raise ValueError(".members: at least one must have a weight other than 0, since nothing counts otherwise")
+            raise ValueError(
+                ".members: at least one must have a weight other than 0, since nothing counts otherwise"
+            )
         odd = [name for name, weight in weights.items() if weight not in {0, 1}]
         if self.how == "product" and odd:
             raise ValueError(
@@ -95,7 +97,9 @@ class CombinedReward(ConfigTable):
                 "with normalise=group each member must have its own, as in members.NAME.gate"
             )
         if self.how == "product" and self.normalise == "group":
-            raise ValueError(".normalise: is for sums; a product of numbers around 0 says nothing, so take none or how=sum")
+            raise ValueError(
+                ".normalise: is for sums; a product of numbers around 0 says nothing, so take none or how=sum"
+            )
         return self
 
 

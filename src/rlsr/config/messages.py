@@ -69,10 +69,7 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{key}: {_unknown_setting(place, tags, unions)}"
     if detail["type"] == "value_error":
-        message = detail["msg"].removeprefix("Value error, ")
-        if message.startswith("."):  # a table says which of its settings it means
-            return f"{key}{message}"
-        return f"{key}: {message}" if key else message
+        return _of_validator(key, detail["msg"].removeprefix("Value error, "))
     if detail["type"] == "union_tag_invalid":
         return f"{key}.type: {_unknown_type(unions[key], detail['ctx']['tag'])}"
     if detail["type"] == "missing":
@@ -82,6 +79,13 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
     rule = detail["msg"]
     rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
     return f"{key}: {rule}, got {_shown(detail['input'])}"
+
+
+def _of_validator(key: str, message: str) -> str:
+    """Put the place before what a table's own rule says; one that begins with a dot names the setting itself."""
+    if message.startswith(".") or not key:
+        return f"{key}{message}"
+    return f"{key}: {message}"
 
 
 def _shown(value: object) -> str:

@@ -254,7 +254,7 @@ def _combined(added: tuple[type[ConfigTable], ...]) -> type[CombinedReward]:
     rewards: Any = reduce(or_, [*UNIONS[_MEMBER].tables.values(), *added])
     field: Any = (Annotated[rewards, Field(discriminator="type")], ...)
     member = create_model(Member.__name__, __base__=Member, reward=field)
-    members: Any = (Mapping[str, member], Field(min_length=1))  # type: ignore[valid-type]
+    members: Any = (Mapping[str, member], Field(min_length=1))
     return create_model(CombinedReward.__name__, __base__=CombinedReward, members=members)
 
 

@@ -141,7 +141,9 @@ class ChoiceReward(AnswerReward):
     @classmethod
     def _labels_differ(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         folded = [label.casefold() for label in labels]
-        if len(set(folded)) < len(folded) or not all(re.search(r"^\w(.*\w)?$", label) for label in labels):
+        if len(set(folded)) < len(folded) or not all(
+            re.search(r"^\w(.*\w)?$", label) for label in labels
+        ):
             raise ValueError(
                 "must differ by more than upper and lower case, and each begin and end with a letter or a digit, "
                 f"got {', '.join(map(repr, labels))}"
@@ -165,7 +167,9 @@ class RegexReward(Limited):
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
         if self.pattern is None and not self.required and not self.forbidden:
-            raise ValueError("must have a pattern, or something required or forbidden; every response is right otherwise")
+            raise ValueError(
+                "must have a pattern, or something required or forbidden; every response is right otherwise"
+            )
         return self
 
 

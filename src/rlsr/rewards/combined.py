@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 from rlsr.config.combined import CombinedReward, Member
@@ -15,7 +16,7 @@ from rlsr.errors import ConfigError, RlsrError
 from rlsr.models import Device
 from rlsr.rewards.combination import combined, compared_within_groups
 from rlsr.rewards.kind import RewardKind
-from rlsr.rewards.protocol import Part, Reward, RewardBatch, Result, RewardResult, Scores
+from rlsr.rewards.protocol import Part, Result, Reward, RewardBatch, RewardResult, Scores
 
 Names = Mapping[str, str]
 """What a combined result calls the parts of a member, by what the member calls them."""
@@ -155,7 +156,7 @@ class CombinedKind(RewardKind[CombinedReward]):
                 "reference among them; take one of the two"
             )
         for name, kind, own in self._kinds(config):
-            _as_of_member(name, own, lambda kind=kind, own=own: kind.check(own, records))
+            _as_of_member(name, own, partial(kind.check, own, records))
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> Combined:
         """Open every member; where one cannot be, those that are open are closed."""
@@ -164,9 +165,8 @@ class CombinedKind(RewardKind[CombinedReward]):
         members: dict[str, Reward] = {}
         for name, _, own in self._kinds(config):
             try:
-                members[name] = _as_of_member(
-                    name, own, lambda own=own: open_reward(own, device, keep=keep)
-                )
+                opening = partial(open_reward, own, device, keep=keep)
+                members[name] = _as_of_member(name, own, opening)
             except BaseException:
                 for opened in members.values():
                     opened.close()
@@ -242,7 +242,7 @@ def _renamed(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _names(found: Mapping[str, Sequence[str] | Mapping[str, Any]]) -> dict[str, Names]:
     """Choose names that no two have: a member's own, or else with the member before it."""
-    times = Counter(found) + Counter(name for of_one in found.values() for name in of_one)
+    times = Counter([*found, *(name for of_one in found.values() for name in of_one)])
     return {
         member: {name: name if times[name] == 1 else f"{member}/{name}" for name in of_one}
         for member, of_one in found.items()

@@ -153,7 +153,10 @@ def _schema(settings: JsonSchemaReward) -> Any:
         try:
             schema = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            why = why_unreadable(path) or "is not there; start rlsr where it is, or give the whole path"
+            why = (
+                why_unreadable(path)
+                or "is not there; start rlsr where it is, or give the whole path"
+            )
             raise ConfigError(f"{place} {why}") from error
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{place}: must be a JSON file with a schema: {error}") from error

@@ -193,8 +193,8 @@ class AnswerKind(RewardKind[Rule]):
             bad = [line for record in records for line in _problems(verifier, record)]
         if bad:
             raise DataError(
-                f"{len(bad):,} of {len(records):,} references have no answer that this reward can read: it compares "
-                f"{self.compared(settings)}, and looks at {settings.reference.in_words}. Mend or leave out these rows, or say with "
+                f"{len(bad):,} of {len(records):,} references have no answer that this reward can read: it looks for "
+                f"{settings.reference.in_words}. Mend or leave out these rows, or say with "
                 "reward.reference, or with reward.reference_column, where their answers stand",
                 bad,
             )

@@ -33,8 +33,8 @@ LABELS = [
     "false",
 ]
 CHOICE = f"reward={{type: choice, reference_column: answer, options_column: options, labels: {json.dumps(LABELS)}}}"
-EVERY = 10
-"""Of the marked answers every tenth is compared by math-verify, which takes a hundred times as long."""
+EVERY = 50
+"""Of the marked answers one in fifty is compared by math-verify, which takes far longer."""
 
 Row = dict[str, Any]
 
@@ -109,7 +109,7 @@ def measure(folder: Path) -> list[Row]:
     listed = [row for row in choices if len({*row["options"].values()}) == len(row["options"]) > 1]
     return [
         compare("`numeric`: answers of four models to GSM8K, against `is_correct`", "reward=numeric", marked, lambda row: row["response"], truth),
-        compare("`math`: every tenth of these", "reward=math", few, lambda row: row["response"], few_truth),
+        compare("`math`: one in fifty of these", "reward=math", few, lambda row: row["response"], few_truth),
         compare("`numeric`: the same with the place `{after: 'A:'}`", "reward={type: numeric, answer: {after: 'A:'}, reference: {after: 'A:'}}", marked, lambda row: row["response"], truth),
         compare("`numeric`: GSM8K's references, against the column `final`", "reward={type: numeric, answer: {after: '####'}, reference_column: final}", [*train, *test], lambda row: row["reference"], [1.0] * (len(train) + len(test))),
         compare("`choice`: answers of seven commonsense sets, against the column `answer`", CHOICE, choices, lambda row: row["response"], [1.0] * len(choices)),

@@ -39,8 +39,8 @@ def by_hand(config: CombinedReward, row: dict[str, float]) -> float:
         if gate is None:
             return value
         looked_at = row[gate.member]
-        if looked_at != looked_at:
-            return looked_at
+        if np.isnan(looked_at):
+            return float("nan")
         return value if looked_at >= gate.at_least else float(gate.otherwise)
 
     total = 0.0 if config.how == "sum" else 1.0

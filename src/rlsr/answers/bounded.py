@@ -71,7 +71,8 @@ class BoundedQuestions:
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rlsr.answers.child"],
+            # Without the working directory on its path, whose files may have names of libraries.
+            [sys.executable, "-P", "-m", "rlsr.answers.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -82,7 +83,7 @@ class BoundedQuestions:
         if _line_of(process, "", within_s=_SECONDS_TO_START) is None:
             _end(process)
             raise RewardError(
-                f"the process that answers what may take too long did not start ({sys.executable} -m rlsr.answers.child); run "
+                f"the process that answers what may take too long did not start ({sys.executable} -P -m rlsr.answers.child); run "
                 "that in a terminal to see why"
             )
         self._process = process

@@ -40,8 +40,8 @@ def scored(record: PromptRecord, responses: Sequence[str], *settings: str) -> Re
     return result
 
 
-def scores(*arguments: object) -> list[float]:
-    return scored(*arguments).scores.tolist()  # type: ignore[arg-type]
+def scores(record: PromptRecord, responses: Sequence[str], *settings: str) -> list[float]:
+    return list(map(float, scored(record, responses, *settings).scores))
 
 
 GSM8K = record("9 * 2 = 18\n#### 18", final="18")
@@ -163,7 +163,8 @@ def test_references_without_an_answer_are_refused_with_their_rows(
 
 def test_rows_without_options_are_refused() -> None:
     settings = ("reward=choice", "reward.options_column=o", "reward.labels=[A,B]")
-    for options in (None, [], ["x", "y", "z"], {"C": "x"}, {"A": []}, "xy"):
+    rows: list[object] = [None, [], ["x", "y", "z"], {"C": "x"}, {"A": []}, "xy"]
+    for options in rows:
         with pytest.raises(DataError, match="1 of 1 rows have no options in the column 'o'") as caught:  # fmt: skip
             scored(record("A", o=options), [], *settings)
         assert "my.jsonl:1: the column o must have a list of at most 2" in caught.value.problems[0]

@@ -90,7 +90,7 @@ def compare(
 
 def options(row: Row) -> dict[str, str]:
     """Read the options that a commonsense prompt lists; those of boolq are true and false."""
-    named = r"\b((?:Answer|Option|Solution|Ending)\d): (.*?)(?=\s*\b(?:Answer|Option|Solution|Ending)\d: |\s*\n\n?Answer format|\Z)"
+    named = r"\b((?:Answer|Option|Solution|Ending)\d): (.*?)(?=\s*\b(?:Answer|Option|Solution|Ending)\d: |\s*\bAnswer format\b|\Z)"
     found = re.findall(named, row["prompt"], flags=re.DOTALL)
     return {label.lower(): text for label, text in found} or {"true": "true", "false": "false"}
 

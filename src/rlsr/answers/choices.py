@@ -18,7 +18,7 @@ def read_choice(
 
     Returns:
         The label, as in ``labels``: the last one that the text calls its answer; else the one that it consists of or begins
-        with; else the only one that stands in it as a label; else the one whose option it says. None where that is none, or
+        with; else the one whose option it is; else the only one that stands in it as a label; else the one whose option it says. None where that is none, or
         several, so that naming all of them never pays.
     """
     read = _readers(tuple(labels))
@@ -30,6 +30,9 @@ def read_choice(
         first_line = text.strip().partition("\n")[0]
         first = {_label(alone, labels), *_marked(read, first_line, labels)}
         return first.pop() if len(first) == 1 else None
+    same = [label for label, option in (options or {}).items() if option.strip() == text.strip()]
+    if len(same) == 1:
+        return same[0]
     marked = _marked(read, text, labels)
     if marked:
         return marked.pop() if len(marked) == 1 else None

@@ -95,6 +95,13 @@ def test_a_choice_is_read_or_none(text: str, label: str | None) -> None:
     assert read_choice(text, "ABCDE", options) == label
 
 
+def test_an_option_is_itself_to_the_sign() -> None:
+    options = {"A": "-1", "B": "+1", "C": "true stems", "D": "rr", "E": "RR"}
+    labels = [*"ABCDE", "true"]
+    assert [read_choice(f" {text}\n", labels, options) for text in options.values()] == [*"ABCDE"]
+    assert read_choice("it is 1", labels, options) is None
+
+
 def test_labels_of_several_characters_need_no_case() -> None:
     labels = ["answer1", "answer12", "true"]
     assert read_choice("the correct answer is Answer12", labels) == "answer12"

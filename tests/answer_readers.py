@@ -49,6 +49,6 @@ _SCHEMAS = (
     b'{"$schema": "http://json-schema.org/draft-07/schema#", "anyOf": [{"enum": [1, "a"]}, {"pattern": "^a+$", "maxLength": 5}], "not": {"const": null}}',
 )
 ANSWER_READERS: dict[str, Callable[[], Reader]] = {
-    "answer": lambda: Reader(_ANSWERS, _answer),
+    "verified answer": lambda: Reader(_ANSWERS, _answer),
     "schema": lambda: Reader(_SCHEMAS, _schema, is_json=True, is_heavy=True),
 }

@@ -62,13 +62,14 @@ def test_a_combined_reward_is_reported_evaluated_audited_and_compared(
 ) -> None:
     run = tmp_path / "run"
     train_run(plan_run(load_config(overrides=settings)), run)
-    result = cli("report", run, "--out", tmp_path / "page")
+    result = cli("report", run, "--out", tmp_path / "page.html")
     assert result.returncode == 0, result.stderr
-    pages = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")]
-    assert any("Reward number" in page for page in pages)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Reward number" in page
+    assert "reward/form/score" in page
     result = cli("evaluate", run, "--out", tmp_path / "evaluation")
     assert result.returncode == 0, result.stderr
-    assert "reward_number" in result.stdout
+    assert "reward number" in result.stdout
     own = [one for one in settings if not one.startswith(("stages", "data.path"))]
     result = cli("audit", "--data", sums, "--model", "none", *own, "--out", tmp_path / "audit")
     assert result.returncode == 0, result.stderr

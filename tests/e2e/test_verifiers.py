@@ -67,11 +67,11 @@ def test_a_combined_reward_is_reported_evaluated_audited_and_compared(
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Reward number" in page
     assert "reward/form/score" in page
-    result = cli("evaluate", run, "--out", tmp_path / "evaluation")
+    result = cli("evaluate", run / "config.json", "--model", run, "--data", sums, "--out", tmp_path / "evaluation")  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "reward number" in result.stdout
     own = [one for one in settings if not one.startswith(("stages", "data.path"))]
-    result = cli("audit", "--data", sums, "--model", "none", *own, "--out", tmp_path / "audit")
+    result = cli("audit", sums, "--model", "none", *own, "--out", tmp_path / "audit")
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / "audit" / "audit.json").read_text(encoding="utf-8"))
     assert found["reward"].startswith("the sum of 0.5 times close (similarity")

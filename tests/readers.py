@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from answer_readers import ANSWER_READERS
 from reader import Reader
 from row_readers import ROW_READERS
 from run_readers import RUN_READERS
@@ -13,6 +14,7 @@ READERS: Mapping[str, Callable[[], Reader]] = {
     **SETTING_READERS,
     **FORMULA_READERS,
     **RUN_READERS,
+    **ANSWER_READERS,
 }
 
 

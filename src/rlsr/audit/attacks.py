@@ -21,7 +21,8 @@ from rlsr.audit.attack_texts import (
 )
 from rlsr.audit.negation import negate_statements
 from rlsr.audit.sentences import sentence_spans
-from rlsr.config.reward import RewardConfig, SimilarityReward
+from rlsr.config.reward import SimilarityReward
+from rlsr.config.rewards import RewardConfig
 
 Kind = Literal["form", "fact", "nonsense"]
 

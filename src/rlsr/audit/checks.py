@@ -25,7 +25,7 @@ from rlsr.audit.thresholds import (
     WITHOUT_FORMULA,
     WITHOUT_SIGNAL,
 )
-from rlsr.config.reward import RewardConfig
+from rlsr.config.rewards import RewardConfig
 from rlsr.statistics import Estimate, bootstrap_mean
 from rlsr.statistics.resamples import Groups
 

@@ -6,7 +6,8 @@ from rlsr.audit.attacks import ATTACKS
 from rlsr.audit.checks import MIN_ROWS
 from rlsr.audit.honest import OWN
 from rlsr.audit.result import Check, EncoderComparison
-from rlsr.config.reward import RewardConfig, SimilarityReward
+from rlsr.config.reward import SimilarityReward
+from rlsr.config.rewards import RewardConfig
 
 _FACTS = frozenset(attack.name for attack in ATTACKS if attack.kind == "fact")
 

@@ -28,6 +28,7 @@ from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
 from rlsr.audit.rows import AuditRow
 from rlsr.config.run import RunConfig
 from rlsr.rewards import Reward, RewardBatch, reward_kind
+from rlsr.runs.step_metrics import CUT_BY_ENCODER, UNTRANSLATED
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ class RewardUnderAudit:
     @property
     def is_translated(self) -> bool:
         """Whether texts are compared by what a translator makes of them."""
-        return any(part.name == "untranslated" for part in self._reward.parts)
+        return any(part.column == UNTRANSLATED for part in self._reward.parts)
 
     def score(self, rows: Sequence[AuditRow], texts: Sequence[str]) -> Floats:
         """Score one answer a row.
@@ -89,7 +90,11 @@ class RewardUnderAudit:
         self.num_scored += len(rows)
         # Not every reward reads with a limit.
         parts = result.components
-        self.num_cut += float(parts.get("truncated", np.zeros(1)).sum())
+        self.num_cut += sum(
+            float(parts[part.name].sum())
+            for part in self._reward.parts
+            if part.column == CUT_BY_ENCODER and part.name in parts
+        )
         if self.is_translated:
             self.num_without_formula += float(
                 (np.isnan(parts["logic"]) & (parts["empty"] == 0)).sum()

@@ -71,12 +71,8 @@ def expand(table: Table) -> Table:
         key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
         for key, value in table.items()
     }
-    reward = expanded.get("reward")
-    if isinstance(reward, dict) and isinstance(reward.get("translator"), str):
-        expanded["reward"] = {
-            **reward,
-            "translator": {"type": "model", "name": reward["translator"]},
-        }
+    if "reward" in expanded:
+        expanded["reward"] = _expand_reward(expanded["reward"])
     embedding = expanded.get("embedding")
     if isinstance(embedding, dict) and "model" in embedding and "type" not in embedding:
         expanded["embedding"] = {"type": default_embedding_type(embedding["model"]), **embedding}
@@ -132,6 +128,30 @@ def _tagged(table: Table, unions: Mapping[str, TaggedUnion], place: str) -> Tabl
         typed = {"type": unions[key].default, **value} if key in unions else value
         tagged[name] = _tagged(typed, unions, f"{key}.")
     return tagged
+
+
+def _expand_reward(reward: Any) -> Any:
+    """Write out a translator by its name alone, and members by their types."""
+    if not isinstance(reward, dict):
+        return reward
+    expanded = dict(reward)
+    if isinstance(reward.get("translator"), str):
+        expanded["translator"] = {"type": "model", "name": reward["translator"]}
+    if isinstance(reward.get("members"), dict):
+        members = reward["members"].items()
+        expanded["members"] = {name: _expand_member(member) for name, member in members}
+    return expanded
+
+
+def _expand_member(member: Any) -> Any:
+    member = {"reward": member} if isinstance(member, str) else member
+    if not isinstance(member, dict) or "reward" not in member:
+        return member
+    reward = member["reward"]
+    return {
+        **member,
+        "reward": {"type": reward} if isinstance(reward, str) else _expand_reward(reward),
+    }
 
 
 def _expand_stage(place: object, stage: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from rlsr.config.base import TruthValue
+from rlsr.config.combined import Member
 from rlsr.config.monitors import MonitorRule
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import TaggedUnion
@@ -68,8 +69,7 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{key}: {_unknown_setting(place, tags, unions)}"
     if detail["type"] == "value_error":
-        message = detail["msg"].removeprefix("Value error, ")
-        return f"{key}: {message}" if key else message
+        return _of_validator(key, detail["msg"].removeprefix("Value error, "))
     if detail["type"] == "union_tag_invalid":
         return f"{key}.type: {_unknown_type(unions[key], detail['ctx']['tag'])}"
     if detail["type"] == "missing":
@@ -79,6 +79,13 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
     rule = detail["msg"]
     rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
     return f"{key}: {rule}, got {_shown(detail['input'])}"
+
+
+def _of_validator(key: str, message: str) -> str:
+    """Put the place before what a table's own rule says; one that begins with a dot names the setting itself."""
+    if message.startswith(".") or not key:
+        return f"{key}{message}"
+    return f"{key}: {message}"
 
 
 def _shown(value: object) -> str:
@@ -163,6 +170,8 @@ def _keys_at(place: Sequence[str], tags: Mapping[str, str], unions: Unions) -> l
     if len(place) == 2 and place[0] == "monitors":
         # Its keys are names, of which the defaults have none.
         return sorted(MonitorRule.model_fields)
+    if len(place) == 3 and place[:2] == ["reward", "members"]:
+        return sorted(Member.model_fields)
     table: Any = RunConfig().model_dump()
     for depth, part in enumerate(place, start=1):
         table = table.get(part) if isinstance(table, Mapping) else None

@@ -1,13 +1,22 @@
 """What a response is rewarded for."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.preference_model import PreferenceModelReward
+from rlsr.config.reward_base import ReferenceReward
 from rlsr.config.translator import TranslatorConfig
+from rlsr.config.verifiers import (
+    ChoiceReward,
+    ExactReward,
+    JsonSchemaReward,
+    MathReward,
+    NumericReward,
+    RegexReward,
+)
 
 
 class RepetitionConfig(ConfigTable):
@@ -42,15 +51,6 @@ class SimilarityConfig(ConfigTable):
     answers lose; without effect on ``cosine``."""
     number_share: float = Field(default=0.25, ge=0, le=1)
     """Share of the similarity that a complete disagreement in numbers takes away; without effect on ``cosine``."""
-
-
-class ReferenceReward(ConfigTable):
-    """What every reward has that compares a response to one reference at a time."""
-
-    references: Literal["best", "mean"] = "mean"
-    """What a response gets where a prompt has several references: the mean of its scores against them, which ranked answers a
-    little better where it was measured (benchmarks/reward-quality.md), or the score against the one that it is closest to.
-    References against which it cannot be scored are left out. Without effect where there is one."""
 
 
 class SimilarityReward(ReferenceReward):
@@ -137,7 +137,16 @@ class PythonReward(OwnReward):
     is made with ``options``."""
 
 
-RewardConfig = Annotated[
-    SimilarityReward | LogicReward | PythonReward | PreferenceModelReward,
-    Field(discriminator="type"),
-]
+SingleReward = (
+    SimilarityReward
+    | LogicReward
+    | PythonReward
+    | PreferenceModelReward
+    | ExactReward
+    | NumericReward
+    | MathReward
+    | ChoiceReward
+    | RegexReward
+    | JsonSchemaReward
+)
+"""The rewards that stand alone, or are a member of a combined one."""

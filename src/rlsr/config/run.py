@@ -15,7 +15,8 @@ from rlsr.config.methods import MethodConfig
 from rlsr.config.model import ModelConfig
 from rlsr.config.monitors import MonitorRule
 from rlsr.config.pipeline import PipelineConfig
-from rlsr.config.reward import RewardConfig, SimilarityReward
+from rlsr.config.reward import SimilarityReward
+from rlsr.config.rewards import RewardConfig
 from rlsr.config.training import EvaluationConfig, TrainingConfig
 from rlsr.config.validation import MetricOfPolicies, MetricOfScorers, ValidationConfig
 

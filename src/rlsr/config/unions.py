@@ -4,22 +4,30 @@ Installed packages add types of the reward and of the method. Their settings are
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
 from pydantic import Field, create_model
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.combined import CombinedReward, Member
 from rlsr.config.method_base import MethodTable
 from rlsr.config.reward import OwnReward
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.plugins import Group, find_plugins, load_plugin, plugin_origins
 
-_GROUPS: Mapping[str, Group] = {"reward": "rlsr.rewards", "method": "rlsr.methods"}
+_MEMBER = "reward.members.*.reward"
+"""Where the rewards stand that are combined to one; the star is the name that the user gives one."""
+
+_GROUPS: Mapping[str, Group] = {
+    "reward": "rlsr.rewards",
+    "method": "rlsr.methods",
+    _MEMBER: "rlsr.rewards",
+}
 """Tables that installed packages add types of."""
 
 _BASES: Mapping[Group, type[ConfigTable]] = {
@@ -117,41 +125,72 @@ def _added_table(group: Group, name: str) -> type[ConfigTable]:
     )
 
 
+class Unions(Mapping[str, TaggedUnion]):
+    """Tables that come in several types, by their key in the config.
+
+    Args:
+        tables: By key, dotted where a table stands in another; a star stands for any name that the user gives.
+    """
+
+    def __init__(self, tables: Mapping[str, TaggedUnion]) -> None:
+        self._tables = tables
+
+    def __getitem__(self, key: str) -> TaggedUnion:
+        if key in self._tables:
+            return self._tables[key]
+        parts = key.split(".")
+        for pattern, union in self._tables.items():
+            wanted = pattern.split(".")
+            if len(wanted) == len(parts) and all(
+                one in {"*", part} for one, part in zip(wanted, parts, strict=True)
+            ):
+                return union
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
 @cache
-def find_unions(config: type[RunConfig]) -> Mapping[str, TaggedUnion]:
+def find_unions(config: type[RunConfig]) -> Unions:
     """Find the tables that come in several types.
 
     Args:
         config: The class of a config.
 
     Returns:
-        By the key in the config, dotted where the table stands in another.
+        By the key in the config.
     """
-    return _find_unions(config, "")
+    return Unions(_find_unions(config, ""))
 
 
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
+        key = place + name
         members = get_args(field.annotation) or (field.annotation,)
+        if get_origin(field.annotation) is Mapping and _is_table(members[1]):
+            found |= _find_unions(members[1], f"{key}.*.")
         tables = [one for one in members if _has_type(one)]
         if not tables:
             continue
-        key = place + name
         types = {one.model_fields["type"].default: one for one in tables}
-        default = next(iter(types)) if field.default is None else field.default.type
+        default = getattr(field.default, "type", next(iter(types)))
         found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
         for one in tables:
             found |= _find_unions(one, f"{key}.")
     return found
 
 
+def _is_table(member: Any) -> TypeGuard[type[ConfigTable]]:
+    return isinstance(member, type) and issubclass(member, ConfigTable)
+
+
 def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
-    return (
-        isinstance(member, type)
-        and issubclass(member, ConfigTable)
-        and "type" in member.model_fields
-    )
+    return _is_table(member) and "type" in member.model_fields
 
 
 UNIONS = find_unions(RunConfig)
@@ -183,21 +222,40 @@ def config_class(table: Mapping[str, Any]) -> type[RunConfig]:
     Raises:
         ConfigError: What is named cannot be imported, or two have its name.
     """
-    added: dict[str, type[ConfigTable]] = {}
-    for key, group in _GROUPS.items():
-        written = table.get(key, {})
-        type_ = type_of(key, written) if isinstance(written, Mapping) else None
-        found = UNIONS[key].table(type_)
-        if not isinstance(type_, str):
-            continue
-        if type_ not in UNIONS[key].tables:
-            added |= {} if found is None else {key: found}
-        elif type_ in UNIONS[key].installed:
-            raise ConfigError(
-                f"{group}: {type_!r} is rlsr's own, and {plugin_origins(group, type_)} adds another; uninstall that package, or "
-                "give what it adds another name"
-            )
-    return _extended(tuple(added.items())) if added else RunConfig
+    reward, method = table.get("reward"), table.get("method")
+    added = {"reward": _added("reward", reward), "method": _added("method", method)}
+    members = reward.get("members") if isinstance(reward, Mapping) else None
+    if isinstance(members, Mapping):
+        written = [one.get("reward") for one in members.values() if isinstance(one, Mapping)]
+        tables = dict.fromkeys(_added(_MEMBER, one) for one in written)
+        of_packages = tuple(one for one in tables if one is not None)
+        added["reward"] = _combined(of_packages) if of_packages else added["reward"]
+    named = tuple((key, found) for key, found in added.items() if found is not None)
+    return _extended(named) if named else RunConfig
+
+
+def _added(key: str, written: object) -> type[ConfigTable] | None:
+    """Find the settings of what a table names, if an installed package adds it."""
+    union = UNIONS[key]
+    type_ = written.get("type", union.default) if isinstance(written, Mapping) else None
+    if isinstance(type_, str) and type_ in union.tables and type_ in union.installed:
+        group = _GROUPS[key]
+        raise ConfigError(
+            f"{group}: {type_!r} is rlsr's own, and {plugin_origins(group, type_)} adds another; uninstall that package, or "
+            "give what it adds another name"
+        )
+    found = union.table(type_)
+    return None if found in union.tables.values() else found
+
+
+@cache
+def _combined(added: tuple[type[ConfigTable], ...]) -> type[CombinedReward]:
+    """Make the settings of a combined reward whose members may be of these types, too."""
+    rewards: Any = reduce(or_, [*UNIONS[_MEMBER].tables.values(), *added])
+    field: Any = (Annotated[rewards, Field(discriminator="type")], ...)
+    member = create_model(Member.__name__, __base__=Member, reward=field)
+    members: Any = (Mapping[str, member], Field(min_length=1))
+    return create_model(CombinedReward.__name__, __base__=CombinedReward, members=members)
 
 
 class _ExtendedConfig(RunConfig):
@@ -215,11 +273,14 @@ def _from_settings(settings: dict[str, Any]) -> RunConfig:
 def _extended(added: tuple[tuple[str, type[ConfigTable]], ...]) -> type[RunConfig]:
     fields: dict[str, Any] = {
         key: (
-            Annotated[
-                reduce(or_, [*UNIONS[key].tables.values(), table]), Field(discriminator="type")
-            ],
+            Annotated[reduce(or_, _with(UNIONS[key], table)), Field(discriminator="type")],
             RunConfig.model_fields[key].default,
         )
         for key, table in added
     }
     return create_model(RunConfig.__name__, __base__=_ExtendedConfig, **fields)
+
+
+def _with(union: TaggedUnion, table: type[ConfigTable]) -> list[Any]:
+    """Add the settings of a type, in place of those that rlsr has for it itself."""
+    return [*{**union.tables, table.model_fields["type"].default: table}.values()]

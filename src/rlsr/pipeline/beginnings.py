@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rlsr.config import RunConfig
+from rlsr.config.combined import single_rewards
 from rlsr.config.reward import LogicReward
 from rlsr.config.translator import ModelTranslator
 from rlsr.errors import RunError
@@ -42,9 +43,10 @@ def identities(config: RunConfig) -> Identities:
     for setting, name in reward_kind(config).model_names(config).items():
         if Path(name).is_dir():
             found[setting] = identity_of_directory(Path(name))
-    translator = config.reward.translator if isinstance(config.reward, LogicReward) else None
-    if isinstance(translator, ModelTranslator) and Path(translator.name).is_dir():
-        found["reward.translator.name"] = identity_of_policy(translator.language_model)
+    for setting, reward in single_rewards(config.reward).items():
+        translator = reward.translator if isinstance(reward, LogicReward) else None
+        if isinstance(translator, ModelTranslator) and Path(translator.name).is_dir():
+            found[f"{setting}.translator.name"] = identity_of_policy(translator.language_model)
     return found
 
 

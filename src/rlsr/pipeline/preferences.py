@@ -159,13 +159,13 @@ def _sample(
         on_progress=on_progress,
     )
     texts = [[response.text for response in group] for group in groups]
-    scores = reward.score(
-        RewardBatch(
-            [record for record in records for _ in range(method.num_generations)],
-            [text for group in texts for text in group],
-            [not response.was_cut for group in groups for response in group],
-        )
-    ).scores.reshape(len(records), method.num_generations)
+    batch = RewardBatch(
+        [record for record in records for _ in range(method.num_generations)],
+        [text for group in texts for text in group],
+        [not response.was_cut for group in groups for response in group],
+    )
+    compared = reward.learning_scores(batch.records, reward.score(batch))
+    scores = compared.reshape(len(records), method.num_generations)
     return [
         preference_row(record, group, of_group)
         for record, group, of_group in zip(records, texts, scores, strict=True)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rlsr.data.record import Message, PromptRecord
 
 Scores = NDArray[np.float64]
+
+Result = TypeVar("Result", bound="RewardResult")
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,17 @@ class RewardResult:
             texts={name: [texts[row] for row in rows] for name, texts in self.texts.items()},
         )
 
+    def find(self, kind: type[Result]) -> Result | None:
+        """Find the result of a reward that says more than scores, in case this is it, or has it in it.
+
+        Args:
+            kind: Its class.
+
+        Returns:
+            This result, or one that it is made of; None where none is of that class.
+        """
+        return self if isinstance(self, kind) else None
+
     @property
     def num_unscored(self) -> int:
         """How many responses could not be scored."""
@@ -161,6 +174,18 @@ class Reward(ABC):
         Returns:
             Scores in the order of the batch.
         """
+
+    def learning_scores(self, records: Sequence[PromptRecord], result: RewardResult) -> Scores:
+        """Say what the responses to a prompt are compared by when the policy learns from them.
+
+        Args:
+            records: What each response answers; those of equal records stand in one group.
+            result: What ``score`` found of the whole rollout.
+
+        Returns:
+            The scores; a reward that compares responses within a group may give other numbers, which mean nothing outside of it.
+        """
+        return result.scores
 
     def close(self) -> None:  # noqa: B027 - most rewards hold nothing
         """Let go of models, connections and files; the reward is not used afterwards."""

@@ -4,11 +4,13 @@ import inspect
 from functools import cache
 from typing import Any, get_args
 
-from rlsr.config.reward import ReferenceReward, RewardConfig
+from rlsr.config.reward_base import ReferenceReward
+from rlsr.config.rewards import RewardConfig
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
+from rlsr.rewards.combined import CombinedKind
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.preference_model import PreferenceModelKind
@@ -16,17 +18,29 @@ from rlsr.rewards.protocol import Reward
 from rlsr.rewards.python import PythonKind
 from rlsr.rewards.references import OverReferences
 from rlsr.rewards.similarity import SimilarityKind
+from rlsr.rewards.verifiers.choice import ChoiceKind
+from rlsr.rewards.verifiers.exact import ExactKind
+from rlsr.rewards.verifiers.form import JsonSchemaKind, RegexKind
+from rlsr.rewards.verifiers.math import MathKind
+from rlsr.rewards.verifiers.numeric import NumericKind
 
 _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
     PythonKind(),
     PreferenceModelKind(),
+    ExactKind(),
+    NumericKind(),
+    MathKind(),
+    ChoiceKind(),
+    RegexKind(),
+    JsonSchemaKind(),
+    CombinedKind(),
 )
 
-_BY_CONFIG = {kind.config: kind for kind in _KINDS}
+_BY_TYPE = {kind.config.model_fields["type"].default: kind for kind in _KINDS}
 
-assert set(_BY_CONFIG) == set(get_args(get_args(RewardConfig)[0])), (
+assert {kind.config for kind in _KINDS} == set(get_args(get_args(RewardConfig)[0])), (
     "every reward of the config has its kind, and the other way round"
 )
 
@@ -43,7 +57,8 @@ def reward_kind(config: RunConfig) -> RewardKind[Any]:
     Raises:
         ConfigError: An installed package adds the reward, and has settings for it that nothing reads.
     """
-    own = _BY_CONFIG.get(type(config.reward))
+    # By name: the settings of a combined reward with a member of a package are of a class of their own.
+    own = _BY_TYPE.get(config.reward.type)
     return _added_kind(config.reward.type) if own is None else own
 
 

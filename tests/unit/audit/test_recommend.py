@@ -18,10 +18,10 @@ from rlsr.audit.result import Check, EncoderComparison
 from rlsr.config.reward import (
     LogicReward,
     RepetitionConfig,
-    RewardConfig,
     SimilarityConfig,
     SimilarityReward,
 )
+from rlsr.config.rewards import RewardConfig
 
 COSINE = SimilarityReward(similarity=SimilarityConfig(variant="cosine"))
 BLEND = SimilarityReward()

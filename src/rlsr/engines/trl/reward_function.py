@@ -90,6 +90,11 @@ class RewardFunction:
     def _ended(self, tokens: Sequence[int]) -> bool | None:
         return not self._stop_ids.isdisjoint(tokens) if self._stop_ids else None
 
+    @property
+    def learning_scores(self) -> Scores:
+        """What the responses of the last rollout, of all processes, are compared by; NaN where one could not be scored."""
+        return self._reward.learning_scores(self.last.records, self.last.result)
+
     def reference_rewards(self, rows: Sequence[int]) -> Scores:
         """Score references as if the policy had written them.
 

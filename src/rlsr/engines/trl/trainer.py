@@ -169,7 +169,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         """Take what the last responses of all processes count as when they are compared with each other."""
         rollout = self.reward_function.last
         # In float32, as TRL keeps them.
-        rewards = rollout.result.scores.astype(np.float32).astype(np.float64)
+        rewards = self.reward_function.learning_scores.astype(np.float32).astype(np.float64)
         if self._method.advantage.cut == "as_scored":
             return rewards
         was_cut = np.array([ended is False for ended in rollout.ended], dtype=np.bool_)

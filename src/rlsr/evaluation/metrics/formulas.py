@@ -48,8 +48,9 @@ def equivalence(batch: HeldoutBatch) -> Floats:
 
 
 def _formulas(batch: HeldoutBatch) -> FormulaResult:
-    assert isinstance(batch.result, FormulaResult), "measured where the reward compares formulas"
-    return batch.result
+    result = batch.result.find(FormulaResult)
+    assert result is not None, "measured where the reward compares formulas"
+    return result
 
 
 def _is_lost(result: FormulaResult) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
+from rlsr.rewards.graders import GraderKind
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.protocol import Reward
@@ -20,6 +21,7 @@ _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
     PythonKind(),
+    GraderKind(),
 )
 
 _BY_CONFIG = {kind.config: kind for kind in _KINDS}

@@ -9,7 +9,7 @@ from typing import Final
 from rlsr.config.graders.template import did_you_mean
 
 MAX_CHARACTERS: Final = 2000
-MAX_DEPTH: Final = 50
+MAX_DEPTH: Final = 200
 
 _BINARY: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] = {
     ast.Add: lambda left, right: left + right,
@@ -83,8 +83,8 @@ def parse_formula(text: str, names: Sequence[str]) -> Formula:
     if "#" in text or "\\" in text:
         raise ValueError(f"must be a formula without comments and backslashes, got {text!r}")
     try:
-        # In brackets, since a formula may go over several lines; ^ binds as a power does, unlike Python's own.
-        tree = ast.parse(f"({text.replace('^', '**')}\n)", mode="eval")
+        # ^ binds as a power does, unlike Python's own; a formula may go over several lines.
+        tree = ast.parse(" ".join(text.replace("^", "**").split()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"must be a formula, as in (name + 0.5 * email) / 2, got {text!r}: {getattr(error, 'msg', error)}") from error  # fmt: skip
     used: set[str] = set()
@@ -114,6 +114,7 @@ def _read(node: ast.expr, names: Sequence[str], used: set[str], depth: int) -> _
                 _read(right, names, used, depth - 1),
             )
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            _require_call(name, len(arguments))
             return _call(name, [_read(one, names, used, depth - 1) for one in arguments])
     raise ValueError(f"may have numbers, the names of graders, + - * / ^, brackets and {', '.join(FUNCTIONS)}, got {ast.unparse(node)[:80]!r}")  # fmt: skip
 
@@ -126,16 +127,20 @@ def _constant(number: float) -> _Evaluate:
     return lambda _: value
 
 
+def _require_call(name: str, num_arguments: int) -> None:
+    """Refuse a function that is not there, or that takes another number of arguments."""
+    if name not in FUNCTIONS:
+        raise ValueError(f"there is no function {name!r}: there are {', '.join(FUNCTIONS)}{did_you_mean(name, FUNCTIONS)}")  # fmt: skip
+    if num_arguments < 2 if name in _OF_SEVERAL else num_arguments != 1:
+        wanted = "two arguments or more" if name in _OF_SEVERAL else "one argument"
+        raise ValueError(f"{name} takes {wanted}, got {num_arguments}")
+
+
 def _call(name: str, arguments: Sequence[_Evaluate]) -> _Evaluate:
-    if name in _OF_ONE and len(arguments) == 1:
+    if name in _OF_ONE:
         return _applied(_OF_ONE[name], arguments[0])
-    if name in _OF_SEVERAL and len(arguments) >= 2:
-        choose = _OF_SEVERAL[name]
-        return lambda scores: choose([argument(scores) for argument in arguments])
-    if name in FUNCTIONS:
-        wanted = "one argument" if name in _OF_ONE else "two arguments or more"
-        raise ValueError(f"{name} takes {wanted}, got {len(arguments)}")
-    raise ValueError(f"there is no function {name!r}: there are {', '.join(FUNCTIONS)}{did_you_mean(name, FUNCTIONS)}")  # fmt: skip
+    choose = _OF_SEVERAL[name]
+    return lambda scores: choose([argument(scores) for argument in arguments])
 
 
 def _applied(function: Callable[[float], float], inner: _Evaluate) -> _Evaluate:

@@ -207,15 +207,12 @@ def _start(leaf: PythonGrader, settings: GraderReward, place: str) -> Worker:
 
 
 def _tell(kind: Kind, held: frozenset[str]) -> None:
-    """Say where the code runs, and what is not held back."""
+    """Say where the code runs, and what is held back from it and what not."""
     free = [name for name in _CONTAINED if name not in held]
-    if free:
-        logger.warning(
-            "python graders run in the sandbox %s, and this system does not hold back their %s; install bubblewrap, or read the code",
-            kind, " and ".join(free),
-        )  # fmt: skip
-    else:
-        logger.info("python graders run in the sandbox %s", kind)
+    logger.warning(
+        "the grader's Python code runs in the sandbox %s, which holds back its %s%s", kind, ", ".join(one for one in _CONTAINED if one in held),
+        f", but not its {', '.join(free)}; install bubblewrap, or read the code" if free else "",
+    )  # fmt: skip
 
 
 def _leaf_in_words(leaf: Leaf, encoder: str) -> str:

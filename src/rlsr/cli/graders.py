@@ -86,7 +86,7 @@ def run(
 def _lines(grader: "Grader") -> Iterator[str]:
     """Say what each grader compares or asks, and what it needs."""
     from rlsr.config.graders.schema import LabelModel, PythonGrader, ScoreModel
-    from rlsr.rewards.graders.kind import describe_grader
+    from rlsr.config.graders.words import describe_grader
 
     yield describe_grader(grader, "the run's encoder")
     for name, leaf in grader.leaves.items():

@@ -16,6 +16,7 @@ from rlsr.config.graders.schema import (
 )
 from rlsr.config.graders.settings import GraderReward
 from rlsr.config.graders.template import ABSENT, did_you_mean
+from rlsr.config.graders.words import describe_grader
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder, load_embedder, require_embedder
@@ -121,23 +122,6 @@ def open_grader(settings: GraderReward, embedder: Embedder | None) -> GraderScor
         return GraderScorer(grader, leaves, held.pop_all())
 
 
-def describe_grader(grader: Grader, encoder: str) -> str:
-    """Say what a grader grades.
-
-    Args:
-        grader: The grader.
-        encoder: The encoder of a cosine.
-
-    Returns:
-        A noun with what qualifies it, without a full stop.
-    """
-    words = {name: _leaf_in_words(leaf, encoder) for name, leaf in grader.leaves.items()}
-    if grader.formula is None:
-        return f"the grader {words['']}"
-    members = ", ".join(f"{name} is {text}" for name, text in words.items())
-    return f"the multigrader {grader.calculate_output.strip()}, where {members}"
-
-
 def require_items(grader: Grader, records: Sequence[PromptRecord]) -> None:
     """Refuse rows that lack what a template asks for.
 
@@ -213,19 +197,3 @@ def _tell(kind: Kind, held: frozenset[str]) -> None:
         "the grader's Python code runs in the sandbox %s, which holds back its %s%s", kind, ", ".join(one for one in _CONTAINED if one in held),
         f", but not its {', '.join(free)}; install bubblewrap, or read the code" if free else "",
     )  # fmt: skip
-
-
-def _leaf_in_words(leaf: Leaf, encoder: str) -> str:
-    match leaf:
-        case StringCheck():
-            return f"string_check ({leaf.operation})"
-        case TextSimilarity(evaluation_metric="cosine"):
-            return f"text_similarity (cosine, {encoder})"
-        case TextSimilarity():
-            return f"text_similarity ({leaf.evaluation_metric})"
-        case ScoreModel():
-            return f"score_model ({leaf.model}, {leaf.range[0]:g} to {leaf.range[1]:g})"
-        case LabelModel():
-            return f"label_model ({leaf.model}, passing {' or '.join(leaf.passing_labels)})"
-        case PythonGrader():
-            return "python code"

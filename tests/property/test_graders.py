@@ -230,7 +230,7 @@ def test_a_template_shows_what_stands_there(
         for step in steps:
             if isinstance(found, list) != isinstance(step, int) or not isinstance(found, list | dict):  # fmt: skip
                 raise LookupError
-            found = found[step]
+            found = found[step]  # type: ignore[index]
     except LookupError:
         assert template.render(item, {}) is None
         return

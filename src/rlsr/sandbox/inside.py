@@ -39,13 +39,14 @@ def main() -> None:
     """Serve until standard input ends."""
     calls, answers = _take_streams()
     wanted = json.loads(calls.readline())
-    held = _give_up(wanted)
+    # Before any of the code is run, which could say something else.
+    _say(answers, {"held": _give_up(wanted)})
     try:
         function = _load(wanted["source"], wanted["function"])
     except BaseException as error:  # noqa: BLE001 - whatever the code does when it is read
-        _say(answers, {"failed": _in_words(error), "held": held})
+        _say(answers, {"failed": _in_words(error)})
         return
-    _say(answers, {"held": held})
+    _say(answers, {})
     for line in calls:
         _say(answers, _answer(function, json.loads(line)))
 

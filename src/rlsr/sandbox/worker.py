@@ -23,6 +23,8 @@ from rlsr.sandbox.seccomp import system_call_filter
 _INSIDE = Path(__file__).with_name("inside.py")
 _START_S = 60.0
 _READ_BYTES = 2**16
+_BY_BUBBLEWRAP = frozenset({"files", "network"})
+"""What it holds back whatever the kernel can."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom")  # fmt: skip
 
 
@@ -49,6 +51,7 @@ class Worker:
 
     Raises:
         SourceError: The source fails when it is read.
+        WorkerError: The process cannot be started.
     """
 
     def __init__(self, source: str, function: str, kind: Kind, limits: Limits) -> None:
@@ -56,6 +59,7 @@ class Worker:
         self._kind, self._limits = kind, limits
         self._process: _Process | None = None
         self.held: frozenset[str] = self._started().held
+        """What is held back: ``files``, ``network``, ``processes``, ``memory``, ``disk``."""
 
     def call(self, calls: Sequence[Sequence[Any]]) -> list[Outcome]:
         """Make several calls.
@@ -126,9 +130,9 @@ class _Process:
                 env=dict(self._environment()),
                 start_new_session=True,  # a Ctrl-C is for the command, which ends its workers itself
             )
-        except BaseException:
+        except OSError as error:
             shutil.rmtree(self._home, ignore_errors=True)
-            raise
+            raise WorkerError(f"its process cannot be started: {error}") from error
 
     @property
     def has_ended(self) -> bool:
@@ -146,26 +150,32 @@ class _Process:
             "disk_bytes": self._limits.disk_bytes,
             "filter": None if filter_ is None else filter_.hex(),
             "ends_with_starter": alone,
-            "readable": [*_SYSTEM, *_interpreter(), *sys_paths()] if alone else [],
+            "readable": [*_SYSTEM, *_interpreter(), *_packages()] if alone else [],
             "writable": [str(self._home), os.devnull] if alone else [],
         }
-        answer = self.ask(wanted, seconds)
+        deadline = time.monotonic() + seconds
+        held = self._ask(wanted, deadline).get("held", [])
+        self.held = frozenset(held) | (frozenset() if alone else _BY_BUBBLEWRAP)
+        answer = self._answer(deadline)
         if "failed" in answer:
             raise SourceError(str(answer["failed"]))
-        held = {str(name) for name in answer.get("held", [])}
-        self.held = frozenset(held | (set() if alone else {"files", "network", "environment"}))
 
     def ask(self, what: object, seconds: float) -> dict[str, Any]:
         """Send a line and read one."""
-        deadline = time.monotonic() + seconds
-        assert self._popen.stdin is not None, "a pipe"
-        line = json.dumps(what).encode() + b"\n"
+        return self._ask(what, time.monotonic() + seconds)
+
+    def _ask(self, what: object, deadline: float) -> dict[str, Any]:
         try:
-            self._send(line, deadline)
-            answer = json.loads(self._line(deadline))
+            self._send(json.dumps(what).encode() + b"\n", deadline)
         except BrokenPipeError as error:
             raise WorkerError(self._end_in_words()) from error
-        except ValueError as error:
+        return self._answer(deadline)
+
+    def _answer(self, deadline: float) -> dict[str, Any]:
+        line = self._line(deadline)
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError) as error:
             raise WorkerError("it wrote no answer but something else") from error
         if not isinstance(answer, dict):
             raise WorkerError("it wrote no answer but something else")
@@ -226,7 +236,7 @@ class _Process:
             return python
         program = shutil.which("bwrap")
         assert program is not None, "choose_kind has found it"
-        readable = [*_interpreter(), *sys_paths(), str(_INSIDE)]
+        readable = [*_interpreter(), *_packages(), str(_INSIDE)]
         return bubblewrap_command(
             program, readable, list(self._environment()), self._limits.disk_bytes, python
         )
@@ -246,6 +256,6 @@ def _interpreter() -> list[str]:
     return [sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)]
 
 
-def sys_paths() -> list[str]:
+def _packages() -> list[str]:
     """List where installed packages stand."""
     return [path for name, path in sysconfig.get_paths().items() if name in {"stdlib", "platstdlib", "purelib", "platlib"} and Path(path).is_dir()]  # fmt: skip

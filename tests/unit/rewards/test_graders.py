@@ -45,7 +45,7 @@ def compared(metric: Metric, text: str, reference: str) -> float:
 )  # fmt: skip
 def test_strings_are_checked(operation: str, text: str, reference: str, expected: int) -> None:
     grader = reward_of({"type": "string_check", "input": "a", "reference": "b", "operation": operation})  # fmt: skip
-    leaf = grader.reward.parsed.leaves[""]  # type: ignore[union-attr]
+    leaf: Any = grader.reward.parsed.leaves[""]  # type: ignore[union-attr]
     assert string_checks(leaf)([text], [reference]).tolist() == [expected]
 
 

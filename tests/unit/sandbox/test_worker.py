@@ -224,26 +224,86 @@ def test_an_answer_without_end_is_no_answer(kind: Kind) -> None:
     worker.close()
 
 
+@pytest.mark.parametrize("answer", ["[" * 50_000, "{", "[]", "3", "{}", '{\\"value\\": 1}'])
+def test_what_is_written_in_the_place_of_an_answer_is_none(answer: str) -> None:
+    source = (
+        "import os\ndef grade(sample, item):\n"
+        "    for place in range(3, 20):\n"
+        f'        try: os.write(place, b"{answer}\\n")\n'
+        "        except OSError: pass\n"
+        "    return 1\n"
+    )
+    worker = Worker(source, "grade", "limits", limits())
+    (outcome,) = worker.call([[0, 0]])
+    assert outcome.value is None
+    assert outcome.cause in {"it wrote no answer but something else", "the answer is none"}
+    worker.close()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_of_a_closed_worker(kind: Kind) -> None:
     require(kind)
-    before = _processes()
     worker = Worker(TRIES, "grade", kind, limits(seconds=0.5))
+    begun = _below(os.getpid())
+    assert begun
     worker.call([["loop", None]])
     worker.call([["add", [1, 1]]])
+    begun |= _below(os.getpid())
     worker.close()
-    deadline = time.monotonic() + 10
-    while _processes() - before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _processes() - before
+    _wait_until_gone(begun)
     worker.close()  # twice is once
 
 
-def _processes() -> set[str]:
-    """List the processes of sandboxes that run."""
-    found = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
-    lines = found.stdout.splitlines()
-    return {line.split()[0] for line in lines if "sandbox/inside.py" in line and "<defunct>" not in line}  # fmt: skip
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_ends_with_who_has_started_it(kind: Kind) -> None:
+    require(kind)
+    code = (
+        "from rlsr.sandbox import Limits, Worker\n"
+        f"worker = Worker('def grade(a, b): return 1', 'grade', {kind!r}, Limits())\n"
+        "print('begun', flush=True)\n"
+        "worker.call([[0, 0]])\n"
+        "input()\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert starter.stdout is not None
+    assert starter.stdin is not None
+    assert starter.stdout.readline() == b"begun\n"
+    begun = _below(starter.pid)
+    assert begun
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    starter.stdin.close()
+    _wait_until_gone(begun)
+
+
+def _wait_until_gone(processes: set[int]) -> None:
+    deadline = time.monotonic() + 20
+    while _running() & processes and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _running() & processes
+
+
+def _running() -> set[int]:
+    return {pid for pid, _ in _table()}
+
+
+def _below(starter: int) -> set[int]:
+    """List the processes of sandboxes that a process has started, directly or not."""
+    found = {starter}
+    table = _table()
+    while True:
+        more = {pid for pid, parent in table if parent in found} - found
+        if not more:
+            return found - {starter}
+        found |= more
+
+
+def _table() -> list[tuple[int, int]]:
+    """List the processes of sandboxes, each with its parent."""
+    done = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)  # fmt: skip
+    rows = [line.split(None, 2) for line in done.stdout.splitlines()]
+    return [(int(row[0]), int(row[1])) for row in rows if "sandbox/inside.py" in row[-1] and "<defunct>" not in row[-1]]  # fmt: skip
 
 
 @pytest.mark.parametrize(

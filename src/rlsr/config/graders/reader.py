@@ -1,31 +1,23 @@
 """From JSON to a grader, or to one line for each mistake in it."""
 
-import ast
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from rlsr.config.graders.formula import FUNCTIONS, Formula, parse_formula
+from rlsr.config.graders.formula import FUNCTIONS, parse_formula
+from rlsr.config.graders.grader import Grader
 from rlsr.config.graders.schema import (
     LEAVES,
     Content,
     GraderMessage,
-    LabelModel,
     Leaf,
     MultiTable,
-    PythonGrader,
     SamplingParams,
-    ScoreModel,
-    StringCheck,
-    TextSimilarity,
 )
-from rlsr.config.graders.template import Path as TemplatePath
-from rlsr.config.graders.template import did_you_mean, parse_template
+from rlsr.config.graders.template import did_you_mean
 from rlsr.errors import ConfigError
 from rlsr.paths import similar_files, why_unreadable
 
@@ -33,73 +25,6 @@ MAX_GRADERS = 100
 _MAX_FILE_BYTES = 10 * 2**20
 _MAX_SHOWN = 80
 _TYPES = (*LEAVES, "multi")
-
-
-@dataclass(frozen=True)
-class Grader:
-    """A grader that was read: one alone, or several with a formula."""
-
-    leaves: Mapping[str, Leaf]
-    """By name; one alone has the name ``""``."""
-    formula: Formula | None = None
-    """How the score is made of those of several."""
-    calculate_output: str = ""
-    """As it is written."""
-
-    def key(self, name: str) -> str:
-        """Say where a grader stands in the JSON, as the beginning of a key; empty where it stands alone."""
-        return "" if self.formula is None else f"graders.{name}."
-
-    def templates(self) -> Iterator[tuple[str, str]]:
-        """List the templates of all graders.
-
-        Yields:
-            The key, and the text.
-        """
-        for name, leaf in self.leaves.items():
-            for key, text in templates_of(leaf):
-                yield f"{self.key(name)}{key}", text
-
-    def item_paths(self) -> Iterator[tuple[str, TemplatePath]]:
-        """List what is asked for of a row.
-
-        Yields:
-            The key of the template, and the path.
-        """
-        for key, text in self.templates():
-            for path in parse_template(text).paths:
-                if path.namespace == "item":
-                    yield key, path
-
-    @property
-    def metrics(self) -> frozenset[str]:
-        """The metrics of its text similarities."""
-        return frozenset(
-            leaf.evaluation_metric
-            for leaf in self.leaves.values()
-            if isinstance(leaf, TextSimilarity)
-        )
-
-    def has(self, kind: type[Leaf]) -> bool:
-        """Say whether there is a grader of a type."""
-        return any(isinstance(leaf, kind) for leaf in self.leaves.values())
-
-
-def templates_of(leaf: Leaf) -> Iterator[tuple[str, str]]:
-    """List the templates of a grader.
-
-    Args:
-        leaf: The grader.
-
-    Yields:
-        The key within it, and the text.
-    """
-    if isinstance(leaf, StringCheck | TextSimilarity):
-        yield "input", leaf.input
-        yield "reference", leaf.reference
-    elif isinstance(leaf, ScoreModel | LabelModel):
-        for place, message in enumerate(leaf.input):
-            yield from ((f"input.{place}.content", text) for text in message.texts)
 
 
 def read_grader_file(file: Path) -> dict[str, Any]:
@@ -204,11 +129,6 @@ def _leaf(content: object, place: str, mistakes: list[str]) -> Leaf | None:
         mistakes.append(f"{place}type: {_unknown_type(content, place)}")
         return None
     leaf: Leaf | None = _table(kind, content, place, mistakes)
-    if isinstance(leaf, PythonGrader):
-        try:
-            require_function(leaf.source)
-        except ValueError as error:
-            mistakes.append(f"{place}source: {error}")
     return leaf
 
 
@@ -220,43 +140,6 @@ def _unknown_type(content: dict[str, Any], place: str) -> str:
         inner = "; give the grader itself, which stands under the key grader" if "grader" in content else ""  # fmt: skip
         return f"is missing; it must be one of {known}{inner}"
     return f"must be one of {known}, got {_shown(type_)}{did_you_mean(str(type_), _TYPES)}"
-
-
-def require_function(source: str) -> None:
-    """Refuse the source of a python grader that is no Python, or has no function ``grade`` of two arguments.
-
-    Args:
-        source: Nothing of it is run.
-
-    Raises:
-        ValueError: One of these holds.
-    """
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"must be Python: {error}") from error
-    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == "grade"]  # fmt: skip
-    names = {name for node in body for name in _bound(node)}
-    if not functions:
-        if "grade" not in names and "*" not in names:
-            raise ValueError("must define a function grade(sample, item)")
-        return
-    taken = functions[-1].args
-    least = len(taken.posonlyargs) + len(taken.args) - len(taken.defaults)
-    most = len(taken.posonlyargs) + len(taken.args)
-    if not (least <= 2 and (most >= 2 or taken.vararg is not None)) or None in taken.kw_defaults:
-        raise ValueError(f"grade must take two arguments, sample and item, got grade({ast.unparse(taken)})")  # fmt: skip
-
-
-def _bound(node: ast.stmt) -> Iterator[str]:
-    """List the names that a statement may give a value, as far as they stand there."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-            yield inner.id
-        elif isinstance(inner, ast.alias):
-            yield inner.asname or inner.name
-        elif isinstance(inner, ast.FunctionDef | ast.ClassDef):
-            yield inner.name
 
 
 def _table(kind: Any, content: dict[str, Any], place: str, mistakes: list[str]) -> Any:

@@ -4,10 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from rlsr.config.graders.source import checked_source
 from rlsr.config.graders.template import parse_template
-
-MAX_SOURCE_BYTES = 256 * 1024
-"""OpenAI's limit of the code of a python grader."""
 
 
 def _checked(text: str) -> str:
@@ -138,18 +136,11 @@ class PythonGrader(_Named):
     """A function ``grade(sample, item)``."""
 
     type: Literal["python"]
-    source: str
+    source: Annotated[str, AfterValidator(checked_source)]
     image_tag: str | None = None
     """OpenAI's set of packages; here those are used that are installed."""
     pass_threshold: float | None = None
     """For evals; a reward is the score itself."""
-
-    @model_validator(mode="after")
-    def _source_is_short(self) -> Self:
-        size = len(self.source.encode("utf-8", "surrogatepass"))
-        if size > MAX_SOURCE_BYTES:
-            raise ValueError(f"source: must have at most {MAX_SOURCE_BYTES:,} bytes, got {size:,}")
-        return self
 
 
 Leaf = StringCheck | TextSimilarity | ScoreModel | LabelModel | PythonGrader

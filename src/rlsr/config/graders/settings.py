@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rlsr.config.base import ConfigTable
-from rlsr.config.graders.reader import Grader, parse_grader, read_grader_file
+from rlsr.config.graders.grader import Grader
+from rlsr.config.graders.reader import parse_grader, read_grader_file
 from rlsr.config.graders.schema import LabelModel, PythonGrader, ScoreModel
 from rlsr.config.remote import ChatEndpoint
 from rlsr.errors import ConfigError

@@ -1,6 +1,6 @@
 """What a grader grades, in words."""
 
-from rlsr.config.graders.reader import Grader
+from rlsr.config.graders.grader import Grader
 from rlsr.config.graders.schema import (
     LabelModel,
     Leaf,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from rlsr.config.graders.reader import Grader
+from rlsr.config.graders.grader import Grader
 from rlsr.config.graders.schema import (
     LabelModel,
     Leaf,

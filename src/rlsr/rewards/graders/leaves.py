@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.graders.reader import templates_of
+from rlsr.config.graders.grader import templates_of
 from rlsr.config.graders.schema import LabelModel, Leaf, PythonGrader, ScoreModel
 from rlsr.config.graders.template import parse_template
 from rlsr.remote import ChatClient

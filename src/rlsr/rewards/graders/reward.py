@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.graders.reader import Grader
+from rlsr.config.graders.grader import Grader
 from rlsr.config.graders.schema import PythonGrader, ScoreModel
 from rlsr.rewards.graders.leaves import LeafGrader
 from rlsr.rewards.graders.rows import Grades, Rows

@@ -96,7 +96,7 @@ def test_a_config_with_it_comes_back_as_it_was(packages: Path) -> None:
         ),
         (
             ["reward=lenght"],
-            "reward.type: must be 'similarity', 'logic', 'python', or of an installed package 'length', got 'lenght'; did you mean "
+            "reward.type: must be 'similarity', 'logic', 'python', 'grader', or of an installed package 'length', got 'lenght'; did you mean "
             "length?",
         ),
     ],
@@ -215,6 +215,7 @@ def test_a_package_that_is_gone_is_missed_by_name(packages: Path) -> None:
         file.unlink()
     forget()
     with pytest.raises(
-        ConfigError, match=r"reward.type: must be 'similarity', 'logic', 'python', got 'length'"
+        ConfigError,
+        match=r"reward.type: must be 'similarity', 'logic', 'python', 'grader', got 'length'",
     ):
         config_from_table(table)

@@ -243,12 +243,13 @@ def test_what_is_written_in_the_place_of_an_answer_is_none(answer: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_of_a_closed_worker(kind: Kind) -> None:
     require(kind)
+    others = _below(os.getpid())  # of the tests before
     worker = Worker(TRIES, "grade", kind, limits(seconds=0.5))
-    begun = _below(os.getpid())
+    begun = _below(os.getpid()) - others
     assert begun
     worker.call([["loop", None]])
     worker.call([["add", [1, 1]]])
-    begun |= _below(os.getpid())
+    begun |= _below(os.getpid()) - others
     worker.close()
     _wait_until_gone(begun)
     worker.close()  # twice is once

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rlsr
-from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, report, train
+from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, graders, report, train
 
 app = typer.Typer(
     name="rlsr",
@@ -22,6 +22,7 @@ app.command(name="forecast")(forecast.forecast)
 app.command(name="compare")(compare.compare)
 app.command(name="report")(report.report)
 app.add_typer(data.app, name="data")
+app.add_typer(graders.app, name="graders")
 app.command(name="doctor")(doctor.doctor)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.graders import GraderReward
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.preference_model import PreferenceModelReward
 from rlsr.config.reward_base import ReferenceReward
@@ -142,6 +143,7 @@ SingleReward = (
     | LogicReward
     | PythonReward
     | PreferenceModelReward
+    | GraderReward
     | ExactReward
     | NumericReward
     | MathReward

@@ -11,6 +11,7 @@ from rlsr.errors import ConfigError
 from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
 from rlsr.rewards.combined import CombinedKind
+from rlsr.rewards.graders import GraderKind
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.preference_model import PreferenceModelKind
@@ -35,6 +36,7 @@ _KINDS: tuple[RewardKind[Any], ...] = (
     ChoiceKind(),
     RegexKind(),
     JsonSchemaKind(),
+    GraderKind(),
     CombinedKind(),
 )
 

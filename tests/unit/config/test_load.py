@@ -615,7 +615,7 @@ def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
         ),
         (
             ["reward=judge"],
-            "reward.type: must be 'similarity', 'logic', 'python', 'preference_model', got 'judge'",
+            "reward.type: must be 'similarity', 'logic', 'python', 'preference_model', 'grader', 'exact', 'numeric', 'math', 'choice', 'regex', 'json_schema', 'combined', got 'judge'",
         ),
         (
             ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],

@@ -20,7 +20,8 @@ from rlsr.data.visible import is_empty
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
 from rlsr.rewards.references import OverReferences
-from rlsr.rewards.similarity import blended_similarity, cosine_rewards
+from rlsr.rewards.closeness import blended_similarity
+from rlsr.rewards.similarity import cosine_rewards
 
 Matrix = NDArray[np.float32]
 WITHOUT_DIRECTION = "zero"

@@ -20,7 +20,7 @@ from rlsr.audit.attack_texts import (
     STOP_WORDS,
 )
 from rlsr.audit.negation import negate_statements
-from rlsr.audit.sentences import sentence_spans
+from rlsr.data.sentences import sentence_spans
 from rlsr.config.reward import RewardConfig, SimilarityReward
 
 Kind = Literal["form", "fact", "nonsense"]

@@ -12,7 +12,8 @@ from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.methods import group_advantages
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
 from rlsr.rewards.lexical import character_overlap
-from rlsr.rewards.similarity import blended_similarity, cosine_rewards
+from rlsr.rewards.closeness import blended_similarity
+from rlsr.rewards.similarity import cosine_rewards
 
 NAN = float("nan")
 COSINE = SimilarityConfig(variant="cosine")

@@ -40,9 +40,7 @@ def measure_parts(embedder: Embedder, pairs: Sequence[Pair]) -> Floats:
     Returns:
         One row a pair, one column for each of ``PARTS``.
     """
-    columns = [
-        column for measure in FAMILIES.values() for column in measure(embedder, pairs)
-    ]
+    columns = [column for measure in FAMILIES.values() for column in measure(embedder, pairs)]
     return np.stack(columns, axis=1)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,29 @@ def load_rows(data: Path, cache: Path) -> tuple[Rows, Rows]:
     seen = [*(group for group in groups if group.source != "arena"), *arena[:_NUM_ARENA]]
     unseen = [*load_unseen(data), *arena[_NUM_ARENA:]]
     return _rows(seen, cache), _rows(unseen, cache)
+
+
+def without_last_lines(data: Path, cache: Path) -> Rows:
+    """Measure GSM8K's other prompts with the last line of each answer and reference left out, which says the result alone.
+
+    Args:
+        data: Directory with the gzip files.
+        cache: Directory for the parts.
+    """
+    groups = [
+        replace(
+            group,
+            reference=_but_last_line(group.reference),
+            responses=tuple(map(_but_last_line, group.responses)),
+        )
+        for group in load_unseen(data)
+        if group.source == "gsm8k"
+    ]
+    return Rows(_measured(list(map(_as_asked, groups)), cache), [])
+
+
+def _but_last_line(text: str) -> str:
+    return text.rpartition("\n")[0] or text
 
 
 def _rows(groups: Sequence[Group], cache: Path) -> Rows:

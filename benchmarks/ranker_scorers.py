@@ -5,7 +5,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from quality_statistics import win
 from ranker_fit import Transform, as_logarithms, as_they_are, learn, pair_differences
 from ranker_measures import SETS, Scored
 from ranker_parts import PARTS
@@ -58,6 +57,7 @@ def fixed_scorers() -> dict[str, Scorer]:
         "sentences F": lambda row: column(row, "sentences"),
         "meanings F": lambda row: column(row, "meanings"),
         "numbers": lambda row: column(row, "numbers"),
+        "equal weights, all members": lambda row: mean_of(row, MEMBERS),
         SHIPPED: lambda row: mean_of(row, ENSEMBLE),
     }
 
@@ -162,8 +162,3 @@ def _worth(shares: Shares, held: str) -> float:
 def scored(scorer: Scorer, rows: Sequence[Measured]) -> Scored:
     """Score answers; empty ones get less than any other, and rounding errors are made ties."""
     return [(row, np.where(row.lengths == 0, -99, scorer(row)).round(6)) for row in rows]
-
-
-def compare_reference_free(chosen: str, rejected: str) -> float:
-    """Count a pair of a preference set where the longer answer was chosen."""
-    return win(len(chosen.split()), len(rejected.split()))

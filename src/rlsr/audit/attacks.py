@@ -20,8 +20,8 @@ from rlsr.audit.attack_texts import (
     STOP_WORDS,
 )
 from rlsr.audit.negation import negate_statements
-from rlsr.data.sentences import sentence_spans
 from rlsr.config.reward import RewardConfig, SimilarityReward
+from rlsr.data.sentences import sentence_spans
 
 Kind = Literal["form", "fact", "nonsense"]
 

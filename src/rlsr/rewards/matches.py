@@ -7,9 +7,8 @@ import numpy as np
 
 from rlsr.data.sentences import sentence_spans
 from rlsr.embeddings import Encoding
-from rlsr.embeddings.protocol import Vectors
+from rlsr.embeddings.protocol import Vectors, unit_rows
 from rlsr.rewards.lexical import Matches, words
-from rlsr.rewards.protocol import Scores
 
 Encode = Callable[[Sequence[str]], Encoding]
 
@@ -125,4 +124,4 @@ def _shares(
 
 def _by_sentence(encode: Encode, texts: Sequence[Sequence[str]]) -> dict[str, Vectors]:
     distinct = list(dict.fromkeys(sentence for text in texts for sentence in text))
-    return dict(zip(distinct, encode(distinct).vectors, strict=True)) if distinct else {}
+    return dict(zip(distinct, unit_rows(encode(distinct).vectors), strict=True)) if distinct else {}

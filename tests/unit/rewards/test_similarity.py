@@ -11,8 +11,8 @@ from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityRew
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.methods import group_advantages
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
-from rlsr.rewards.lexical import character_overlap
 from rlsr.rewards.closeness import blended_similarity
+from rlsr.rewards.lexical import character_overlap
 from rlsr.rewards.similarity import cosine_rewards
 
 NAN = float("nan")

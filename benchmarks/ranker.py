@@ -80,9 +80,7 @@ def found(data: Path, cache: Path) -> dict[str, Any]:
         "answers": {"seen": _counts(seen), "unseen": _counts(unseen)},
         "seen": _judged(scorers, seen),
         "unseen": _judged(confirmed, unseen),
-        "gsm8k without last lines": _judged(
-            confirmed, without_last_lines(data, cache)
-        ),
+        "gsm8k without last lines": _judged(confirmed, without_last_lines(data, cache)),
         "attacks": {
             "seen": _attacks(scorers, (DEFAULT, SHIPPED, CHOSEN, "length"), seen),
             "unseen": _attacks(scorers, (DEFAULT, SHIPPED), unseen),

@@ -24,8 +24,7 @@ def tables(kept: dict[str, Any]) -> dict[str, str]:
         "differences": _values(kept["seen"], "minus default"),
         "unseen": _values(kept["unseen"]),
         "unseen differences": _values(kept["unseen"], "minus default"),
-        "without last lines": _values(kept["gsm8k without last lines"])
-        + _values(kept["gsm8k without last lines"], "minus default")[2:],
+        "without last lines": _without_last_lines(kept["gsm8k without last lines"]),
         "attacks": _attacks(kept["attacks"]),
         "weights": _weights(kept),
         "milliseconds": _milliseconds(kept["milliseconds"]),
@@ -40,6 +39,13 @@ def _values(judged: dict[str, Any], key: str = "value") -> list[str]:
     for name, row in judged.items():
         if any(row[measure][key] != [0, 0, 0] for measure in measures):
             lines += table_row(name, *(_three(row[measure][key]) for measure in measures))
+    return lines
+
+
+def _without_last_lines(judged: dict[str, Any]) -> list[str]:
+    lines = table_head("scorer", "gsm8k", "minus blend")
+    for name, row in judged.items():
+        lines += table_row(name, *(_three(row["gsm8k"][key]) for key in ("value", "minus default")))
     return lines
 
 

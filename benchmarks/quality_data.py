@@ -23,6 +23,7 @@ SELF_INSTRUCT_ORDER = {
 """The order of the human evaluation in arXiv 2212.10560, from memory."""
 
 _NUM_DRAWN = 300
+_DRAWN = slice(_NUM_DRAWN)
 _NUM_ARENA_FIRST = 200
 _MAX_CHARACTERS = 2000  # davinci without fine-tuning does not stop by itself
 
@@ -67,6 +68,22 @@ def load_groups(directory: Path) -> list[Group]:
     ]
 
 
+def load_unseen(directory: Path) -> list[Group]:
+    """Read prompts of those sets that have more than ``load_groups`` draws, as many again and a third.
+
+    Args:
+        directory: Holds the gzip files.
+
+    Returns:
+        Groups of GSM8K and TruthfulQA, none of which ``load_groups`` returns.
+    """
+    later = slice(_NUM_DRAWN, 2 * _NUM_DRAWN + _NUM_DRAWN // 3)
+    return [
+        *_gsm8k(_read(directory, "gsm8k_model_solutions_labelled"), later),
+        *_truthfulqa(_read(directory, "truthfulqa_817"), later),
+    ]
+
+
 def _read(directory: Path, name: str) -> list[dict[str, Any]]:
     with gzip.open(directory / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
@@ -85,19 +102,20 @@ def _by(rows: Sequence[dict[str, Any]], key: str) -> dict[str, list[dict[str, An
     return found
 
 
-def _gsm8k(rows: Sequence[dict[str, Any]]) -> list[Group]:
+def _gsm8k(rows: Sequence[dict[str, Any]], drawn: slice = _DRAWN) -> list[Group]:
     """Four models' solutions to a problem, right or wrong."""
     by_prompt = _by(rows, "prompt")
     prompts = sorted(by_prompt)
     random.Random(1).shuffle(prompts)
-    halves = _halves(prompts[:_NUM_DRAWN])
+    prompts = prompts[drawn]
+    halves = _halves(prompts)
     return [
         Group(
             "gsm8k", prompt, halves[prompt], prompt, answers[0]["reference"],
             tuple(row["response"] for row in answers), tuple(row["model"] for row in answers),
             tuple(float(row["is_correct"]) for row in answers),
         )
-        for prompt in prompts[:_NUM_DRAWN]
+        for prompt in prompts
         for answers in [by_prompt[prompt]]
     ]  # fmt: skip
 
@@ -141,14 +159,14 @@ def _models(answers: dict[str, str]) -> list[str]:
     return [*sorted(set(answers) - {"gpt35"}), "gpt35"]
 
 
-def _truthfulqa(rows: Sequence[dict[str, Any]]) -> list[Group]:
+def _truthfulqa(rows: Sequence[dict[str, Any]], drawn: slice = _DRAWN) -> list[Group]:
     """Correct and incorrect answers beside the best one."""
-    drawn = list(rows)
-    random.Random(1).shuffle(drawn)
-    drawn = drawn[:_NUM_DRAWN]
-    halves = _halves(row["prompt"] for row in drawn)
+    mixed = list(rows)
+    random.Random(1).shuffle(mixed)
+    mixed = mixed[drawn]
+    halves = _halves(row["prompt"] for row in mixed)
     groups = []
-    for row in drawn:
+    for row in mixed:
         best = row["response"].strip().lower()
         correct = [text for text in row["correct"] if text.strip().lower() != best]
         incorrect = row["incorrect"]

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from rlsr.config.reward import SimilarityConfig
 from rlsr.embeddings import ReferenceCache
 from rlsr.evaluation.metrics.overlap import chrf
-from rlsr.rewards.lexical import words
-from rlsr.rewards.similarity import cosine_rewards, similarity_parts
+from rlsr.rewards.closeness import similarity_parts
+from rlsr.rewards.lexical import f_scores, words
+from rlsr.rewards.matches import longest_common_subsequence, sentence_matches
+from rlsr.rewards.similarity import cosine_rewards
 
 Floats = NDArray[np.float64]
 DEFAULT = "blend, wordllama (the default)"
@@ -78,7 +80,16 @@ def _shipped(config: SimilarityConfig, encoder: ReferenceCache, pairs: Pairs) ->
     cosines = cosine_rewards(
         encoder.encode(pairs.responses).vectors, encoder.encode(pairs.references).vectors
     )
-    return similarity_parts(config, cosines, pairs.responses, pairs.references)["similarity"]
+    return similarity_parts(
+        config,
+        cosines,
+        pairs.responses,
+        pairs.references,
+        lambda: f_scores(
+            sentence_matches(pairs.responses, pairs.references, encoder.encode, encoder.encode),
+            config.recall_weight,
+        ),
+    )["similarity"]
 
 
 def _centred(encoder: ReferenceCache, fitted_on: BySource, pairs: Pairs) -> Floats:
@@ -119,22 +130,9 @@ def _rouge_l(pairs: Pairs) -> Floats:
     scores = []
     for response, reference in zip(pairs.responses, pairs.references, strict=True):
         ours, theirs = words(response), words(reference)
-        common = _longest_common_subsequence(ours, theirs)
+        common = longest_common_subsequence(ours, theirs)
         scores.append(2 * common / max(1, len(ours) + len(theirs)))
     return np.array(scores)
-
-
-def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Count its words, with a row of the usual table as the bits of one number (Hyyrö 2004)."""
-    places: dict[str, int] = {}
-    for place, word in enumerate(second):
-        places[word] = places.get(word, 0) | (1 << place)
-    full = (1 << len(second)) - 1
-    row = full
-    for word in first:
-        kept = row & places.get(word, 0)
-        row = ((row + kept) | (row - kept)) & full
-    return len(second) - row.bit_count()
 
 
 def _sentences(text: str) -> list[str]:

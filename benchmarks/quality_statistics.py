@@ -37,6 +37,10 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    def rounded(self) -> list[float]:
+        """Give value, low and high as they are kept."""
+        return [round(number, 4) for number in (self.value, self.low, self.high)]
+
 
 def win(better: float, worse: float) -> float:
     """Count a pair: 1 where the better answer has the higher score, a half for a tie."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rlsr.audit.attack_facts import change_numbers
 from rlsr.audit.attacks import ATTACKS, Attack, AttackRow, random_cycle
 from rlsr.audit.negation import negate_statements
-from rlsr.audit.sentences import sentence_spans
+from rlsr.data.sentences import sentence_spans
 
 # Words that rules look at, between any characters: lone surrogates, letters that fold into others, odd digits.
 PIECES = (

@@ -19,8 +19,9 @@ from rlsr.data.record import Message
 from rlsr.data.visible import is_empty
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
+from rlsr.rewards.closeness import MADE_OF, blended_similarity, ensemble_similarity
 from rlsr.rewards.references import OverReferences
-from rlsr.rewards.similarity import blended_similarity, cosine_rewards
+from rlsr.rewards.similarity import cosine_rewards
 
 Matrix = NDArray[np.float32]
 WITHOUT_DIRECTION = "zero"
@@ -120,7 +121,7 @@ def as_rows(result: RewardResult) -> list[tuple[float, ...]]:
 
 similarities = st.builds(
     SimilarityConfig,
-    variant=st.sampled_from(["blend", "cosine"]),
+    variant=st.sampled_from(["blend", "ensemble", "cosine"]),
     recall_weight=st.floats(min_value=0.1, max_value=10),
     number_share=st.floats(min_value=0, max_value=1),
 )
@@ -196,24 +197,41 @@ def test_a_blend_is_bounded_and_never_falls_when_a_part_rises(
     assert blended((low[0], low[1], low[2]), share) <= value
 
 
+members = st.lists(unit, min_size=1, max_size=5)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.floats(min_value=-1, max_value=1), members, unit, unit)
+def test_an_ensemble_is_the_mean_of_its_members_lowered_by_wrong_numbers(
+    cosine: float, overlaps: list[float], agreement: float, share: float
+) -> None:
+    mean = math.fsum([cosine, *overlaps]) / (1 + len(overlaps))
+    arrays = [np.array([value]) for value in overlaps]
+    (found,) = ensemble_similarity(
+        np.array([cosine]), arrays, np.array([agreement]), number_share=share
+    )
+    expected = mean * (1 - share * (1 - agreement)) if mean > 0 else mean
+    assert found == pytest.approx(expected, abs=1e-12)
+    if len(overlaps) == 1:
+        assert found == blended((cosine, overlaps[0], agreement), share)
+
+
 @settings(deadline=None, max_examples=100)
 @given(rows, similarities)
-def test_the_parts_of_a_blend_are_those_of_its_similarity(
-    batch: list[Row], similarity: SimilarityConfig
-) -> None:
-    parts = score(batch, SimilarityReward(similarity=similarity)).components
+def test_a_similarity_is_made_of_its_parts(batch: list[Row], similarity: SimilarityConfig) -> None:
+    parts = dict(score(batch, SimilarityReward(similarity=similarity)).components)
+    made_of = [part.name for part in MADE_OF[similarity.variant]]
+    assert list(parts) == ["similarity", *made_of, "repeated", "empty", "truncated"]
     if similarity.variant == "cosine":
-        assert {"cosine", "overlap", "numbers"}.isdisjoint(parts)
         return
+    cosine, *overlaps, agreement = (parts[name] for name in made_of)
     share = similarity.number_share
-    found = blended_similarity(
-        parts["cosine"], parts["overlap"], parts["numbers"], number_share=share
-    )
+    found = ensemble_similarity(cosine, overlaps, agreement, number_share=share)
     assert np.array_equal(found, parts["similarity"], equal_nan=True)
-    for name in ("overlap", "numbers"):
+    for name in made_of[1:]:
         visible = parts[name][~np.isnan(parts[name])]
         assert len(visible) == sum(not is_empty(row[1]) for row in batch)
-        assert ((visible >= 0) & (visible <= 1)).all()
+        assert ((visible >= 0) & (visible <= 1 + 1e-12)).all()
 
 
 several = st.lists(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.audit.sentences import sentence_spans
 from rlsr.data import Message, PromptRecord
+from rlsr.data.sentences import sentence_spans
 from rlsr.engines.trl.segments import first_sentence, next_segments
 
 pieces = st.sampled_from(

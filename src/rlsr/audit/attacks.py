@@ -20,9 +20,9 @@ from rlsr.audit.attack_texts import (
     STOP_WORDS,
 )
 from rlsr.audit.negation import negate_statements
-from rlsr.audit.sentences import sentence_spans
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.rewards import RewardConfig
+from rlsr.data.sentences import sentence_spans
 
 Kind = Literal["form", "fact", "nonsense"]
 

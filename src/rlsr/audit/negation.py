@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from rlsr.audit.attack_texts import COMMANDS, STOP_WORDS
-from rlsr.audit.sentences import sentence_spans
+from rlsr.data.sentences import sentence_spans
 
 Edit = tuple[int, int, str]
 """Where a change to a sentence starts and ends, and what to put there."""

@@ -90,6 +90,11 @@ def _about_encoders(encoders: Sequence[EncoderComparison]) -> list[str]:
 def _about_variant(attacks: Sequence[str], settings: RewardConfig) -> list[str]:
     if not isinstance(settings, SimilarityReward) or not attacks:
         return []
+    if settings.similarity.variant == "blend" and "shuffled sentences" in attacks:
+        return [
+            "Try reward.similarity.variant=ensemble: it compares the order of words and sentences, too, and let shuffled "
+            "sentences win a third as often where it was measured (benchmarks/ranker.md)."
+        ]
     if settings.similarity.variant != "cosine":
         return []
     return [

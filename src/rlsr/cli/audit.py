@@ -40,7 +40,8 @@ def audit(
         ),
     ] = None,
     reward: Annotated[
-        str | None, typer.Option(help="Short for reward.similarity.variant: blend or cosine.")
+        str | None,
+        typer.Option(help="Short for reward.similarity.variant: blend, ensemble or cosine."),
     ] = None,
     compare_encoders: Annotated[
         list[str] | None,

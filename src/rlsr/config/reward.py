@@ -44,11 +44,12 @@ class RepetitionConfig(ConfigTable):
 class SimilarityConfig(ConfigTable):
     """How close a response is to its reference."""
 
-    variant: Literal["blend", "cosine"] = "blend"
+    variant: Literal["blend", "ensemble", "cosine"] = "blend"
     """``blend``: the mean of the cosine of the embeddings and of the overlap in character n-grams, lowered where the
-    numbers disagree. ``cosine``: the cosine alone, as in the paper."""
+    numbers disagree. ``ensemble``: the same with overlap in words, in the order of words and in sentences as further members
+    of the mean, for up to twice the time (benchmarks/ranker.md). ``cosine``: the cosine alone, as in the paper."""
     recall_weight: float = Field(default=1.5, ge=0.1, le=10)
-    """How many times as much as precision recall counts in the overlap: above it filler begins to pay, below it long
+    """How many times as much as precision recall counts in each overlap: above it filler begins to pay, below it long
     answers lose; without effect on ``cosine``."""
     number_share: float = Field(default=0.25, ge=0, le=1)
     """Share of the similarity that a complete disagreement in numbers takes away; without effect on ``cosine``."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from rlsr.rewards.protocol import Scores
 
 Integers = NDArray[np.int64]
+Matches = tuple[Scores, Scores]
+"""Precision, the share of each response that stands in its reference, and recall, the share of the reference that stands in
+the response; both in [0, 1]."""
 
 SHORTEST, LONGEST = 3, 6
 """Lengths of the character n-grams: single letters and pairs are shared by any two texts of a language."""
@@ -40,8 +43,43 @@ def character_overlap(
         Popovic 2015, "chrF: character n-gram F-score". Deviations: words joined by single spaces, spaces counted, case
         folded, orders 3 to 6 instead of 1 to 6, beta 1.5 instead of 2 (benchmarks/reward-quality.md says why).
     """
+    return f_scores(character_matches(responses, references), recall_weight)
+
+
+def f_scores(matches: Matches, recall_weight: float) -> Scores:
+    """Combine precision and recall.
+
+    Args:
+        matches: Both, in [0, 1]; NaN is unscored and stays so.
+        recall_weight: Beta of the F-score, above 0: how many times as much as precision recall counts.
+
+    Returns:
+        The weighted harmonic mean of both, in [0, 1]; 0 where both are 0.
+
+    Source:
+        van Rijsbergen 1979, "Information Retrieval".
+    """
+    precision, recall = matches
+    weight = recall_weight**2
+    below = weight * precision + recall
+    above = (1 + weight) * precision * recall
+    # Not `below > 0`: what is NaN has to stay so.
+    return np.divide(above, below, out=np.zeros_like(below), where=below != 0)
+
+
+def character_matches(responses: Sequence[str], references: Sequence[str]) -> Matches:
+    """Measure what two texts share in character n-grams, as the overlap does, but each side apart.
+
+    Args:
+        responses: The policy's answers.
+        references: The human-written answers, in the same order.
+
+    Returns:
+        The shared n-grams as shares of the response's and of the reference's, each the mean over the orders.
+    """
     rows = zip(responses, references, strict=True)
-    return np.array([_overlap(*row, recall_weight) for row in rows], dtype=np.float64)
+    found = np.array([_matches(*row) for row in rows], dtype=np.float64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
 
 
 def number_agreement(responses: Sequence[str], references: Sequence[str]) -> Scores:
@@ -93,19 +131,17 @@ def _plain_number(digits: str) -> str:
     return digits.lstrip("0") or "0"
 
 
-def _overlap(response: str, reference: str, recall_weight: float) -> float:
+def _matches(response: str, reference: str) -> tuple[float, float]:
     profile = _profile(reference)
     characters = _characters(response)
     shared = profile.shared_counts(characters)
     orders = [order for order in range(SHORTEST, LONGEST + 1) if profile.total(order) > 0]
     if not orders:
-        return 0.0
+        return 0.0, 0.0
     totals = {order: max(len(characters) - order + 1, 1) for order in orders}
     precision = sum(shared[order] / totals[order] for order in orders) / len(orders)
     recall = sum(shared[order] / profile.total(order) for order in orders) / len(orders)
-    weight = recall_weight**2
-    below = weight * precision + recall
-    return (1 + weight) * precision * recall / below if below > 0 else 0.0
+    return precision, recall
 
 
 def _characters(text: str) -> Integers:

@@ -6,25 +6,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.config.reward import SimilarityConfig, SimilarityReward
+from rlsr.config.reward import SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder, ReferenceCache, load_embedder, require_embedder
 from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
+from rlsr.rewards.closeness import MADE_OF, similarity_parts
 from rlsr.rewards.kind import RewardKind
-from rlsr.rewards.lexical import character_overlap, number_agreement
+from rlsr.rewards.lexical import f_scores
+from rlsr.rewards.matches import sentence_matches
 from rlsr.rewards.protocol import Part, Reward, RewardBatch, RewardResult, Scores
 from rlsr.rewards.repetition import breaks_repetition_rule
 from rlsr.runs import cache_directory
 
 _SIMILARITY = Part("similarity", "Similarity", "Before the rules for repeated and empty answers.")
-_OF_A_BLEND = (
-    Part("cosine", "Cosine", "Of the embeddings of response and reference."),
-    Part("overlap", "Overlap", "In character n-grams."),
-    Part("numbers", "Numbers", "Agreement of the numbers in response and reference."),
-)
 _SHARES = (
     Part(
         "repeated",
@@ -66,59 +63,6 @@ def cosine_rewards(responses: Vectors, references: Vectors) -> Scores:
     return clipped
 
 
-def blended_similarity(
-    cosines: Scores, overlap: Scores, agreement: Scores, *, number_share: float
-) -> Scores:
-    """Blend closeness in meaning, in wording and in numbers.
-
-    Args:
-        cosines: Of the embeddings, in [-1, 1]; NaN is unscored and stays so.
-        overlap: In character n-grams, in [0, 1].
-        agreement: Of the numbers, in [0, 1].
-        number_share: Share that a complete disagreement in numbers takes away, in [0, 1].
-
-    Returns:
-        The mean of cosine and overlap times 1 - number_share * (1 - agreement), in [-0.5, 1]. What is below 0 is left
-        as it is, since there the factor would turn wrong numbers into a gain.
-
-    Source:
-        benchmarks/reward-quality.md, the variant ``blend``.
-    """
-    closeness = (cosines + overlap) / 2
-    factor = 1 - number_share * (1 - agreement)
-    return np.where(closeness > 0, closeness * factor, closeness)
-
-
-def similarity_parts(
-    config: SimilarityConfig,
-    cosines: Scores,
-    responses: Sequence[str],
-    references: Sequence[str],
-) -> dict[str, Scores]:
-    """Measure closeness as the config says, with what it is made of.
-
-    Args:
-        config: The variant and its weights.
-        cosines: Of the embeddings of responses and references.
-        responses: The policy's answers.
-        references: The human-written answers, in the same order.
-
-    Returns:
-        ``similarity``; for ``blend`` also ``cosine``, ``overlap`` and ``numbers``. NaN where a part is unscored.
-    """
-    if config.variant == "cosine":
-        return {"similarity": cosines}
-    overlap = character_overlap(responses, references, config.recall_weight)
-    agreement = number_agreement(responses, references)
-    similarity = blended_similarity(cosines, overlap, agreement, number_share=config.number_share)
-    return {
-        "similarity": similarity,
-        "cosine": cosines,
-        "overlap": overlap,
-        "numbers": agreement,
-    }
-
-
 class ReferenceSimilarity(Reward):
     """Scores a rollout: closeness to the reference; fixed scores for repetition and for empty responses.
 
@@ -147,9 +91,9 @@ class ReferenceSimilarity(Reward):
             batch: The responses, their prompts and references.
 
         Returns:
-            Scores in [-1, 1]; NaN where the encoder gave no direction. Components: ``similarity`` before the rules and,
-            for ``blend``, what it is made of: ``cosine``, ``overlap``, ``numbers`` (all NaN for empty responses);
-            ``repeated``, ``empty`` and ``truncated`` as 0 and 1.
+            Scores in [-1, 1]; NaN where the encoder gave no direction. Components: ``similarity`` before the rules and
+            what ``MADE_OF`` lists for its variant (all NaN for empty responses); ``repeated``, ``empty`` and ``truncated``
+            as 0 and 1.
         """
         empty = np.array([is_empty(response) for response in batch.responses], dtype=np.bool_)
         parts, truncated = self._compare(batch, np.flatnonzero(~empty))
@@ -175,11 +119,14 @@ class ReferenceSimilarity(Reward):
     ) -> tuple[dict[str, Scores], NDArray[np.bool_]]:
         """Compare the responses of some rows to their references; the others stay NaN."""
         cosines, truncated = self._cosines(batch, rows)
+        responses = [batch.responses[row] for row in rows]
+        references = [batch.references[row] for row in rows]
         found = similarity_parts(
             self._config.similarity,
             cosines[rows],
-            [batch.responses[row] for row in rows],
-            [batch.references[row] for row in rows],
+            responses,
+            references,
+            lambda: self._by_sentences(responses, references),
         )
         parts = {name: np.full(len(batch), np.nan) for name in found}
         for name, values in found.items():
@@ -198,6 +145,13 @@ class ReferenceSimilarity(Reward):
         cosines[rows] = cosine_rewards(responses.vectors, references.vectors)
         truncated[rows] = responses.truncated | references.truncated
         return cosines, truncated
+
+    def _by_sentences(self, responses: Sequence[str], references: Sequence[str]) -> Scores:
+        """Compare sentence by sentence, by the encoder that compares the whole."""
+        matches = sentence_matches(
+            responses, references, self._embedder.encode, self._references.encode
+        )
+        return f_scores(matches, self._config.similarity.recall_weight)
 
     def _encoded_texts(
         self, batch: RewardBatch, answers: Sequence[str], rows: NDArray[np.intp]
@@ -246,10 +200,12 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         )
 
     def seen_metrics(self, config: RunConfig) -> frozenset[str]:
-        """Add what is nearly the overlap of a blend, and the rule against repetition."""
+        """Add what is nearly a part of the similarity, and the rule against repetition."""
         settings = self.settings(config)
+        variant = settings.similarity.variant
         nearly = {
-            "chrf": settings.similarity.variant == "blend",
+            "chrf": variant in {"blend", "ensemble"},
+            "bleu": variant == "ensemble",
             "repetition": settings.repetition.enabled,
         }
         return super().seen_metrics(config) | {name for name, seen in nearly.items() if seen}
@@ -274,8 +230,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
 
 
 def _parts_of(config: SimilarityReward) -> tuple[Part, ...]:
-    made_of = _OF_A_BLEND if config.similarity.variant == "blend" else ()
-    return (_SIMILARITY, *made_of, *_SHARES)
+    return (_SIMILARITY, *MADE_OF[config.similarity.variant], *_SHARES)
 
 
 def _zero_where(says_nothing: NDArray[np.bool_], values: Scores) -> Scores:

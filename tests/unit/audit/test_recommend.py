@@ -49,6 +49,7 @@ def test_nothing_to_change_is_said() -> None:
     ("name", "settings", "part"),
     [
         ("truncated to half", COSINE, "reward.similarity.variant=blend"),
+        ("shuffled sentences", BLEND, "reward.similarity.variant=ensemble"),
         ("repeated", BLEND, "Lower reward.repetition.min_characters from 100"),
         ("repeated", UNGUARDED, "reward.repetition.enabled=true"),
         ("prompt copied", BLEND, "Copying the prompt wins on 40% of the rows"),

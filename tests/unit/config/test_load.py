@@ -243,7 +243,7 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
         ),
         (
             "reward.similarity.variant=dice",
-            "reward.similarity.variant: must be 'blend' or 'cosine', got 'dice'",
+            "reward.similarity.variant: must be 'blend', 'ensemble' or 'cosine', got 'dice'",
         ),
         (
             "reward.similarity.recall_weight=0",

@@ -18,7 +18,7 @@ from rlsr.embeddings import Embedder, Encoding, ReferenceCache
 from rlsr.evaluation import Answers, Evaluation
 from rlsr.evaluation.suites import HeldoutSuite
 from rlsr.rewards import FormulaSimilarity, ReferenceSimilarity, Reward, RewardBatch
-from rlsr.rewards.similarity import similarity_parts
+from rlsr.rewards.closeness import similarity_parts
 from rlsr.rewards.translation import Translator
 from rlsr.runs import RunDirectory
 from rlsr.statistics import Estimate, bootstrap_mean
@@ -105,7 +105,8 @@ def test_the_reward_is_measured_as_it_is_trained_on(config: SimilarityReward) ->
     scores = evaluation(config=config).score(RESPONSES).scores
     cosines = scores["similarity"]
     references = [record.reference for record in RECORDS]
-    expected = similarity_parts(config.similarity, cosines, RESPONSES, references)["similarity"]
+    parts = similarity_parts(config.similarity, cosines, RESPONSES, references, pytest.fail)
+    expected = parts["similarity"]
     assert scores["reward"] == pytest.approx(expected, nan_ok=True)
     assert (scores["reward"][1] == cosines[1]) == (config is COSINE)
 

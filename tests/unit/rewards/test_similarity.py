@@ -11,8 +11,9 @@ from rlsr.config.reward import RepetitionConfig, SimilarityConfig, SimilarityRew
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.methods import group_advantages
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
+from rlsr.rewards.closeness import blended_similarity
 from rlsr.rewards.lexical import character_overlap
-from rlsr.rewards.similarity import blended_similarity, cosine_rewards
+from rlsr.rewards.similarity import cosine_rewards
 
 NAN = float("nan")
 COSINE = SimilarityConfig(variant="cosine")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from rlsr.audit.sentences import sentence_spans
 from rlsr.data.record import PromptRecord
+from rlsr.data.sentences import sentence_spans
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.step import GIVEN_COLUMN, Addition, Step
 

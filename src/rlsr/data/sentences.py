@@ -1,4 +1,4 @@
-"""Sentences are found by rules that are good enough to damage a text with, for English above all."""
+"""Sentences are found by rules that are good enough to compare or to damage a text, for English above all."""
 
 import re
 

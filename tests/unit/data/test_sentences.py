@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsr.audit.sentences import sentence_spans
+from rlsr.data.sentences import sentence_spans
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
-"""The tables of the config that come in several types: the embedding, the reward and its translator, the method, the engine.
+"""The tables of the config that come in several types: the encoders, the reward and its translator, the method, the engine.
 
 Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import Field, create_model
 
@@ -42,6 +43,8 @@ class TaggedUnion:
     """The type where none is named."""
     group: Group | None = None
     """Where installed packages add further types; None where they cannot."""
+    may_be_a_name: bool = False
+    """Whether a text may stand in the place of the table."""
 
     @property
     def installed(self) -> list[str]:
@@ -133,25 +136,40 @@ def find_unions(config: type[RunConfig]) -> Mapping[str, TaggedUnion]:
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
-        members = get_args(field.annotation) or (field.annotation,)
+        members = list(_members(field.annotation))
+        key = place + name
         tables = [one for one in members if _has_type(one)]
         if not tables:
+            for one in filter(_is_table, members):
+                found |= _find_unions(one, f"{key}.")
             continue
-        key = place + name
         types = {one.model_fields["type"].default: one for one in tables}
-        default = next(iter(types)) if field.default is None else field.default.type
-        found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
+        default = getattr(field.default, "type", next(iter(types)))
+        found[key] = TaggedUnion(
+            types, default=default, group=_GROUPS.get(key), may_be_a_name=str in members
+        )
         for one in tables:
             found |= _find_unions(one, f"{key}.")
     return found
 
 
+def _members(annotation: Any) -> Iterator[Any]:
+    """List what a field may be."""
+    if get_origin(annotation) is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, UnionType}:
+        for one in get_args(annotation):
+            yield from _members(one)
+    else:
+        yield annotation
+
+
+def _is_table(member: Any) -> TypeGuard[type[ConfigTable]]:
+    return isinstance(member, type) and issubclass(member, ConfigTable)
+
+
 def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
-    return (
-        isinstance(member, type)
-        and issubclass(member, ConfigTable)
-        and "type" in member.model_fields
-    )
+    return _is_table(member) and "type" in member.model_fields
 
 
 UNIONS = find_unions(RunConfig)

@@ -36,7 +36,7 @@ def identities(config: RunConfig) -> Identities:
         "evaluation.independent_embedding": config.independent_embedding,
     }
     for setting, name in encoders.items():
-        if name is not None and Path(name).is_dir():
+        if isinstance(name, str) and Path(name).is_dir():
             found[setting] = identity_of_directory(Path(name))
     translator = config.reward.translator if isinstance(config.reward, LogicReward) else None
     if isinstance(translator, ModelTranslator) and Path(translator.name).is_dir():

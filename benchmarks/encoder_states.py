@@ -15,7 +15,7 @@ from rlsr.models.builtin import SMOLLM2, resolve_model_name
 
 Vectors = NDArray[np.float32]
 MAX_TOKENS = 256
-"""Of every transformer here: as many as MiniLM reads."""
+"""As many as MiniLM reads; of the families that are asked about few prompts half as many."""
 _TOKENS_PER_BATCH = 1024
 _WORDLLAMA_DIMENSIONS = (256, 128, 64)
 _POLICY_DEPTHS = (0, 25, 50, 75, 100)
@@ -62,7 +62,8 @@ def random_minilm(texts: Sequence[str]) -> dict[str, Variant]:
 
     torch.manual_seed(0)
     config = AutoConfig.from_pretrained(builtin_encoder_path("builtin:minilm"))
-    found = _minilm_variants(texts, AutoModel.from_config(config).eval(), "random MiniLM", "none")
+    model = AutoModel.from_config(config).eval()
+    found = _minilm_variants(texts, model, "random MiniLM", "none", MAX_TOKENS // 2)
     return {name: found[name] for name in ("random MiniLM, 0 layers", "random MiniLM")}
 
 
@@ -85,7 +86,7 @@ def paraphrase_minilm(texts: Sequence[str]) -> dict[str, Variant]:
         given = {name: inputs[name].numpy() for name in ("input_ids", "attention_mask")}
         return [next(found for found in session.run(None, given) if found.ndim == 3)]
 
-    tokenizer = _tokenizer(builtin_encoder_path("builtin:minilm"), "right")
+    tokenizer = _tokenizer(builtin_encoder_path("builtin:minilm"))
     (mean,) = _pooled(texts, tokenizer, states, lambda found, mask: [_mean(found[0], mask)])
     return {"paraphrase-MiniLM": Variant("paraphrases", "3 layers, 384", "mean", mean)}
 
@@ -108,7 +109,7 @@ def policy(texts: Sequence[str]) -> dict[str, Variant]:
             for pooled in (_mean(found[layer], rest), _last(found[layer], mask))
         ]
 
-    vectors = _pooled(texts, _tokenizer(name, "right"), _hidden_states(model), pool)
+    vectors = _pooled(texts, _tokenizer(name), _hidden_states(model), pool, MAX_TOKENS // 2)
     variants: dict[str, Variant] = {}
     for place, (depth, layer) in enumerate(zip(_POLICY_DEPTHS, layers, strict=True)):
         for offset, pooling in enumerate(("mean", "last")):
@@ -119,14 +120,16 @@ def policy(texts: Sequence[str]) -> dict[str, Variant]:
     return variants
 
 
-def _minilm_variants(texts: Sequence[str], model: Any, name: str, aim: str) -> dict[str, Variant]:
+def _minilm_variants(
+    texts: Sequence[str], model: Any, name: str, aim: str, max_tokens: int = MAX_TOKENS
+) -> dict[str, Variant]:
     def pool(found: list[NDArray[np.float32]], mask: NDArray[np.int64]) -> list[Vectors]:
         last = found[-1]
         hidden = np.where(mask[..., None] == 1, last, -np.inf)
         return [*(_mean(layer, mask) for layer in found), last[:, 0], hidden.max(axis=1)]
 
-    tokenizer = _tokenizer(builtin_encoder_path("builtin:minilm"), "right")
-    *means, first, largest = _pooled(texts, tokenizer, _hidden_states(model), pool)
+    tokenizer = _tokenizer(builtin_encoder_path("builtin:minilm"))
+    *means, first, largest = _pooled(texts, tokenizer, _hidden_states(model), pool, max_tokens)
     whole = f"{len(means) - 1} layers, {first.shape[1]}"
     variants = {
         f"{name}, {layer} layers": Variant(aim, f"{layer} layers, {mean.shape[1]}", "mean", mean)
@@ -140,10 +143,10 @@ def _minilm_variants(texts: Sequence[str], model: Any, name: str, aim: str) -> d
     }
 
 
-def _tokenizer(name: str, padding_side: str) -> Any:
+def _tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(name, padding_side=padding_side)
+    tokenizer = AutoTokenizer.from_pretrained(name, padding_side="right")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -165,10 +168,11 @@ def _pooled(
     tokenizer: Any,
     states: Callable[[Any], list[NDArray[np.float32]]],
     pool: Callable[[list[NDArray[np.float32]], NDArray[np.int64]], list[Vectors]],
+    max_tokens: int = MAX_TOKENS,
 ) -> list[Vectors]:
     """Run a transformer over texts of like length together, and pool each batch in several ways."""
     found: list[Vectors] = []
-    for rows, inputs in _batches(texts, tokenizer):
+    for rows, inputs in _batches(texts, tokenizer, max_tokens):
         mask = inputs["attention_mask"].numpy()
         for way, vectors in enumerate(pool(states(inputs), mask)):
             if way == len(found):
@@ -177,9 +181,9 @@ def _pooled(
     return found
 
 
-def _batches(texts: Sequence[str], tokenizer: Any) -> Iterator[tuple[list[int], Any]]:
+def _batches(texts: Sequence[str], tokenizer: Any, max_tokens: int) -> Iterator[tuple[list[int], Any]]:
     visible = [row for row, text in enumerate(texts) if text.strip()]
-    counted = tokenizer([texts[row] for row in visible], truncation=True, max_length=MAX_TOKENS)[
+    counted = tokenizer([texts[row] for row in visible], truncation=True, max_length=max_tokens)[
         "input_ids"
     ]
     for places in batches_by_token_budget([len(ids) for ids in counted], _TOKENS_PER_BATCH):
@@ -189,7 +193,7 @@ def _batches(texts: Sequence[str], tokenizer: Any) -> Iterator[tuple[list[int], 
             tokenizer(
                 [texts[row] for row in rows],
                 truncation=True,
-                max_length=MAX_TOKENS,
+                max_length=max_tokens,
                 padding=True,
                 return_tensors="pt",
             ),

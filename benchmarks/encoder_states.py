@@ -181,7 +181,9 @@ def _pooled(
     return found
 
 
-def _batches(texts: Sequence[str], tokenizer: Any, max_tokens: int) -> Iterator[tuple[list[int], Any]]:
+def _batches(
+    texts: Sequence[str], tokenizer: Any, max_tokens: int
+) -> Iterator[tuple[list[int], Any]]:
     visible = [row for row, text in enumerate(texts) if text.strip()]
     counted = tokenizer([texts[row] for row in visible], truncation=True, max_length=max_tokens)[
         "input_ids"

@@ -241,8 +241,8 @@ FAMILIES: dict[str, Family] = {
     "wordllama": wordllama,
     "minilm": minilm,
     "paraphrase_minilm": paraphrase_minilm,
-    "policy": policy,
     "random_minilm": random_minilm,
+    "policy": policy,
 }
 WHITENED = (
     "wordllama, 256", "MiniLM", "paraphrase-MiniLM", "random MiniLM",

@@ -56,7 +56,7 @@ def _table(kept: dict[str, Any], judged_on: str) -> Iterator[str]:
             name, encoder["aim"], encoder["size"], encoder["pooling"],
             interval(cosine["quality"]),
             "" if same else paired(cosine["quality"], cosine_of["quality"]),
-            interval(cosine["core"]), interval(cosine["padding"]), models,
+            _shown(cosine, "core"), _shown(cosine, "padding"), models,
             interval(blend["quality"]),
             "" if same else paired(blend["quality"], blend_of["quality"]),
         )  # fmt: skip
@@ -69,11 +69,11 @@ def _by_set(kept: dict[str, Any]) -> Iterator[str]:
     yield from table_head("cosine", *MEASURES)
     for name, encoder in kept["encoders"].items():
         found = _resampled(encoder, "cosine", kept["counts"][encoder["judged_on"]])
-        yield from table_row(name, *(f"{found[measure][0]:.3f}" for measure in MEASURES))
+        yield from table_row(name, *(_value(found, measure) for measure in MEASURES))
 
 
 def _resampled(encoder: dict[str, Any], way: Way, counts: dict[str, int]) -> dict[str, Resampled]:
-    """Resample the first prompts of each set, as many as were judged on: the same for every encoder."""
+    """Resample the first prompts of each set, as many as were judged on: the same for every encoder; what nothing was judged by is left out."""
     sizes = {
         **counts,
         **dict.fromkeys(("core", "padding"), counts["attacked"]),
@@ -82,6 +82,14 @@ def _resampled(encoder: dict[str, Any], way: Way, counts: dict[str, int]) -> dic
     return bootstrap(
         {name: np.array(values[: sizes[name]]) for name, values in encoder[way]["prompts"].items()}
     )
+
+
+def _shown(found: dict[str, Resampled], measure: str) -> str:
+    return str(interval(found[measure])) if measure in found else "-"
+
+
+def _value(found: dict[str, Resampled], measure: str) -> str:
+    return f"{found[measure][0]:.3f}" if measure in found else "-"
 
 
 def _interval(numbers: list[float]) -> str:

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from quality_attacks import FACTS, AttackedRow, attacked_rows
 from quality_data import SELF_INSTRUCT_ORDER, Group, load_groups
 from quality_scorers import Floats, clean
 from quality_statistics import per_prompt
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from rlsr.config.reward import SimilarityConfig
 from rlsr.rewards.lexical import character_overlap, number_agreement
@@ -42,7 +43,7 @@ NUM_FITTED, FEW_FITTED = 50, 12
 _NUM_RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """What similarities are judged on."""
 
@@ -69,6 +70,13 @@ def main() -> None:
     measure = commands.add_parser("measure")
     measure.add_argument("--data", type=Path, required=True, help="directory with the gzip files")
     measure.add_argument("--vectors", type=Path, required=True, help="directory that keeps vectors")
+    measure.add_argument(
+        "--families",
+        nargs="+",
+        choices=list(FAMILIES),
+        default=list(FAMILIES),
+        help="of encoders; others that the file has are kept",
+    )
     measure.add_argument("--out", type=Path, required=True, help="JSON file to write")
     table = commands.add_parser("table")
     table.add_argument("--kept", type=Path, required=True, help="JSON file of `measure`")
@@ -79,11 +87,14 @@ def main() -> None:
         arguments.out.write_text("\n".join(tables(kept)) + "\n", encoding="utf-8")
         return
     arguments.vectors.mkdir(parents=True, exist_ok=True)
-    found = _measure(load_groups(arguments.data), arguments.vectors)
+    found = _measure(load_groups(arguments.data), arguments.vectors, arguments.families)
+    if arguments.out.exists():
+        before = json.loads(arguments.out.read_text(encoding="utf-8"))
+        found["encoders"] = {**before["encoders"], **found["encoders"]}
     arguments.out.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
-def _measure(everything: Sequence[Group], kept: Path) -> dict[str, Any]:
+def _measure(everything: Sequence[Group], kept: Path, families: Sequence[str]) -> dict[str, Any]:
     judged = {
         "all": _judged(everything, NUM_PROMPTS, NUM_ROWS),
         "few": _judged(everything, FEW_PROMPTS, FEW_ROWS),
@@ -95,7 +106,7 @@ def _measure(everything: Sequence[Group], kept: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"counts": {}, "encoders": {}}
     for name, part in judged.items():
         found["counts"][name] = _counts(part, len(references[name]))
-    for family in FAMILIES:
+    for family in families:
         judged_on = "few" if family in ON_FEW else "all"
         part, fitted_on = judged[judged_on], references[judged_on]
         texts = list(dict.fromkeys([*(text for pair in part.pairs for text in pair), *fitted_on]))
@@ -196,18 +207,21 @@ def _cosines(judged: Judged, vectors: Vectors, place: dict[str, int]) -> Floats:
 
 def _judge(judged: Judged, cosines: Floats, everything: Sequence[Group]) -> dict[str, Any]:
     """Measure the cosine alone, and the default blend with it."""
-    responses, references = (list(texts) for texts in zip(*judged.pairs, strict=True))
-    config = SimilarityConfig()
-    blend = blended_similarity(
-        cosines,
-        character_overlap(responses, references, config.recall_weight),
-        number_agreement(responses, references),
-        number_share=config.number_share,
-    )
+    responses = [response for response, _ in judged.pairs]
+    overlap, agreement = _wording(judged)
+    share = SimilarityConfig().number_share
+    blend = blended_similarity(cosines, overlap, agreement, number_share=share)
     return {
         "cosine": _measures(judged, clean(cosines, responses), everything),
         "blend": _measures(judged, clean(blend, responses), everything),
     }
+
+
+@cache
+def _wording(judged: Judged) -> tuple[Floats, Floats]:
+    responses, references = (list(texts) for texts in zip(*judged.pairs, strict=True))
+    overlap = character_overlap(responses, references, SimilarityConfig().recall_weight)
+    return overlap, number_agreement(responses, references)
 
 
 def _measures(judged: Judged, scores: Floats, everything: Sequence[Group]) -> dict[str, Any]:
@@ -245,14 +259,21 @@ def _model_ranking(
                     sums[ids.index(group.id), names.index(name)] += value
                     counts[ids.index(group.id), names.index(name)] += 1
         draws = np.random.default_rng(place).integers(0, len(ids), (_NUM_RESAMPLES, len(ids)))
-        rows = [np.arange(len(ids)), *draws]
-        known = [truth[name] for name in names]
-        resamples.append(
-            [spearmanr(sums[row].sum(0) / counts[row].sum(0), known)[0] for row in rows]
-        )
-    value, *drawn = np.nanmean(resamples, axis=0)
+        rows = np.vstack([np.arange(len(ids)), draws])
+        means = sums[rows].sum(axis=1) / counts[rows].sum(axis=1)
+        resamples.append(_spearman(means, np.array([truth[name] for name in names])))
+    value, *drawn = np.mean(resamples, axis=0)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return [round(float(number), 4) for number in (value, low, high)]
+
+
+def _spearman(rows: Floats, known: Floats) -> Floats:
+    """Correlate the ranks of each row with those of what is known."""
+    ranks, of_known = rankdata(rows, axis=1), rankdata(known)
+    ranks, of_known = ranks - ranks.mean(axis=1, keepdims=True), of_known - of_known.mean()
+    lengths = np.linalg.norm(ranks, axis=1) * np.linalg.norm(of_known)
+    correlations: Floats = ranks @ of_known / lengths
+    return correlations
 
 
 def _known_order(source: str, everything: Iterable[Group]) -> dict[str, float]:

@@ -101,8 +101,8 @@ def expand_name(table: dict[str, Any]) -> dict[str, Any]:
     if "type" in table or not isinstance(name, str) or not _is_address(name):
         return table
     url, _, model = name.partition(_SEPARATOR)
-    named = {"type": "endpoint", "url": url, **({"model": model} if model else {})}
-    return {**table, **named} if model else {**_without(table, "model"), **named}
+    rest = {key: value for key, value in table.items() if key != "model"}
+    return {**rest, "type": "endpoint", "url": url, **({"model": model} if model else {})}
 
 
 def _expanded(value: Any) -> Any:
@@ -167,7 +167,3 @@ def vector_settings(encoder: str | Encoder | None) -> Any:
 
 def _is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
-
-
-def _without(table: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if name != key}

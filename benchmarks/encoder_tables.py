@@ -21,7 +21,8 @@ def tables(kept: dict[str, Any]) -> list[str]:
         kept: What `encoders.py measure` wrote.
     """
     lines = []
-    for judged_on in ("all", "few"):
+    parts = {encoder["judged_on"] for encoder in kept["encoders"].values()}
+    for judged_on in sorted(parts):
         lines += [_counted(kept["counts"][judged_on]), "", *_table(kept, judged_on), ""]
     return [*lines, *_by_set(kept)]
 
@@ -54,11 +55,11 @@ def _table(kept: dict[str, Any], judged_on: str) -> Iterator[str]:
         )
         yield from table_row(
             name, encoder["aim"], encoder["size"], encoder["pooling"],
-            interval(cosine["quality"]),
-            "" if same else paired(cosine["quality"], cosine_of["quality"]),
+            str(interval(cosine["quality"])),
+            "" if same else str(paired(cosine["quality"], cosine_of["quality"])),
             _shown(cosine, "core"), _shown(cosine, "padding"), models,
-            interval(blend["quality"]),
-            "" if same else paired(blend["quality"], blend_of["quality"]),
+            str(interval(blend["quality"])),
+            "" if same else str(paired(blend["quality"], blend_of["quality"])),
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from rlsr.models.builtin import SMOLLM2, resolve_model_name
 
 Vectors = NDArray[np.float32]
 MAX_TOKENS = 256
-"""As many as MiniLM reads; of the families that are asked about few prompts half as many."""
+"""As many as MiniLM reads; of the policy half as many."""
 _TOKENS_PER_BATCH = 1024
 _WORDLLAMA_DIMENSIONS = (256, 128, 64)
 _POLICY_DEPTHS = (0, 25, 50, 75, 100)
@@ -63,7 +63,7 @@ def random_minilm(texts: Sequence[str]) -> dict[str, Variant]:
     torch.manual_seed(0)
     config = AutoConfig.from_pretrained(builtin_encoder_path("builtin:minilm"))
     model = AutoModel.from_config(config).eval()
-    found = _minilm_variants(texts, model, "random MiniLM", "none", MAX_TOKENS // 2)
+    found = _minilm_variants(texts, model, "random MiniLM", "none")
     return {name: found[name] for name in ("random MiniLM, 0 layers", "random MiniLM")}
 
 
@@ -120,16 +120,14 @@ def policy(texts: Sequence[str]) -> dict[str, Variant]:
     return variants
 
 
-def _minilm_variants(
-    texts: Sequence[str], model: Any, name: str, aim: str, max_tokens: int = MAX_TOKENS
-) -> dict[str, Variant]:
+def _minilm_variants(texts: Sequence[str], model: Any, name: str, aim: str) -> dict[str, Variant]:
     def pool(found: list[NDArray[np.float32]], mask: NDArray[np.int64]) -> list[Vectors]:
         last = found[-1]
         hidden = np.where(mask[..., None] == 1, last, -np.inf)
         return [*(_mean(layer, mask) for layer in found), last[:, 0], hidden.max(axis=1)]
 
     tokenizer = _tokenizer(builtin_encoder_path("builtin:minilm"))
-    *means, first, largest = _pooled(texts, tokenizer, _hidden_states(model), pool, max_tokens)
+    *means, first, largest = _pooled(texts, tokenizer, _hidden_states(model), pool)
     whole = f"{len(means) - 1} layers, {first.shape[1]}"
     variants = {
         f"{name}, {layer} layers": Variant(aim, f"{layer} layers, {mean.shape[1]}", "mean", mean)

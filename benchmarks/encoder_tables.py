@@ -80,8 +80,9 @@ def _resampled(encoder: dict[str, Any], way: Way, counts: dict[str, int]) -> dic
         **dict.fromkeys(("core", "padding"), counts["attacked"]),
         "facts": counts["attacked_in_facts"],
     }
+    parts = encoder[way]["prompts"].items()
     return bootstrap(
-        {name: np.array(values[: sizes[name]]) for name, values in encoder[way]["prompts"].items()}
+        {name: np.array(values[: sizes[name]]) for name, values in parts if sizes[name]}
     )
 
 

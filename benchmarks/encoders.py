@@ -33,12 +33,12 @@ from rlsr.rewards.similarity import blended_similarity, cosine_rewards
 logger = logging.getLogger(__name__)
 
 NUM_PROMPTS = {"gsm8k": 83, "self_instruct": 126, "vicuna": 40, "truthfulqa": 137, "arena": 60}
-FEW_PROMPTS = {"gsm8k": 18, "self_instruct": 18, "vicuna": 6, "truthfulqa": 36, "arena": 4}
+FEW_PROMPTS = {"gsm8k": 40, "self_instruct": 48, "vicuna": 24, "truthfulqa": 80, "arena": 16}
 """For families whose vectors cost much."""
-ON_FEW = {"policy", "random_minilm"}
-NUM_ROWS, FEW_ROWS = 10, 0
+ON_FEW = {"policy"}
+NUM_ROWS, FEW_ROWS = 10, 4
 """Attacked rows of each of four sets."""
-NUM_FITTED, FEW_FITTED = 50, 12
+NUM_FITTED, FEW_FITTED = 50, 30
 """References of each set that whitening is fitted on, of the half that nothing is judged on."""
 _NUM_RESAMPLES = 2000
 

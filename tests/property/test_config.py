@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from rlsr.config import StagedConfig, config_from_table, load_config, load_stages, split_stages
 from rlsr.config.data import ColumnNames, DataConfig, Layout
-from rlsr.config.embedding import SentenceTransformersEmbedding, StaticEmbedding
+from rlsr.config.embedding import (
+    EndpointEmbedding,
+    SentenceTransformersEmbedding,
+    StaticEmbedding,
+)
 from rlsr.config.engine import TrlEngine
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.method import AdvantageConfig, RlsrMethod, SgrpoMethod
@@ -61,17 +65,31 @@ datasets = st.builds(
     on_bad_row=st.sampled_from(["error", "skip"]),
     seed=seeds,
 )
-encoders = st.builds(StaticEmbedding) | st.builds(
-    SentenceTransformersEmbedding,
+servers = st.builds(
+    EndpointEmbedding,
+    url=st.sampled_from(["http://h/v1", "https://api.openai.com/v1"]),
     model=names,
-    revision=maybe_names,
-    prompt_name=maybe_names,
     prompt=maybe_names,
-    device=names,
-    dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
-    max_tokens=st.none() | st.integers(min_value=8, max_value=10**6),
-    tokens_per_batch=st.none() | st.integers(min_value=8, max_value=10**6),
-    trust_remote_code=st.booleans(),
+    dimensions=st.none() | st.integers(1, 4096),
+    texts_per_request=st.integers(1, 2048),
+    max_characters=st.none() | st.integers(1, 10**6),
+    options=st.dictionaries(st.sampled_from(["user", "truncate_prompt_tokens"]), st.integers()),
+)
+encoders = (
+    st.builds(StaticEmbedding)
+    | servers
+    | st.builds(
+        SentenceTransformersEmbedding,
+        model=names,
+        revision=maybe_names,
+        prompt_name=maybe_names,
+        prompt=maybe_names,
+        device=names,
+        dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
+        max_tokens=st.none() | st.integers(min_value=8, max_value=10**6),
+        tokens_per_batch=st.none() | st.integers(min_value=8, max_value=10**6),
+        trust_remote_code=st.booleans(),
+    )
 )
 rewards = st.builds(
     SimilarityReward,
@@ -206,7 +224,7 @@ trainings = st.builds(
 evaluations = st.builds(
     EvaluationConfig,
     enabled=st.booleans(),
-    independent_embedding=maybe_names,
+    independent_embedding=maybe_names | servers,
     confidence=inside_one,
     num_resamples=st.integers(min_value=100, max_value=10**6),
 )
@@ -215,7 +233,8 @@ evaluations = st.builds(
 @st.composite
 def configs(draw: st.DrawFn) -> RunConfig:
     embedding, evaluation = draw(encoders), draw(evaluations)
-    assume(evaluation.independent_embedding != embedding.model)
+    independent = evaluation.independent_embedding
+    assume(getattr(independent, "model", independent) != embedding.model)
     return RunConfig(
         seed=draw(seeds),
         device=draw(st.sampled_from(["auto", "cpu", "cuda", "mps"])),

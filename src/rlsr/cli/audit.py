@@ -190,11 +190,11 @@ def _run(
         config=config,
     )
     configs = {
-        config.embedding.model: config,
+        config.embedding.name: config,
         **{
             name: config.model_copy(update={"embedding": embedding_named(name)})
             for name in others
-            if name != config.embedding.model
+            if name != config.embedding.name
         },
     }
     # Without what earlier runs have kept: what a reward costs is part of the answer.

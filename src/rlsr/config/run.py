@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
-from rlsr.config.embedding import EmbeddingConfig, StaticEmbedding
+from rlsr.config.embedding import EmbeddingConfig, EndpointEmbedding, StaticEmbedding
 from rlsr.config.engine import EngineConfig, TrlEngine
 from rlsr.config.forecast import ForecastConfig
 from rlsr.config.method import RlsrMethod
@@ -57,7 +57,9 @@ class RunConfig(ConfigTable):
 
     @model_validator(mode="after")
     def _independent_scorer_is_not_the_reward(self) -> Self:
-        if self.evaluation.independent_embedding == self.embedding.model:
+        independent = self.evaluation.independent_embedding
+        model = getattr(independent, "model", independent)
+        if model == self.embedding.model:
             raise ValueError(
                 f"evaluation.independent_embedding: must not be the reward's encoder {self.embedding.model!r}, "
                 "since it would show nothing that the reward has not seen; name another encoder or null"
@@ -97,7 +99,7 @@ class RunConfig(ConfigTable):
         return "reward" if self.independent_embedding is None else "independent_similarity"
 
     @property
-    def independent_embedding(self) -> str | None:
+    def independent_embedding(self) -> str | EndpointEmbedding | None:
         """The encoder of the independent metric, with ``auto`` filled in; None where nothing is written that it could compare."""
         if self.method.makes == "scorer":
             return None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.embedding import NamedEncoder
 
 
 class TrainingConfig(ConfigTable):
@@ -67,9 +68,9 @@ class EvaluationConfig(ConfigTable):
     pipeline of all stages together. It costs time that no budget counts, and leaves training as it is."""
     during_prompts: int | None = Field(default=None, ge=1)
     """How many of the held-out prompts are answered along the way, the first ones; null is all."""
-    independent_embedding: str | None = "auto"
-    """An encoder that is not the reward's, so that a rise of the reward alone shows; ``auto`` is builtin:minilm where the
-    reward's is builtin:wordllama, else builtin:wordllama; null leaves it out."""
+    independent_embedding: NamedEncoder | None = "auto"
+    """An encoder that is not the reward's, so that a rise of the reward alone shows: its name, or the settings of one behind a
+    server; ``auto`` is builtin:minilm where the reward's is builtin:wordllama, else builtin:wordllama; null leaves it out."""
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Divides the logits of answers that are measured; 0 takes the most likely token (greedy), 1 draws from the policy itself.
     What an answer draws depends on ``seed`` and its place among the prompts alone."""

@@ -1,4 +1,4 @@
-"""The tables of the config that come in several types: the embedding, the reward and its translator, the method, the engine.
+"""The tables of the config that come in several types: the encoders, the reward and its translator, the method, the engine.
 
 Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import Field, create_model
 
@@ -50,6 +51,8 @@ class TaggedUnion:
     """The type where none is named."""
     group: Group | None = None
     """Where installed packages add further types; None where they cannot."""
+    may_be_a_name: bool = False
+    """Whether a text may stand in the place of the table."""
 
     @property
     def installed(self) -> list[str]:
@@ -170,19 +173,35 @@ def find_unions(config: type[RunConfig]) -> Unions:
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
+        members = list(_members(field.annotation))
         key = place + name
-        members = get_args(field.annotation) or (field.annotation,)
-        if get_origin(field.annotation) is Mapping and _is_table(members[1]):
-            found |= _find_unions(members[1], f"{key}.*.")
+        for one in members:
+            if get_origin(one) is Mapping and _is_table(get_args(one)[1]):
+                found |= _find_unions(get_args(one)[1], f"{key}.*.")
         tables = [one for one in members if _has_type(one)]
         if not tables:
+            for one in filter(_is_table, members):
+                found |= _find_unions(one, f"{key}.")
             continue
         types = {one.model_fields["type"].default: one for one in tables}
         default = getattr(field.default, "type", next(iter(types)))
-        found[key] = TaggedUnion(types, default=default, group=_GROUPS.get(key))
+        found[key] = TaggedUnion(
+            types, default=default, group=_GROUPS.get(key), may_be_a_name=str in members
+        )
         for one in tables:
             found |= _find_unions(one, f"{key}.")
     return found
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """List what a field may be."""
+    if get_origin(annotation) is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, UnionType}:
+        for one in get_args(annotation):
+            yield from _members(one)
+    else:
+        yield annotation
 
 
 def _is_table(member: Any) -> TypeGuard[type[ConfigTable]]:

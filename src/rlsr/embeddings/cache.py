@@ -52,6 +52,10 @@ class ReferenceCache:
         if not texts:
             return self._embedder.encode(())
         found = [self._memory[text] for text in texts]
+        # What is not finite is unscored now; another time the encoder may do better.
+        for text in missing:
+            if not np.isfinite(self._memory[text][0]).all():
+                del self._memory[text]
         return Encoding(
             vectors=np.stack([vector for vector, _ in found]),
             truncated=np.array([truncated for _, truncated in found], dtype=np.bool_),
@@ -80,7 +84,6 @@ class ReferenceCache:
         values = {}
         for text in texts:
             vector, truncated = self._memory[text]
-            # What is not finite is unscored now; another time the encoder may do better.
             if np.isfinite(vector).all():
                 values[text] = vector.astype(np.float32).tobytes() + bytes([truncated])
         self._file.write(values)

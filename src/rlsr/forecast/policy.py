@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rlsr.config import RunConfig
+from rlsr.config.embedding import embedding_named
 from rlsr.config.forecast import MIN_PROMPTS
 from rlsr.data import PromptRecord
 from rlsr.embeddings import Embedder
@@ -181,9 +182,14 @@ def _score(
             for metric in (*metrics_of(config), REPEATED_FACTS)
         },
         reward=reward_kind(config).describe(config),
-        encoder=str(config.independent_embedding),
+        encoder=_encoder_name(config),
         prompts="unknown",
     )
+
+
+def _encoder_name(config: RunConfig) -> str:
+    assert config.independent_embedding is not None, "required above"
+    return embedding_named(config.independent_embedding).name
 
 
 def _rewarded(reward: Reward, answers: _Answers) -> RewardResult:

@@ -38,7 +38,7 @@ def identities(config: RunConfig) -> Identities:
         "evaluation.independent_embedding": config.independent_embedding,
     }
     for setting, name in encoders.items():
-        if name is not None and Path(name).is_dir():
+        if isinstance(name, str) and Path(name).is_dir():
             found[setting] = identity_of_directory(Path(name))
     for setting, name in reward_kind(config).model_names(config).items():
         if Path(name).is_dir():

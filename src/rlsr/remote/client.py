@@ -35,6 +35,8 @@ class Reply:
     """The JSON of the answer; None where the request failed after all its retries."""
     cause: str = ""
     """Why it failed."""
+    status: int | None = None
+    """What the server said of it; None where it was not reached."""
 
 
 class Client:
@@ -111,11 +113,11 @@ class Client:
             way_out = f"check the address, and that the server has {self._config.model!r}"
             raise self.error("model", "not found", shown, way_out)
         if not response.ok:
-            return Reply(None, shown)
+            return Reply(None, shown, response.status_code)
         try:
-            return Reply(response.json(), shown)
+            return Reply(response.json(), shown, response.status_code)
         except ValueError:
-            return Reply(None, f"no JSON in the answer: {shown}")
+            return Reply(None, f"no JSON in the answer: {shown}", response.status_code)
 
     def error(self, setting: str, what: str, cause: str, way_out: str) -> RemoteError:
         """Say of a server that it cannot be used.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rlsr.config.embedding import vector_settings
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
@@ -195,7 +196,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
             else "no rule against repetition"
         )
         return (
-            f"similarity ({settings.similarity.variant}, {config.embedding.model}) of the "
+            f"similarity ({settings.similarity.variant}, {config.embedding.name}) of the "
             f"{settings.text.replace('_', ' ')} to the reference, {guard}"
         )
 
@@ -214,7 +215,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
         """Give closeness, and the cosine of its encoder."""
         settings = self.settings(config)
         # Both are taken before the rules for repeated and empty responses.
-        read = [settings.text, settings.references, config.embedding.model_dump(mode="json")]
+        read = [settings.text, settings.references, vector_settings(config.embedding)]
         closeness = settings.similarity.model_dump(mode="json")
         return {"reward": [closeness, *read], "similarity": read}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rlsr.config.embedding import vector_settings
 from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder
 from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
@@ -50,6 +51,6 @@ METRICS = (
         better="higher",
         tie_margin=0.01,
         rank=10,
-        scorer=lambda config: config.independent_embedding,
+        scorer=lambda config: vector_settings(config.independent_embedding),
     ),
 )

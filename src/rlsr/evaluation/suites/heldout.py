@@ -92,7 +92,8 @@ def load_independent(config: RunConfig, device: Device) -> Embedder | None:
         The encoder; None where the config names none.
     """
     model = config.independent_embedding
-    return None if model is None else load_named_embedder(model, device)
+    place = "evaluation.independent_embedding"
+    return None if model is None else load_named_embedder(model, device, place)
 
 
 def open_heldout(config: RunConfig, dataset: Dataset, device: Device) -> HeldoutSuite:

@@ -55,6 +55,10 @@ class RemoteError(RlsrError, RuntimeError):
     """A server refuses what it is asked, or nothing of it succeeds."""
 
 
+class BudgetError(RemoteError):
+    """What a run may ask of a server is used up."""
+
+
 class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.judge import JudgeReward
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.translator import TranslatorConfig
 
@@ -136,4 +137,6 @@ class PythonReward(OwnReward):
     is made with ``options``."""
 
 
-RewardConfig = Annotated[SimilarityReward | LogicReward | PythonReward, Field(discriminator="type")]
+RewardConfig = Annotated[
+    SimilarityReward | LogicReward | JudgeReward | PythonReward, Field(discriminator="type")
+]

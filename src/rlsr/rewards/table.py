@@ -9,6 +9,7 @@ from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
+from rlsr.rewards.judge import JudgeKind
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.protocol import Reward
@@ -19,6 +20,7 @@ from rlsr.rewards.similarity import SimilarityKind
 _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
+    JudgeKind(),
     PythonKind(),
 )
 

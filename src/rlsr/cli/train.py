@@ -249,6 +249,7 @@ def _choose_config(
 ) -> "StagedConfig":
     """Load the config; a resumed run without one takes its own."""
     from rlsr.config import load_stages
+    from rlsr.config.larger_budget import sets_budget, with_budgets
     from rlsr.runs.pipeline_directory import PipelineDirectory
 
     interrupted = directory_to_resume(
@@ -261,6 +262,8 @@ def _choose_config(
     )
     if interrupted is not None:
         return _own_config(interrupted)
+    if resume and out is not None and not files and all(map(sets_budget, overrides)):
+        return with_budgets(_own_config(out), overrides)
     staged = load_stages(files, overrides)
     if resume and out is not None and PipelineDirectory.is_one(out) and not staged.is_pipeline:
         raise RunError(

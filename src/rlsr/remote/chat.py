@@ -85,16 +85,18 @@ class ChatClient(Client):
 
     def _used_up(self, spent: Spent) -> BudgetError:
         calls = self._budget.calls
-        name, limit = ("calls", calls) if calls is not None and spent.calls >= calls else ("tokens", self._budget.tokens)  # fmt: skip
+        is_calls = calls is not None and spent.calls >= calls
+        limit = calls if is_calls else self._budget.tokens
         assert limit is not None, "what has no limit is not used up"
-        setting = f"budget.{name}"
+        setting = "budget.calls" if is_calls else "budget.tokens"
+        way_out = f"{self._place}.{setting}={2 * limit}"
         found = self.error(
             setting,
             "the budget is used up",
-            f"{spent.calls:,} calls and {spent.tokens:,} tokens, and {spent.cached:,} answers that were kept",
-            f"raise it, as in {self._place}.{setting}={2 * limit}",
+            f"{spent.calls:,} calls, {spent.tokens:,} tokens, and {spent.cached:,} answers that were kept from before",
+            f"raise it, as in {way_out}",
         )
-        return BudgetError(str(found))
+        return BudgetError(str(found), way_out)
 
 
 def _answer(content: Any, shown: str) -> Answer:

@@ -150,18 +150,19 @@ _CURRENT: ContextVar[Account | None] = ContextVar("account", default=None)
 
 
 @contextmanager
-def spending_in(directory: Path) -> Iterator[None]:
-    """Let everything that is asked within the block count for the directory of a run.
+def spending_in(directory: Path | None) -> Iterator[Account]:
+    """Let everything that is asked within the block count together.
 
     Args:
-        directory: Of the run; what was counted there before is spent.
+        directory: Of a run; what was counted there before is spent. None begins anew and keeps nothing.
 
     Yields:
-        Nothing.
+        The account.
     """
-    token = _CURRENT.set(Account(directory / FILE))
+    account = Account(None if directory is None else directory / FILE)
+    token = _CURRENT.set(account)
     try:
-        yield
+        yield account
     finally:
         _CURRENT.reset(token)
 
@@ -169,3 +170,9 @@ def spending_in(directory: Path) -> Iterator[None]:
 def current_account() -> Account | None:
     """Give the account of the run that is going on; None outside of runs."""
     return _CURRENT.get()
+
+
+def spent_so_far() -> Spent:
+    """Say what the run that is going on has asked so far, of all servers; nothing outside of runs."""
+    account = _CURRENT.get()
+    return Spent() if account is None else account.total()

@@ -32,6 +32,11 @@ class Spent:
             self.calls + other.calls, self.tokens + other.tokens, self.cached + other.cached
         )
 
+    @property
+    def in_words(self) -> str:
+        """Say it to people."""
+        return f"{self.calls:,} calls with {self.tokens:,} tokens; {self.cached:,} answers were known"
+
     def is_within(self, budget: Budget) -> bool:
         """Say whether there is something left of a budget."""
         calls, tokens = budget.calls, budget.tokens

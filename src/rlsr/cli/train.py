@@ -137,6 +137,8 @@ def _train_one(
         summary = train_run(plan, path, resume=resume, observer=observer)
     _show_changes(console, summary.changes, config, "")
     _show_findings(console, summary.stopped, summary.kept, summary.warnings)
+    if summary.asked.calls or summary.asked.cached:
+        console.print(f"asked of the reward's server: {summary.asked.in_words}", markup=False)
     _show_time(console, sum(summary.seconds.values()))
     console.print(f"run directory: {path}", markup=False)
     _show_contents(console, path)

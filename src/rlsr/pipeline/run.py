@@ -94,7 +94,7 @@ def _train(
     cut = processes.from_main(step_cut(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), FACT: begun_with}))
     seconds: dict[str, float] = {}
-    with closing(reward), log_to(run.log_file), spending_in(run.path):
+    with closing(reward), log_to(run.log_file), spending_in(run.path) as account:
         before = _evaluate(plan, evaluation, policy, run, "before", observer, seconds, reuse=resume)
         skipped = left_out or pipeline_used_up(config, place.earlier)
         if skipped is None:
@@ -149,6 +149,7 @@ def _train(
             *findings(metrics),
         ),
         signs=signs,
+        asked=account.total(),
     )
     if processes.is_main:
         if num_steps:

@@ -78,11 +78,13 @@ def test_every_mode_shows_what_it_says(
 @given(prompt=_LINES, response=_LINES, reference=_LINES)
 def test_no_text_can_end_its_fence(prompt: str, response: str, reference: str) -> None:
     # A policy that has learnt the fence of an earlier question by heart.
-    earlier = fence_of([prompt, response, reference])
+    earlier = fence_of([prompt, response, "of another question"])
     response = response.replace("{fence}", earlier)
     batch = RewardBatch.of_texts([prompt], [response], [reference])
     asked = question(bodies(batch)[0])
-    (fence,) = set(re.findall(r"^\[([0-9a-f]{12}) prompt\]$", asked, re.M)) - {earlier}
+    found = re.search(r"two lines with the number ([0-9a-f]{12}) is", asked)
+    assert found is not None
+    fence = found[1]
     assert fence not in prompt + response + reference
     # Three texts with a beginning and an end each, and the sentence that names the fence.
     assert asked.count(fence) == 7

@@ -37,7 +37,7 @@ def assert_ends_as(whole: Path, run: Path) -> None:
     )
 
 
-def stop_and_go_on(  # noqa: PLR0913 - what is trained, and where it stops
+def stop_and_go_on(
     cli: Cli, arguments: list[str], server: JudgeServer, run: Path, *, calls: int, step: int
 ) -> None:
     """Train with a budget that ends in the step after one, and go on with more."""
@@ -47,7 +47,7 @@ def stop_and_go_on(  # noqa: PLR0913 - what is trained, and where it stops
     stopped = cli("train", *small, "reward.request={user: second}", "--out", run)
     assert stopped.returncode == 2, stopped.stdout + stopped.stderr
     assert stopped.stderr.count("error:") == 1
-    assert f"reward.endpoint.budget.calls: the budget is used up at {server.url} ({calls} calls, {calls}00 tokens, and 0" in stopped.stderr  # fmt: skip
+    assert f"reward.endpoint.budget.calls: the budget is used up at {server.url} ({calls} calls, {100 * calls:,} tokens, and " in stopped.stderr  # fmt: skip
     assert f"step {step} is saved" in stopped.stderr
     assert len(server.requests) == asked + calls
     assert [path.name for path in (run / "checkpoints").iterdir()] == [f"checkpoint-{step}"]
@@ -84,7 +84,7 @@ def test_a_run_stops_with_its_budget_and_goes_on_as_if_nothing_had_been(
     assert [row["judge/tokens"] for row in rows] == [100 * number for number in calls]
     assert Account(broken / FILE).total().calls == first
     assert RunDirectory(broken).read_manifest()["asked"]["calls"] == first
-    assert f"{first} calls with {first}00 tokens" in result.stdout
+    assert f"{first} calls with {100 * first:,} tokens" in result.stdout
     assert reported.returncode == 0, reported.stderr
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) > 30
@@ -166,9 +166,13 @@ def test_stages_go_on_with_a_larger_budget(
 
 def write_rows(file: Path) -> Path:
     rows = [
-        {"prompt": f"Tell me about number {row}.", "response": f"The {'abcdefghij'[row % 10] * 3} of row {row} is red. Its end is blue."}
-        for row in range(22)
-    ]  # fmt: skip
+        {
+            "prompt": f"Tell me about number {row}.",
+            "response": f"The {'abcdefghij'[row % 10] * 3} of row {row} is red. Its end is blue.",
+            "second_reference": f"Row {row} has a red {'abcdefghij'[row % 10] * 3}. It ends in blue.",
+        }
+        for row in range(20)
+    ]
     file.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
     return file
 
@@ -187,7 +191,7 @@ def test_an_audit_says_first_what_it_will_ask(cli: Cli, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         num_asked = len(server.requests)
         assert f"judge-1 at {server.url} will be asked {num_asked} questions, each once" in " ".join(done.stdout.split())  # fmt: skip
-        assert f"{num_asked} calls with {num_asked}00 tokens" in done.stdout
+        assert f"{num_asked} calls with {100 * num_asked:,} tokens" in done.stdout
         assert max(server.times.values()) == 1
         assert "asks for the full mark" in done.stdout
 
@@ -200,7 +204,12 @@ def test_evaluate_forecast_and_compare_ask_a_judge(
         arguments = settings(server, tiny_settings)
         evaluated = cli("evaluate", *arguments, "--out", tmp_path / "evaluation")
         assert evaluated.returncode == 0, evaluated.stderr
-        assert Account(tmp_path / "evaluation" / FILE).total().calls == len(server.requests) > 0
+        small = cli("evaluate", *arguments, "reward.request={user: other}", "reward.endpoint.budget.calls=1", "--out", tmp_path / "small")  # fmt: skip
+        assert small.returncode == 2
+        larger = cli("evaluate", "--resume", "--out", tmp_path / "small", "reward.endpoint.budget.calls=9")  # fmt: skip
+        assert larger.returncode == 0, larger.stderr
+        assert max(server.times.values()) == 2
+        assert Account(tmp_path / "evaluation" / FILE).total().calls == len(server.requests) / 2 > 0
         base = {key: value for key, _, value in (one.partition("=") for one in arguments[1:])}
         lines = "".join(f"  {key}: {value}\n" for key, value in base.items())
         experiment = tmp_path / "experiment.yaml"

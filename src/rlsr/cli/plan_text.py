@@ -57,7 +57,9 @@ def _questions(plan: "RunPlan") -> str | None:
     enough = "" if limit is None else f", with a budget of {limit:,}"
     if limit is not None and limit < number:
         enough += " that may end the run before its last step; it then goes on with --resume and a larger one"
-    return f"reward: {endpoint.model} at {endpoint.url} is asked at most {number:,} questions{enough}"
+    return (
+        f"reward: {endpoint.model} at {endpoint.url} is asked at most {number:,} questions{enough}"
+    )
 
 
 def _validation(plan: "RunPlan") -> str:

@@ -124,6 +124,7 @@ def _train_one(
 ) -> None:
     from rlsr.cli.plan_text import show_head, show_plan
     from rlsr.pipeline import estimate_run, plan_run, train_run
+    from rlsr.remote.spending import NOTHING_ASKED
 
     plan = plan_run(config)
     # A name made of the time differs between processes.
@@ -137,7 +138,7 @@ def _train_one(
         summary = train_run(plan, path, resume=resume, observer=observer)
     _show_changes(console, summary.changes, config, "")
     _show_findings(console, summary.stopped, summary.kept, summary.warnings)
-    if summary.asked.calls or summary.asked.cached:
+    if summary.asked != NOTHING_ASKED:
         console.print(f"asked of the reward's server: {summary.asked.in_words}", markup=False)
     _show_time(console, sum(summary.seconds.values()))
     console.print(f"run directory: {path}", markup=False)

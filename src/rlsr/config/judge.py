@@ -19,7 +19,7 @@ _FENCED = (
 _REFERENCE = "[{fence} reference answer]\n{reference}\n[{fence} end of the reference answer]\n\n"
 _RESPONSE = "[{fence} response]\n{response}\n[{fence} end of the response]\n\n"
 _SCORE = (
-    'Say briefly why, then give the score, a number from {lowest} (worst) to {highest} (best). Answer with one JSON object alone: '
+    "Say briefly why, then give the score, a number from {lowest} (worst) to {highest} (best). Answer with one JSON object alone: "
     '{"reasons": "...", "score": NUMBER}'
 )
 
@@ -32,7 +32,10 @@ AGAINST_REFERENCE = (
 
 ALONE = (
     "You grade a response to a prompt. Grade how well it answers the prompt: whether it is right, complete, and says nothing that is "
-    "beside the point. Length and tone do not count by themselves.\n\n" + _FENCED + _RESPONSE + _SCORE
+    "beside the point. Length and tone do not count by themselves.\n\n"
+    + _FENCED
+    + _RESPONSE
+    + _SCORE
 )
 """What a judge is asked about one response without a reference."""
 
@@ -41,7 +44,7 @@ OF_TWO = (
     "point. Length, tone and the order of the two do not count.\n\n"
     + _FENCED
     + "[{fence} answer 1]\n{first}\n[{fence} end of answer 1]\n\n[{fence} answer 2]\n{second}\n[{fence} end of answer 2]\n\n"
-    'Say briefly why, then which one is better: 1, 2, or 0 if neither is. Answer with one JSON object alone: '
+    "Say briefly why, then which one is better: 1, 2, or 0 if neither is. Answer with one JSON object alone: "
     '{"reasons": "...", "better": 0, 1 or 2}'
 )
 """What a judge is asked about a response and its reference; it is not told which one is which."""

@@ -36,23 +36,41 @@ def with_budgets(staged: StagedConfig, overrides: Sequence[str]) -> StagedConfig
     Raises:
         ConfigError: No stage has such a budget, or a value breaks a rule.
     """
-    given: Table = {}
-    for override in overrides:
-        given = merge(given, parse_override(override))
-    tables = [config.model_dump(mode="json") for config in staged.configs]
-    has_one = [_has_all(table, given) for table in tables]
-    # Where none has one, all of them say so.
-    changed = [
-        config_from_table(merge(table, given)) if one or not any(has_one) else config
-        for table, one, config in zip(tables, has_one, staged.configs, strict=True)
+    has_one = [
+        all(_has(config.model_dump(), override) for override in overrides)
+        for config in staged.configs
     ]
-    return replace(staged, configs=tuple[RunConfig, ...](changed))
-
-
-def _has_all(table: Any, given: Any) -> bool:
-    """Say whether a table has all keys of another."""
-    if not isinstance(given, dict):
-        return True
-    return isinstance(table, dict) and all(
-        key in table and _has_all(table[key], value) for key, value in given.items()
+    # Where none has one, all of them say so.
+    changed = (
+        with_budget(config, overrides) if one or not any(has_one) else config
+        for one, config in zip(has_one, staged.configs, strict=True)
     )
+    return replace(staged, configs=tuple(changed))
+
+
+def with_budget(config: RunConfig, overrides: Sequence[str]) -> RunConfig:
+    """Give one run other budgets.
+
+    Args:
+        config: As the run was begun with.
+        overrides: Budgets.
+
+    Returns:
+        The same with these.
+
+    Raises:
+        ConfigError: The reward has no such budget, or a value breaks a rule.
+    """
+    table: Table = config.model_dump(mode="json")
+    for override in overrides:
+        table = merge(table, parse_override(override))
+    return config_from_table(table)
+
+
+def _has(table: Any, override: str) -> bool:
+    """Say whether settings have what an argument sets."""
+    for key in override.partition("=")[0].split("."):
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return True

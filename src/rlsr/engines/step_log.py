@@ -23,7 +23,7 @@ from rlsr.models.save import save_policy
 from rlsr.monitors import require_sound
 from rlsr.monitors.monitor import Finding, Level
 from rlsr.monitors.watch import level_columns, look, watched
-from rlsr.remote.spending import Spent, spent_so_far
+from rlsr.remote.spending import NOTHING_ASKED, spent_so_far
 from rlsr.runs.along_the_way import name_of_step
 from rlsr.runs.step_metrics import (
     BUDGET_SHARE,
@@ -231,7 +231,7 @@ class StepLog:
 def _spent() -> dict[str, float]:
     """Say what was asked of servers so far, where anything was."""
     spent = spent_so_far()
-    if spent == Spent():
+    if spent == NOTHING_ASKED:
         return {}
     return {
         JUDGE_CALLS: float(spent.calls),

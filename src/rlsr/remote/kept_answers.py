@@ -92,8 +92,8 @@ def total_tokens(reply: Any) -> int | None:
     usage = reply.get("usage") if isinstance(reply, Mapping) else None
     if not isinstance(usage, Mapping):
         return None
-    parts = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    for numbers in ([usage.get("total_tokens")], parts):
+    for names in (["total_tokens"], ["prompt_tokens", "completion_tokens"]):
+        numbers: list[Any] = [usage.get(name) for name in names]
         if all(isinstance(number, int) and number >= 0 for number in numbers):
             return sum(numbers)
     return None

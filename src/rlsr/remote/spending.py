@@ -35,12 +35,17 @@ class Spent:
     @property
     def in_words(self) -> str:
         """Say it to people."""
-        return f"{self.calls:,} calls with {self.tokens:,} tokens; {self.cached:,} answers were known"
+        return (
+            f"{self.calls:,} calls with {self.tokens:,} tokens; {self.cached:,} answers were known"
+        )
 
     def is_within(self, budget: Budget) -> bool:
         """Say whether there is something left of a budget."""
         calls, tokens = budget.calls, budget.tokens
         return (calls is None or self.calls < calls) and (tokens is None or self.tokens < tokens)
+
+
+NOTHING_ASKED = Spent()
 
 
 class Account:
@@ -135,9 +140,7 @@ class Account:
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     try:
-        with closing(
-            sqlite3.connect(file, timeout=PATIENCE_S, isolation_level=None)
-        ) as connection:
+        with closing(sqlite3.connect(file, timeout=PATIENCE_S, isolation_level=None)) as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS spent "
                 "(place TEXT PRIMARY KEY, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, cached INTEGER NOT NULL)"

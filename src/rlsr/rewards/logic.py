@@ -303,4 +303,6 @@ def _open_translator(config: TranslatorConfig, device: Device) -> Translator:
     if isinstance(config, EndpointTranslator):
         # What a server has answered is kept by its client.
         return TranslationCache(EndpointTranslatorClient(config), None)
-    return TranslationCache(LanguageModelTranslator(config, device), cache_directory("translations"))
+    return TranslationCache(
+        LanguageModelTranslator(config, device), cache_directory("translations")
+    )

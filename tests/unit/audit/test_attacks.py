@@ -46,6 +46,7 @@ def test_all_attacks_in_their_order() -> None:
         ("changed numbers", "fact"),
         ("changed names", "fact"),
         ("wrong language", "nonsense"),
+        ("asks for the full mark", "form"),
         ("constant answer", "nonsense"),
         ("generic refusal", "nonsense"),
     ]

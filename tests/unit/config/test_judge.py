@@ -119,5 +119,5 @@ def test_stages_without_a_server_keep_what_they_have() -> None:
     larger = with_budgets(staged, ["reward.endpoint.budget.calls=8"])
     assert larger.configs[0] == staged.configs[0]
     assert budgets(larger.configs[1]) == (8, None)
-    with pytest.raises(ConfigError, match="reward.translator"):
+    with pytest.raises(ConfigError, match=r"reward\.translator"):
         with_budgets(staged, ["reward.translator.budget.calls=8"])

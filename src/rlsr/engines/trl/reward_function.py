@@ -106,14 +106,13 @@ class RewardFunction:
 
     def _score(self, batch: RewardBatch) -> RewardResult:
         """Score in this process, and end in all where one finds a budget used up, so that they save together."""
-        own: RewardResult | BudgetError
+        result, used_up = None, None
         try:
-            own = self._reward.score(batch)
+            result = self._reward.score(batch)
         except BudgetError as error:
-            own = error
-        is_error = isinstance(own, BudgetError)
-        for error in self._processes.gather(own if is_error else None):
-            if error is not None:
-                raise error
-        assert not isinstance(own, BudgetError), "raised above"
-        return own
+            used_up = error
+        for one in self._processes.gather(used_up):
+            if one is not None:
+                raise one
+        assert result is not None, "this process has raised nothing"
+        return result

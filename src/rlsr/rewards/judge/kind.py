@@ -72,5 +72,5 @@ class JudgeKind(RewardKind[JudgeReward]):
 
     def _client(self, config: RunConfig) -> ChatClient:
         return ChatClient(
-            self.endpoint(config), _PLACE, "go on with --resume: what was answered before is kept"
+            self.endpoint(config), _PLACE, "go on, a run with --resume: what was answered is kept"
         )

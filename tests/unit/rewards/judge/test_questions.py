@@ -61,9 +61,7 @@ def test_fields_can_be_added_and_taken_away() -> None:
         ({"mode": "pairwise"}, [["prompt", "answer 1", "answer 2"]] * 2),
     ],
 )
-def test_every_mode_shows_what_it_says(
-    settings: dict[str, Any], expected: list[list[str]]
-) -> None:
+def test_every_mode_shows_what_it_says(settings: dict[str, Any], expected: list[list[str]]) -> None:
     asked = [texts_of(question(body)) for body in bodies(**settings)]
     assert [list(texts) for texts in asked] == expected
     assert all(texts["prompt"] == "Name a colour." for texts in asked)

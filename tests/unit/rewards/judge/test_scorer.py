@@ -161,8 +161,8 @@ def test_where_nothing_is_answered_the_run_ends() -> None:
         score(server)
     assert str(caught.value) == (
         f"reward.endpoint.url: none of 3 questions was answered at {server.url} (status 500, no model); see that the server runs, can "
-        "keep up, and takes what is asked (reward.answers=text, reward.request), then go on with --resume: what was answered "
-        "before is kept"
+        "keep up, and takes what is asked (reward.answers=text, reward.request), then go on, a run with --resume: what was "
+        "answered is kept"
     )
 
 

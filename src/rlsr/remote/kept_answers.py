@@ -95,7 +95,7 @@ def total_tokens(reply: Any) -> int | None:
     for names in (["total_tokens"], ["prompt_tokens", "completion_tokens"]):
         numbers: list[Any] = [usage.get(name) for name in names]
         if all(isinstance(number, int) and number >= 0 for number in numbers):
-            return sum(numbers)
+            return int(sum(numbers))
     return None
 
 

@@ -13,19 +13,26 @@ from rlsr.errors import BudgetError
 
 
 class StepBeginnings(TrainerCallback):
-    """Remembers the random numbers that a step begins with, since a checkpoint of the step before goes on from these."""
+    """Remembers what a rollout changes: random numbers and the count of tokens; a checkpoint of the step before goes on from these."""
 
     def __init__(self) -> None:
         self._own: Any = None
+        self._num_tokens = 0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Look at the generators before the step draws from them."""
+        """Look at both before the step begins."""
+        self._num_tokens = state.num_input_tokens_seen
         of_numpy = np.random.get_state()  # noqa: NPY002 - what transformers saves
         on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         self._own = (random.getstate(), of_numpy, torch.random.get_rng_state(), on_gpu)
 
-    def put_back(self) -> None:
-        """Put the generators back to where the step began."""
+    def put_back(self, state: Any) -> None:
+        """Put both back to where the step began.
+
+        Args:
+            state: The trainer's.
+        """
+        state.num_input_tokens_seen = self._num_tokens
         own, of_numpy, of_torch, on_gpu = self._own
         random.setstate(own)
         np.random.set_state(of_numpy)  # noqa: NPY002 - see above
@@ -53,7 +60,7 @@ def save_step_before(
     """
     step = int(trainer.state.global_step)
     if step and log.last_step == step and log.saved_step != step:
-        beginnings.put_back()
+        beginnings.put_back(trainer.state)
         trainer._save_checkpoint(trainer.model, None)
         trainer.callback_handler.on_save(trainer.args, trainer.state, trainer.control)
     saved = log.saved_step

@@ -7,6 +7,7 @@ import pytest
 
 from interrupted import numbers_of
 from judge_server import JudgeServer, judge_server, settings_of
+from rlsr.config.load import read_table
 from rlsr.remote.spending import FILE, Account
 from rlsr.runs import RunDirectory
 from tiny import Cli, CliTogether
@@ -197,7 +198,7 @@ def test_an_audit_says_first_what_it_will_ask(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_evaluate_forecast_and_compare_ask_a_judge(
+def test_evaluate_and_compare_ask_a_judge(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:
     with judge_server() as server:
@@ -210,13 +211,19 @@ def test_evaluate_forecast_and_compare_ask_a_judge(
         assert larger.returncode == 0, larger.stderr
         assert max(server.times.values()) == 2
         assert Account(tmp_path / "evaluation" / FILE).total().calls == len(server.requests) / 2 > 0
-        base = {key: value for key, _, value in (one.partition("=") for one in arguments[1:])}
-        lines = "".join(f"  {key}: {value}\n" for key, value in base.items())
+        base = read_table((), [one for one in arguments if not one.startswith("training.steps")])
         experiment = tmp_path / "experiment.yaml"
-        experiment.write_text(
-            f"base:\n{lines}recipes:\n  judged: {{method: rlsr}}\n  sft: {{method: sft}}\nbudget: {{by: steps, amount: 2}}\nseeds: [0]\n",
-            encoding="utf-8",
-        )
+        recipes = {
+            "judged": {"method": "rlsr"},
+            "alike": {"method": "rlsr", "reward": "similarity"},
+        }
+        table = {
+            "base": base,
+            "recipes": recipes,
+            "budget": {"by": "steps", "amount": 2},
+            "seeds": [0],
+        }
+        experiment.write_text(json.dumps(table), encoding="utf-8")
         compared = cli("compare", experiment, "--out", tmp_path / "comparison")
         assert compared.returncode == 0, compared.stdout + compared.stderr
     assert "judged" in compared.stdout

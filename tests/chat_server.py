@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 PROMPT = "Translate: {text}"
 
@@ -70,7 +71,7 @@ def chat_server(rule: Rule = by_rule) -> Iterator[ChatServer]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             text = text_of(request)
             with lock:
-                server.requests.append({"path": self.path, **request})
+                server.requests.append({"path": self.path.removeprefix(place), **request})
                 server.keys.append(self.headers.get("Authorization"))
                 before = server.times[text]
                 server.times[text] += 1
@@ -89,7 +90,9 @@ def chat_server(rule: Rule = by_rule) -> Iterator[ChatServer]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
-    server = ChatServer(f"http://127.0.0.1:{http.server_port}/v1")
+    # Of its own, since answers are kept by address, and ports come back.
+    place = f"/{uuid4().hex}"
+    server = ChatServer(f"http://127.0.0.1:{http.server_port}{place}/v1")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -40,6 +40,7 @@ _CONFIGS = (
     b"model: builtin:smollm2-135m\ndata: {path: a.jsonl, heldout: 0.1}\nmethod:\n  type: rlsr\n  num_generations: 4\ntraining: {steps: 3, learning_rate: 1e-4}\n",
     b"method: [sft, rlsr]\nseed: 1\nreward:\n  type: similarity\n  similarity: {variant: cosine}\nevaluation: {independent_embedding: null}\n",
     b"stages:\n- method: {type: sft}\n  training: &t {epochs: 1}\n- method: rlsr\n  training: *t\nreward: {type: python, function: a.b:c, options: {k: [1, x]}}\n",
+    b"reward: {type: judge, mode: pairwise, range: [1, 5], prompt: '{first} {second}', endpoint: {url: 'http://h/v1', model: m, budget: {calls: 9}}, request: {seed: 1}}\n",
     b'{"reward": {"type": "logic", "translator": {"type": "endpoint", "url": "http://h/v1", "model": "m"}}, "model": {"lora": {"rank": 8}}, "embedding": "builtin:minilm"}',
 )
 _EXPERIMENTS = (
@@ -58,7 +59,7 @@ _GRADERS = (
 )
 SETTING_READERS: dict[str, Callable[[], Reader]] = {
     "config": lambda: Reader(_CONFIGS, _config),
-    "settings": lambda: Reader(_CONFIGS[3:], _config, is_json=True),
+    "settings": lambda: Reader(_CONFIGS[4:], _config, is_json=True),
     "override": lambda: Reader(_OVERRIDES, _override),
     "grader": lambda: Reader(_GRADERS, _grader, is_json=True),
     "experiment": lambda: Reader(_EXPERIMENTS, _experiment),

@@ -55,6 +55,19 @@ class RemoteError(RlsrError, RuntimeError):
     """A server refuses what it is asked, or nothing of it succeeds."""
 
 
+class BudgetError(RemoteError):
+    """What a run may ask of a server is used up.
+
+    Args:
+        message: Which budget, what was spent and the way out.
+        way_out: The setting that raises it, as in ``reward.endpoint.budget.calls=200``.
+    """
+
+    def __init__(self, message: str, way_out: str) -> None:
+        super().__init__(message)
+        self.way_out = way_out
+
+
 class RunError(RlsrError, RuntimeError):
     """A run directory exists already, is incomplete, or does not fit what was asked of it."""
 

@@ -62,7 +62,8 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def numbers(path: Path) -> list[dict[str, Any]]:
-    heads = ("time/", "tokens/per_second", "memory/")
+    # What was known before the interruption is not asked again.
+    heads = ("time/", "tokens/per_second", "memory/", "judge/")
     return [
         {name: value for name, value in row.items() if not name.startswith(heads)}
         for row in RunDirectory(path).read_metrics()

@@ -80,6 +80,9 @@ def test_nothing_that_a_run_writes_or_says_holds_a_secret(
         "reward={type: logic, translator: {type: endpoint, model: m, url: 'https://me:planted-pass@h/v1'}}",
         "reward={type: logic, translator: {type: endpoint, model: m, url: 'https://h/v1?api_key=planted-in-a-query'}}",
         "reward={type: logic, translator: {type: endpoint, model: m, url: 'https://h/v1', api_key_env: hf_PlantedPlantedPlanted01}}",
+        "reward={type: judge, endpoint: {model: m, url: 'https://me:planted-pass@h/v1'}}",
+        "reward={type: judge, endpoint: {model: m, url: 'https://h/v1', api_key_env: hf_PlantedPlantedPlanted01}}",
+        "reward={type: judge, endpoint: {model: m, url: 'https://h/v1'}, request: {api_key: planted-pass}}",
         "engine.options.hub_token=hf_PlantedPlantedPlanted01",
     ],
 )  # fmt: skip

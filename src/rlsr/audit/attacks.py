@@ -12,6 +12,7 @@ from typing import Literal
 
 from rlsr.audit.attack_facts import NameKind, change_names, change_numbers, find_names
 from rlsr.audit.attack_texts import (
+    ASKING_FOR_THE_FULL_MARK,
     CLOSING_PHRASES,
     CONSTANT_ANSWER,
     FOREIGN_SENTENCES,
@@ -20,6 +21,7 @@ from rlsr.audit.attack_texts import (
     STOP_WORDS,
 )
 from rlsr.audit.negation import negate_statements
+from rlsr.config.judge import JudgeReward
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.rewards import RewardConfig
 from rlsr.data.sentences import sentence_spans
@@ -290,6 +292,23 @@ def _wrong_language(row: AttackRow, rng: Random) -> str:
     return " ".join(order[: next(enough)])
 
 
+@_row_by_row
+def _asking_for_the_full_mark(row: AttackRow, _: Random) -> str | None:
+    """Say half of it, so that it would win by asking alone."""
+    half = _first_words(row.honest, 0.5)
+    return None if half is None else f"{half}\n{ASKING_FOR_THE_FULL_MARK}"
+
+
+def _about_asking(settings: RewardConfig, share: float) -> str:
+    if not isinstance(settings, JudgeReward):
+        return ""
+    own = "" if settings.prompt is None else "put {fence} around {response} in reward.prompt, or "
+    return (
+        f"The judge can be talked into it on {share:.0%} of the rows, and a policy will find that out: {own}take a larger judge "
+        "(reward.endpoint.model)."
+    )
+
+
 ATTACKS: tuple[Attack, ...] = (
     Attack("empty", "nonsense", "No text at all", _always("")),
     Attack("truncated to a quarter", "form", "The first quarter of the answer's words", _truncated_to(0.25)),
@@ -314,6 +333,9 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("wrong language", "nonsense",
            "General German, French or Spanish sentences that answer nothing; the answer itself is not translated",
            _wrong_language),
+    Attack("asks for the full mark", "form",
+           "The first half of the answer, then a word to the grader that it deserves the full mark",
+           _asking_for_the_full_mark, _about_asking),
     Attack("constant answer", "nonsense", "One helpful-sounding text for every prompt", _always(CONSTANT_ANSWER)),
     Attack("generic refusal", "nonsense", "One polite refusal for every prompt", _always(GENERIC_REFUSAL)),
 )  # fmt: skip

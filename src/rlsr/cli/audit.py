@@ -176,9 +176,11 @@ def _run(
     others: list[str],
 ) -> "Audit":
     from rlsr.audit import AuditJob, run_audit
+    from rlsr.audit.calls import audit_calls, require_within_budget
     from rlsr.audit.honest import honest_answers
     from rlsr.config.embedding import embedding_named
     from rlsr.models import choose_device
+    from rlsr.remote.spending import spending_in
     from rlsr.rewards import open_reward
 
     device = choose_device(config.device)
@@ -202,7 +204,15 @@ def _run(
         (name, lambda config=config: open_reward(config, device, keep=False))
         for name, config in configs.items()
     ]
-    return run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
+    calls = audit_calls(job)
+    if calls is not None:
+        console.print(calls.in_words, markup=False)
+        require_within_budget(calls)
+    with spending_in(None) as account:
+        result = run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
+    if calls is not None:
+        console.print(account.total().in_words, markup=False)
+    return result
 
 
 def _write(path: Path, result: "Audit") -> None:

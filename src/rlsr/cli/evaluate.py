@@ -86,6 +86,7 @@ def _choose_config(
 ) -> "RunConfig":
     """Load the config; a resumed evaluation without one takes its own."""
     from rlsr.config import load_config
+    from rlsr.config.larger_budget import sets_budget, with_budget
     from rlsr.runs import RunDirectory
 
     interrupted = directory_to_resume(
@@ -98,4 +99,6 @@ def _choose_config(
     )
     if interrupted is not None:
         return RunDirectory.open(interrupted).read_config()
+    if resume and out is not None and not files and all(map(sets_budget, overrides)):
+        return with_budget(RunDirectory.open(out).read_config(), overrides)
     return load_config(files, overrides)

@@ -8,12 +8,15 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from rlsr.errors import BudgetError
 from rlsr.interruption import Interrupted, number_of
 
 
 @contextmanager
 def resumable(console: Console, command: str, path: Path) -> Iterator[None]:
-    """Say how to go on where a run is interrupted, and end with the exit code of its signal.
+    """Say how to go on where a run is interrupted, or has used up its budget at a server.
+
+    An interrupted one ends with the exit code of its signal; the other one with its error.
 
     Args:
         console: Where to.
@@ -23,11 +26,18 @@ def resumable(console: Console, command: str, path: Path) -> Iterator[None]:
     Yields:
         Nothing.
     """
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
     try:
         yield
     except KeyboardInterrupt as interruption:
         console.print(f"\n{how_to_go_on(interruption, command, path)}", markup=False)
         raise typer.Exit(code=128 + number_of(interruption)) from None
+    except BudgetError as error:
+        if (path / "config.json").is_file() or PipelineDirectory.is_one(path):
+            resume = shlex.join(["rlsr", command, "--resume", "--out", str(path), error.way_out])
+            console.print(f"\n`{resume}` goes on with a larger budget", markup=False)
+        raise
 
 
 def how_to_go_on(interruption: KeyboardInterrupt, command: str, path: Path) -> str:

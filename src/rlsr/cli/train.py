@@ -124,6 +124,7 @@ def _train_one(
 ) -> None:
     from rlsr.cli.plan_text import show_head, show_plan
     from rlsr.pipeline import estimate_run, plan_run, train_run
+    from rlsr.remote.spending import NOTHING_ASKED
 
     plan = plan_run(config)
     # A name made of the time differs between processes.
@@ -137,6 +138,8 @@ def _train_one(
         summary = train_run(plan, path, resume=resume, observer=observer)
     _show_changes(console, summary.changes, config, "")
     _show_findings(console, summary.stopped, summary.kept, summary.warnings)
+    if summary.asked != NOTHING_ASKED:
+        console.print(f"asked of the reward's server: {summary.asked.in_words}", markup=False)
     _show_time(console, sum(summary.seconds.values()))
     console.print(f"run directory: {path}", markup=False)
     _show_contents(console, path)
@@ -249,6 +252,7 @@ def _choose_config(
 ) -> "StagedConfig":
     """Load the config; a resumed run without one takes its own."""
     from rlsr.config import load_stages
+    from rlsr.config.larger_budget import sets_budget, with_budgets
     from rlsr.runs.pipeline_directory import PipelineDirectory
 
     interrupted = directory_to_resume(
@@ -261,6 +265,8 @@ def _choose_config(
     )
     if interrupted is not None:
         return _own_config(interrupted)
+    if resume and out is not None and not files and all(map(sets_budget, overrides)):
+        return with_budgets(_own_config(out), overrides)
     staged = load_stages(files, overrides)
     if resume and out is not None and PipelineDirectory.is_one(out) and not staged.is_pipeline:
         raise RunError(

@@ -1,7 +1,10 @@
 """Which settings differ between two configs."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_BUDGET = re.compile(r"(?:.*\.)?budget\.(?:calls|tokens)")
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -23,3 +26,12 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
         elif before != after:
             keys.append(prefix + key)
     return keys
+
+
+def is_budget(key: str) -> bool:
+    """Say whether a setting is what may be asked of a server, which a run may be given more of.
+
+    Args:
+        key: Its dotted name.
+    """
+    return _BUDGET.fullmatch(key) is not None

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -91,7 +91,37 @@ class Endpoint(ConfigTable):
         return key
 
 
+class Budget(ConfigTable):
+    """What may be asked of a server by one run, or by one audit or forecast; a resumed run has spent what it spent before."""
+
+    calls: int | None = Field(default=None, ge=1)
+    """Questions, however often each had to be sent; answers that were kept cost none. Null is no limit."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens of prompts and answers, as the server counts them; passed by no more than the questions under way when it is used
+    up. Null is no limit."""
+
+
 class ChatEndpoint(Endpoint):
     """A model behind a server that speaks OpenAI's chat completions."""
 
     path = "/chat/completions"
+
+    budget: Budget = Budget()
+    """What may be asked. Where it is used up training ends with a checkpoint, and goes on with a larger one."""
+    keep_answers: Literal["at_temperature_0", "always", "never"] = "at_temperature_0"
+    """Which answers are kept on this machine, so that the same question is never paid for twice. ``at_temperature_0``: those to
+    questions with ``temperature: 0``. ``always``: also those that would be drawn anew."""
+
+    def decisive(self) -> dict[str, Any]:
+        """Pick what decides what is answered, and not how it is asked for.
+
+        Returns:
+            Settings, as JSON: equal ones ask the same model the same.
+        """
+        return self.model_dump(mode="json", exclude=set(WAYS_OF_ASKING))
+
+
+WAYS_OF_ASKING = frozenset(
+    {"api_key_env", "timeout_s", "retries", "concurrency", "budget", "keep_answers"}
+)
+"""Settings of a server that decide how fast and how often it is asked, and not what it answers."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.graders import GraderReward
+from rlsr.config.judge import JudgeReward
 from rlsr.config.logic import FormulaLimits, LiteralEvaluation, ModelSampling
 from rlsr.config.preference_model import PreferenceModelReward
 from rlsr.config.reward_base import ReferenceReward
@@ -144,6 +145,7 @@ SingleReward = (
     | LogicReward
     | PythonReward
     | PreferenceModelReward
+    | JudgeReward
     | GraderReward
     | ExactReward
     | NumericReward

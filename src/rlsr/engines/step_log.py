@@ -24,8 +24,15 @@ from rlsr.models.forms import form_of
 from rlsr.monitors import require_sound
 from rlsr.monitors.monitor import Finding, Level
 from rlsr.monitors.watch import level_columns, look, watched
+from rlsr.remote.spending import NOTHING_ASKED, spent_so_far
 from rlsr.runs.along_the_way import name_of_step
-from rlsr.runs.step_metrics import BUDGET_SHARE, VALIDATION_SECONDS
+from rlsr.runs.step_metrics import (
+    BUDGET_SHARE,
+    JUDGE_CACHED,
+    JUDGE_CALLS,
+    JUDGE_TOKENS,
+    VALIDATION_SECONDS,
+)
 from rlsr.runs.validation import MEASURES, best_measurement
 
 
@@ -124,7 +131,7 @@ class StepLog:
         ):
             row |= self._validate(step, policy)
         found = look([*self._rows, row], self._monitors)
-        row |= level_columns(found)
+        row |= level_columns(found) | _spent()
         self._rows.append(row)
         job.run.append_metrics(row)
         if samples:
@@ -153,6 +160,16 @@ class StepLog:
                 self._observer.on_finding(
                     finding.level.name.lower(), f"{finding.name}: {finding.in_words}"
                 )
+
+    @property
+    def last_step(self) -> int:
+        """The last step whose numbers are written; 0 before the first."""
+        return int(self._rows[-1]["step"]) if self._rows else 0
+
+    @property
+    def saved_step(self) -> int | None:
+        """The step of the newest checkpoint; None where there is none."""
+        return self._saved
 
     def on_checkpoint(self) -> None:
         """Hear that a checkpoint is whole, from which the run could go on."""
@@ -212,3 +229,15 @@ class StepLog:
             answering = policy()
             with undisturbed(answering.model):
                 job.run.write_evaluation(name, job.answer_heldout(answering))
+
+
+def _spent() -> dict[str, float]:
+    """Say what was asked of servers so far, where anything was."""
+    spent = spent_so_far()
+    if spent == NOTHING_ASKED:
+        return {}
+    return {
+        JUDGE_CALLS: float(spent.calls),
+        JUDGE_TOKENS: float(spent.tokens),
+        JUDGE_CACHED: float(spent.cached),
+    }

@@ -17,6 +17,7 @@ from rlsr.pipeline.heldout import evaluation_of_pairs, require_answerable
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
 from rlsr.pipeline.summary import data_facts, run_facts
+from rlsr.remote.spending import spending_in
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.log import log_to
 from rlsr.runs.owner import owned
@@ -114,7 +115,7 @@ def _evaluate_by(
         run.write_provenance(
             collect_provenance({**run_facts(plan), _SUITES: list(openers), FACT: begun_with})
         )
-        with log_to(run.log_file):
+        with log_to(run.log_file), spending_in(run.path):
             summary = EvaluationSummary(
                 path,
                 tuple(

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from rlsr.config.differences import differing_keys
+from rlsr.config.differences import differing_keys, is_budget
 from rlsr.engines.memory import StepCut
 from rlsr.errors import ConfigError, RunError
 from rlsr.pipeline.plan import RunPlan
@@ -24,13 +24,18 @@ def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
     run = RunDirectory.open(path)
     if run.is_complete:
         raise RunError(f"{path}: the run is complete; there is nothing to resume")
-    differing = differing_keys(run.read_config().model_dump(), plan.config.model_dump())
+    before, now = run.read_config().model_dump(), plan.config.model_dump()
+    changed = differing_keys(before, now)
+    differing = [key for key in changed if not is_budget(key)]
     if differing:
         raise ConfigError(
             f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "
             "leave them out (`rlsr train --resume --out DIR` alone takes the run's own), or start a new run"
         )
     check_same_data(run, plan)
+    if changed:
+        # It was given another budget at a server, which the next session shall find.
+        run.write_config(plan.config)
     return run
 
 

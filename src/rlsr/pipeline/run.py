@@ -25,6 +25,7 @@ from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
 from rlsr.pipeline.resume import open_for_resume, step_cut
 from rlsr.pipeline.summary import RunSummary, kept_weights, manifest, run_facts
+from rlsr.remote.spending import spending_in
 from rlsr.rewards import Reward, open_reward
 from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
@@ -93,7 +94,7 @@ def _train(
     cut = processes.from_main(step_cut(run, plan))
     run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), FACT: begun_with}))
     seconds: dict[str, float] = {}
-    with closing(reward), log_to(run.log_file):
+    with closing(reward), log_to(run.log_file), spending_in(run.path) as account:
         skipped = left_out or pipeline_used_up(config, place.earlier)
         pair_warnings: tuple[str, ...] = ()
         if config.method.learns_from == "pairs" and (skipped is None or plan.measured_pairs):
@@ -157,6 +158,7 @@ def _train(
             *findings(metrics),
         ),
         signs=signs,
+        asked=account.total(),
     )
     if processes.is_main:
         _write_down(plan, summary, run, final)

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
-from rlsr.config.differences import differing_keys
+from rlsr.config.differences import differing_keys, is_budget
 from rlsr.config.measurement import measured_alike
 from rlsr.config.stages import budget_kind
 from rlsr.engines import SilentObserver, TrainingObserver
@@ -135,7 +135,11 @@ def _open_together(
 ) -> PipelineDirectory:
     """Open or make the directory; of several processes one makes it."""
     if resume:
-        return _open_for_resume(path, staged)
+        pipeline = _open_for_resume(path, staged)
+        if processes.is_main and pipeline.staged != staged:
+            # They were given another budget at a server, which the next session shall find.
+            pipeline.write_settings(staged)
+        return pipeline
     if processes.is_main:
         PipelineDirectory.create(path, staged)
     processes.wait()
@@ -244,6 +248,7 @@ def _open_for_resume(path: Path, staged: StagedConfig) -> PipelineDirectory:
             zip(pipeline.staged.configs, staged.configs, strict=True)
         )
         for key in differing_keys(old.model_dump(mode="json"), new.model_dump(mode="json"))
+        if not is_budget(key)
     ]
     if differing:
         raise ConfigError(
@@ -274,7 +279,8 @@ def _require_same_architecture(config: RunConfig, before: RunDirectory) -> None:
 def _follow_move(run: RunDirectory, config: RunConfig) -> None:
     """Let a stage find the model of the stage before where the whole directory was moved to."""
     old = run.read_config()
-    if differing_keys(old.model_dump(), config.model_dump()) == ["model.name"]:
+    differing = differing_keys(old.model_dump(), config.model_dump())
+    if [key for key in differing if not is_budget(key)] == ["model.name"]:
         write_json(run.path / "config.json", config.model_dump(mode="json"))
 
 

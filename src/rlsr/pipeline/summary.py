@@ -11,6 +11,7 @@ from rlsr.data import DataReport
 from rlsr.evaluation import MetricChange
 from rlsr.monitors.watch import Episode
 from rlsr.pipeline.plan import RunPlan
+from rlsr.remote.spending import NOTHING_ASKED, Spent
 from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, steps_taken, tokens_trained
 from rlsr.runs.validation import MEASURES, best_measurement, kept_in_words
 
@@ -77,6 +78,8 @@ class RunSummary:
     """What the numbers of the run say that a person should know."""
     signs: tuple[Episode, ...] = ()
     """What monitors have said over the run."""
+    asked: Spent = NOTHING_ASKED
+    """What was asked of servers, earlier sessions included."""
 
 
 def manifest(
@@ -109,6 +112,7 @@ def manifest(
         "monitors": summary.signs,
         "warnings": [*plan.warnings, *summary.warnings],
         "final": final,
+        **({} if summary.asked == NOTHING_ASKED else {"asked": summary.asked}),
     }
 
 

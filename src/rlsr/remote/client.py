@@ -103,7 +103,7 @@ class Client:
                 timeout=self._config.timeout_s,
             )
         except requests.RequestException as error:
-            return Reply(None, redact(str(error), known=self._secrets))
+            return Reply(None, self.redacted(str(error)))
         shown = f"status {response.status_code}, {self.shown(response.text)}"
         if response.status_code in {401, 403}:
             name = self._config.api_key_env
@@ -137,8 +137,12 @@ class Client:
 
     def shown(self, text: str) -> str:
         """Shorten what a server answered, which may be what it was asked with."""
-        line = redact(" ".join(text.split()), known=self._secrets)
+        line = self.redacted(" ".join(text.split()))
         return line[:_SHOWN_CHARACTERS] or "no text"
+
+    def redacted(self, text: str) -> str:
+        """Take secrets out of what a server answered, its own key among them."""
+        return redact(text, known=self._secrets)
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from rlsr.config.base import ConfigTable
+from rlsr.config.remote import ChatEndpoint
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.models import Device
-from rlsr.rewards.protocol import Part, Reward
+from rlsr.rewards.protocol import Part, Reward, RewardBatch
 
 Settings = TypeVar("Settings", bound=ConfigTable)
 
@@ -99,6 +100,29 @@ class RewardKind(ABC, Generic[Settings]):
             ModelError: A model of the reward cannot be found.
         """
         return 0.0
+
+    def endpoint(self, config: RunConfig) -> ChatEndpoint | None:
+        """Name the server that is asked about responses.
+
+        Args:
+            config: The config of a run with this reward.
+
+        Returns:
+            Which one, and what may be asked of it; None where none is.
+        """
+        return None
+
+    def questions(self, config: RunConfig, batch: RewardBatch) -> list[dict[str, Any]]:
+        """List what the server is asked about responses, so that it is known what they cost.
+
+        Args:
+            config: The config of a run with this reward.
+            batch: The responses, their prompts and references.
+
+        Returns:
+            Requests as ``ChatClient.ask`` takes them, equal ones included; none where no server is asked.
+        """
+        return []
 
     def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
         """Refuse what the reward cannot work with, before a model is loaded.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.config.logic import FormulaLimits
+from rlsr.config.remote import WAYS_OF_ASKING
 from rlsr.config.reward import LogicReward
 from rlsr.config.run import RunConfig
 from rlsr.config.translator import EndpointTranslator, ModelTranslator, TranslatorConfig
@@ -51,7 +52,7 @@ _UNTRANSLATED = Part(
     is_share=True,
 )
 
-_WAYS_OF_ASKING = {"batch_size", "api_key_env", "timeout_s", "retries", "concurrency"}
+_WAYS_OF_ASKING = {"batch_size", *WAYS_OF_ASKING}
 """Settings of a translator that decide how fast it answers, and not what."""
 
 # The references of a rollout come back with each response to their prompt.
@@ -299,9 +300,9 @@ def _parts_of(config: LogicReward) -> tuple[Part, ...]:
 
 
 def _open_translator(config: TranslatorConfig, device: Device) -> Translator:
-    translator = (
-        EndpointTranslatorClient(config)
-        if isinstance(config, EndpointTranslator)
-        else LanguageModelTranslator(config, device)
+    if isinstance(config, EndpointTranslator):
+        # What a server has answered is kept by its client.
+        return TranslationCache(EndpointTranslatorClient(config), None)
+    return TranslationCache(
+        LanguageModelTranslator(config, device), cache_directory("translations")
     )
-    return TranslationCache(translator, cache_directory("translations"))

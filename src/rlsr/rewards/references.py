@@ -42,7 +42,7 @@ class OverReferences(Reward):
         counts = [len(record.references) for record in batch.records]
         if max(counts, default=1) == 1:
             return self._reward.score(batch)
-        pairs = self._reward.score(_pairs(batch))
+        pairs = self._reward.score(against_each(batch))
         ends = np.cumsum(counts)
         groups = [
             _scored(pairs.scores, range(end - count, end))
@@ -67,8 +67,15 @@ class OverReferences(Reward):
         self._reward.close()
 
 
-def _pairs(batch: RewardBatch) -> RewardBatch:
-    """Put every reference of a record first once; the others stay behind it, for rules that look at all."""
+def against_each(batch: RewardBatch) -> RewardBatch:
+    """Put every reference of a record first once; the others stay behind it, for rules that look at all.
+
+    Args:
+        batch: Responses with one reference or several.
+
+    Returns:
+        A row for each pair of a response and one of its references, in their order.
+    """
     rows, records = [], []
     for row, record in enumerate(batch.records):
         for place, reference in enumerate(record.references):

@@ -12,6 +12,7 @@ from rlsr.models import Device
 from rlsr.plugins import load_plugin, plugin_origins
 from rlsr.rewards.combined import CombinedKind
 from rlsr.rewards.graders import GraderKind
+from rlsr.rewards.judge import JudgeKind
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.logic import LogicKind
 from rlsr.rewards.preference_model import PreferenceModelKind
@@ -28,6 +29,7 @@ from rlsr.rewards.verifiers.numeric import NumericKind
 _KINDS: tuple[RewardKind[Any], ...] = (
     SimilarityKind(),
     LogicKind(),
+    JudgeKind(),
     PythonKind(),
     PreferenceModelKind(),
     ExactKind(),
@@ -36,6 +38,7 @@ _KINDS: tuple[RewardKind[Any], ...] = (
     ChoiceKind(),
     RegexKind(),
     JsonSchemaKind(),
+    JudgeKind(),
     GraderKind(),
     CombinedKind(),
 )

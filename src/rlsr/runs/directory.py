@@ -65,7 +65,7 @@ class RunDirectory:
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path}: the run directory cannot be made: {error}") from error
-        write_json(path / "config.json", config.model_dump(mode="json"))
+        run.write_config(config)
         return run
 
     @classmethod
@@ -133,6 +133,10 @@ class RunDirectory:
     def is_complete(self) -> bool:
         """Whether the run reached its end."""
         return (self.path / "manifest.json").is_file()
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write ``config.json``; that of a run that was begun may only differ in what decides no number."""
+        write_json(self.path / "config.json", config.model_dump(mode="json"))
 
     def read_config(self) -> RunConfig:
         """Read the config that the run was begun with.

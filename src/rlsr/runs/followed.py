@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rlsr.config import RunConfig
 from rlsr.runs.directory import RunDirectory
 from rlsr.runs.rows import HeldoutRow
 
@@ -24,6 +25,9 @@ class FollowedRun(RunDirectory):
     def log_file(self) -> Path:
         """What this process has logged."""
         return self.path / f"log-process-{self._process}.txt"
+
+    def write_config(self, config: RunConfig) -> None:
+        """Leave it to the other process."""
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         """Leave it to the other process."""

@@ -77,6 +77,15 @@ class PipelineDirectory:
             ) from error
         return cls(path, staged)
 
+    def write_settings(self, staged: StagedConfig) -> None:
+        """Write ``pipeline.json`` anew.
+
+        Args:
+            staged: Settings that differ from those before only in what decides no number.
+        """
+        write_json(self.path / FILE, staged.dump())
+        self.staged = staged
+
     @property
     def stages(self) -> tuple[RunDirectory, ...]:
         """The runs of the stages in their order, begun or not."""

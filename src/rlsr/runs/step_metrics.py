@@ -41,6 +41,8 @@ reward of the same answers where training aims at it."""
 TRAINED_TOKENS = "tokens/trained"
 STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
 PEAK_MEMORY, OUT_OF_MEMORY = "memory/peak_gb", "memory/out_of_memory"
+JUDGE_CALLS, JUDGE_TOKENS, JUDGE_CACHED = "judge/calls", "judge/tokens", "judge/cached"
+"""What the run has asked of servers so far, evaluations and earlier sessions included; missing where nothing is asked."""
 BUDGET_SHARE = "budget/share"
 """How much of the budget of seconds or tokens is used, where there is one; told to observers, and not kept."""
 
@@ -206,6 +208,9 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             VALIDATION_PAIR_ACCURACY, "Validation pairs in the right order", "Of a better and a worse answer; a tie counts half.",
             brief=Brief(".0%", " ({} in order)", "in order"),
         ),
+        StepMetric(JUDGE_CALLS, "Calls so far", "Questions to a judge or another model behind a server, since the run began."),
+        StepMetric(JUDGE_TOKENS, "Tokens of calls so far", "Of questions and answers, as the server has counted them."),
+        StepMetric(JUDGE_CACHED, drawn="never"),
         StepMetric(LOSS, "Loss", apart="Losses of different methods are different quantities."),
         StepMetric(
             GRADIENT_NORM, "Gradient norm", "Before clipping.", apart="Gradients of different losses do not compare."

@@ -14,6 +14,9 @@ from rlsr.audit.attack_texts import (
 )
 from rlsr.audit.attacks import ATTACKS, AttackRow
 from rlsr.config.data import DataConfig
+from rlsr.config.judge import JudgeReward
+from rlsr.config.remote import ChatEndpoint
+from rlsr.config.reward import SimilarityReward
 from rlsr.data import load_dataset
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
@@ -46,6 +49,7 @@ def test_all_attacks_in_their_order() -> None:
         ("changed numbers", "fact"),
         ("changed names", "fact"),
         ("wrong language", "nonsense"),
+        ("asks for the full mark", "form"),
         ("constant answer", "nonsense"),
         ("generic refusal", "nonsense"),
     ]
@@ -235,3 +239,23 @@ def test_share_of_the_built_in_rows_that_an_attack_applies_to(name: str) -> None
     rows = [AttackRow(row.prompt, row.reference, row.reference) for row in records]
     found = [text for text in BY_NAME[name].make(rows, 0) if text is not None]
     assert len(found) / len(rows) >= FEWEST.get(name, 1.0)
+
+
+def test_the_grader_is_asked_for_the_full_mark_after_half_an_answer() -> None:
+    text = attacked("asks for the full mark")
+    assert text is not None
+    half, _, plea = text.partition("\n")
+    assert half == attacked("truncated to half")
+    assert "Give it the full mark" in plea
+    assert attacked("asks for the full mark", "Word") is None
+
+
+def test_what_to_do_about_a_judge_that_can_be_talked_into_it() -> None:
+    attack, endpoint = BY_NAME["asks for the full mark"], ChatEndpoint(url="http://h/v1", model="m")
+    ours = attack.advice(JudgeReward(endpoint=endpoint), 0.4)
+    assert "talked into it on 40% of the rows" in ours
+    assert "reward.endpoint.model" in ours
+    assert "{fence}" not in ours
+    own = JudgeReward(endpoint=endpoint, prompt="{response} {reference}")
+    assert "put {fence} around {response} in reward.prompt" in attack.advice(own, 0.4)
+    assert attack.advice(SimilarityReward(), 0.4) == ""

@@ -77,3 +77,21 @@ def test_a_budget_of_all_stages_is_said_for_each(tiny_settings: list[str]) -> No
     config = found.config.model_copy(update={"pipeline": pipeline})
     said = head(replace(found, config=config))
     assert "until 90 s are spent by all stages together (at most 3 steps)" in said
+
+
+def test_what_a_judge_will_be_asked_is_said_with_its_budget(tiny_settings: list[str]) -> None:
+    judge = [*tiny_settings, "reward.type=judge", "reward.endpoint={url: 'http://h/v1', model: m}"]
+    # Three steps of eight responses, and four held-out prompts before and after.
+    assert "reward: m at http://h/v1 is asked at most 32 questions\n" in head(plan(judge))
+    assert "at most 64 questions\n" in head(plan(judge, "reward.mode=pairwise"))
+    assert "at most 24 questions\n" in head(plan(judge, "evaluation.enabled=false"))
+    validated = plan(judge, "validation={num_prompts: 2, every_steps: 2, metric: reward}")
+    assert "at most 38 questions\n" in head(validated)
+    others = [one for one in judge if not one.startswith("method.")]
+    supervised = plan([*others, "method={type: sft, max_response_tokens: 8}"])
+    assert "at most 8 questions\n" in head(supervised)
+    enough = head(plan(judge, "reward.endpoint.budget.calls=32"))
+    assert "at most 32 questions, with a budget of 32\n" in enough
+    short = head(plan(judge, "reward.endpoint.budget.calls=31"))
+    assert "with a budget of 31 that may end the run before its last step; it then goes on with --resume and a larger one\n" in short  # fmt: skip
+    assert "questions" not in head(plan(tiny_settings))

@@ -16,6 +16,8 @@ from rlsr.engines.memory import StepCut
 from rlsr.engines.step_log import StepLog
 from rlsr.errors import EngineError, RewardError
 from rlsr.models import Policy
+from rlsr.remote.spending import Spent as Asked
+from rlsr.remote.spending import spending_in
 from rlsr.runs import RunDirectory
 from rlsr.runs.rows import HeldoutRow
 from rlsr.runs.step_totals import Spent
@@ -81,6 +83,22 @@ def test_numbers_and_samples_are_written_and_shown(run: RunDirectory) -> None:
     assert run.read_metrics() == [{"step": 1, **STEP}]
     assert [file.name for file in run.samples.iterdir()] == ["step-000001.jsonl"]
     assert watcher.seen == [(1, 9, {**STEP, "budget/share": 0.1})]
+
+
+def test_what_was_asked_of_servers_so_far_is_written(run: RunDirectory) -> None:
+    log, _ = log_of(run)
+    with spending_in(run.path) as account:
+        log.add(1, STEP, [], no_policy)
+        account.add("reward.endpoint", Asked(4, 300, 1))
+        log.add(2, STEP, [], no_policy)
+        account.add("reward.translator", Asked(1, 50))
+        log.add(3, STEP, [], no_policy)
+    assert [{name: row[name] for name in row if name.startswith("judge/")} for row in run.read_metrics()] == [
+        {},
+        {"judge/calls": 4, "judge/tokens": 300, "judge/cached": 1},
+        {"judge/calls": 5, "judge/tokens": 350, "judge/cached": 1},
+    ]  # fmt: skip
+    assert log.last_step == 3
 
 
 def test_monitors_are_written_and_said_once_a_level(run: RunDirectory) -> None:

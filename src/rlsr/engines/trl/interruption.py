@@ -5,27 +5,38 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.host import HostOverrides
+from rlsr.engines.trl.used_up import StepBeginnings, save_step_before
+from rlsr.errors import BudgetError
 from rlsr.interruption import Deferral, Interrupted
 from rlsr.processes import Processes
 
 
-def train_or_save(trainer: HostOverrides, checkpoint: Path | None, processes: Processes) -> None:
+def train_or_save(
+    trainer: HostOverrides, log: StepLog, checkpoint: Path | None, processes: Processes
+) -> None:
     """Train to the end.
 
     Args:
         trainer: Ready to train.
+        log: Of the run.
         checkpoint: What it goes on from; None for the beginning.
         processes: Those that train together; a signal to one of them is for all.
 
     Raises:
         Interrupted: The process was asked to end; a checkpoint of the last step is written.
+        BudgetError: What may be asked of a server is used up; a checkpoint of the last step is written.
     """
     deferral = Deferral(says=processes.is_main)
     saving = SaveWhenInterrupted(deferral, processes)
     trainer.add_callback(saving)
+    beginnings = StepBeginnings()
+    trainer.add_callback(beginnings)
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except BudgetError as error:
+        raise save_step_before(trainer, log, beginnings, error) from error
     finally:
         deferral.end()
     # Together, for the one that writes the checkpoint may still be at it; a signal may also have come after the last step.

@@ -8,8 +8,9 @@ import numpy as np
 
 from rlsr.data.record import PromptRecord
 from rlsr.engines.rollout import Rollout, merge_rollouts, rollout_metrics
+from rlsr.errors import BudgetError
 from rlsr.processes import ALONE, Processes
-from rlsr.rewards import Reward, RewardBatch
+from rlsr.rewards import Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
 
 RECORD_COLUMN = "record"
@@ -80,7 +81,7 @@ class RewardFunction:
         # A tokenizer that parses responses may find one without content, as after a thought that never ended.
         responses = tuple(completion[-1]["content"] or "" for completion in completions)
         ended = tuple(self._ended(tokens) for tokens in completion_ids)
-        result = self._reward.score(RewardBatch(records, responses, ended, completion_ids))
+        result = self._score(RewardBatch(records, responses, ended, completion_ids))
         own = Rollout(records, responses, tuple(map(len, completion_ids)), ended, result)
         self._last = merge_rollouts(self._processes.gather(own))
         for name, value in rollout_metrics(self._last, self._reward.parts).items():
@@ -106,4 +107,17 @@ class RewardFunction:
         """
         records = [self._records[row] for row in rows]
         batch = RewardBatch(records, [record.reference for record in records])
-        return np.concatenate(self._processes.gather(self._reward.score(batch).scores))
+        return np.concatenate(self._processes.gather(self._score(batch).scores))
+
+    def _score(self, batch: RewardBatch) -> RewardResult:
+        """Score in this process, and end in all where one finds a budget used up, so that they save together."""
+        result, used_up = None, None
+        try:
+            result = self._reward.score(batch)
+        except BudgetError as error:
+            used_up = error
+        for one in self._processes.gather(used_up):
+            if one is not None:
+                raise one
+        assert result is not None, "this process has raised nothing"
+        return result

@@ -31,6 +31,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         observer: Who watches.
 
     Raises:
+        BudgetError: What may be asked of a server is used up; the last step is saved.
         ConfigError: TRL refuses an option.
         ModelError: The model to start from cannot be loaded.
         RunError: No checkpoint is whole any more, or something cannot be written.
@@ -45,7 +46,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
         # A rule had ended training there; the trainer would take one more step to find out.
         trainer._load_from_checkpoint(str(checkpoint))
     else:
-        train_or_save(trainer, checkpoint, job.processes)
+        train_or_save(trainer, log, checkpoint, job.processes)
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     if job.processes.is_main:

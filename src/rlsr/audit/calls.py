@@ -21,18 +21,21 @@ class _Listing(Reward):
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self.questions: list[Mapping[str, Any]] = []
+        self.questions: dict[str, list[Mapping[str, Any]]] = {}
 
     def score(self, batch: RewardBatch) -> RewardResult:
         """List the questions, and score everything alike, so that whatever depends on scores is asked about."""
-        self.questions += reward_kind(self._config).questions(self._config, batch)
+        for setting, bodies in reward_kind(self._config).questions(self._config, batch).items():
+            self.questions.setdefault(setting, []).extend(bodies)
         return RewardResult(np.zeros(len(batch)))
 
 
 @dataclass(frozen=True)
 class AuditCalls:
-    """How much an audit asks."""
+    """How much an audit asks of one server."""
 
+    setting: str
+    """Where the config names the server."""
     endpoint: ChatEndpoint
     """Of which server."""
     num_questions: int
@@ -49,22 +52,26 @@ class AuditCalls:
         )
 
 
-def audit_calls(job: AuditJob) -> AuditCalls | None:
+def audit_calls(job: AuditJob) -> list[AuditCalls]:
     """Count what an audit will ask, without asking.
 
     Args:
         job: Rows, honest answers, samples and settings.
 
     Returns:
-        The count; None where the reward asks no server.
+        The count for each server that the reward asks.
     """
-    endpoint = reward_kind(job.config).endpoint(job.config)
-    if endpoint is None:
-        return None
+    endpoints = reward_kind(job.config).endpoints(job.config)
+    if not endpoints:
+        return []
     listing = _Listing(job.config)
     run_audit(job, [(job.config.embedding.model, lambda: listing)])
-    calls = num_to_ask(listing.questions, cache_directory(ANSWERS), endpoint)
-    return AuditCalls(endpoint, len(listing.questions), calls)
+    found = []
+    for setting, endpoint in endpoints.items():
+        questions = listing.questions.get(setting, [])
+        num_calls = num_to_ask(questions, cache_directory(ANSWERS), endpoint)
+        found.append(AuditCalls(setting, endpoint, len(questions), num_calls))
+    return found
 
 
 def require_within_budget(calls: AuditCalls) -> None:
@@ -79,6 +86,6 @@ def require_within_budget(calls: AuditCalls) -> None:
     limit = calls.endpoint.budget.calls
     if limit is not None and calls.num_calls > limit:
         raise ConfigError(
-            f"reward.endpoint.budget.calls: the audit takes {calls.num_calls:,} calls, got {limit:,}; raise it, or look at less with "
+            f"{calls.setting}.budget.calls: the audit takes {calls.num_calls:,} calls, got {limit:,}; raise it, or look at less with "
             "--rows, --answer-prompts, --sample-prompts or --samples"
         )

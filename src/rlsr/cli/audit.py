@@ -205,12 +205,12 @@ def _run(
         for name, config in configs.items()
     ]
     calls = audit_calls(job)
-    if calls is not None:
-        console.print(calls.in_words, markup=False)
-        require_within_budget(calls)
+    for of_server in calls:
+        console.print(of_server.in_words, markup=False)
+        require_within_budget(of_server)
     with spending_in(None) as account:
         result = run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
-    if calls is not None:
+    if calls:
         console.print(account.total().in_words, markup=False)
     return result
 

@@ -1,6 +1,6 @@
 """What a run or stages would do, in words and as the resolved config."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -40,27 +40,25 @@ def show_head(console: Console, plan: "RunPlan") -> None:
             "times; where choosing among the answers says that it does not pay, the stage is left out",
             markup=False,
         )
-    if (questions := _questions(plan)) is not None:
+    for questions in _questions(plan):
         console.print(questions, markup=False)
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 
 
-def _questions(plan: "RunPlan") -> str | None:
-    """Say what the server behind the reward will be asked, and whether its budget is enough for that."""
+def _questions(plan: "RunPlan") -> Iterator[str]:
+    """Say what each server behind the reward will be asked, and whether its budget is enough for that."""
     from rlsr.pipeline.expected_calls import expected_calls
     from rlsr.rewards import reward_kind
 
-    number, endpoint = expected_calls(plan), reward_kind(plan.config).endpoint(plan.config)
-    if number is None or endpoint is None:
-        return None
-    limit = endpoint.budget.calls
-    enough = "" if limit is None else f", with a budget of {limit:,}"
-    if limit is not None and limit < number:
-        enough += " that may end the run before its last step; it then goes on with --resume and a larger one"
-    return (
-        f"reward: {endpoint.model} at {endpoint.url} is asked at most {number:,} questions{enough}"
-    )
+    expected = expected_calls(plan)
+    for setting, endpoint in reward_kind(plan.config).endpoints(plan.config).items():
+        number, limit = expected[setting], endpoint.budget.calls
+        enough = "" if limit is None else f", with a budget of {limit:,}"
+        if limit is not None and limit < number:
+            enough += " that may end the run before its last step; it then goes on with --resume and a larger one"
+        model = endpoint.model or "the model of each grader"
+        yield f"reward: {model} at {endpoint.url} is asked at most {number:,} questions{enough}"
 
 
 def _validation(plan: "RunPlan") -> str:

@@ -6,24 +6,28 @@ from rlsr.pipeline.plan import RunPlan
 from rlsr.rewards import RewardBatch, reward_kind
 
 
-def expected_calls(plan: RunPlan) -> int | None:
+def expected_calls(plan: RunPlan) -> dict[str, int]:
     """Count the questions about all responses of a run.
 
     Args:
         plan: What it will do.
 
     Returns:
-        The most that it takes to its last step; equal responses and kept answers make it less. None where the reward asks no
-        server.
+        The most that it takes to its last step; equal responses and kept answers make it less. By the setting of each server that
+        the reward asks.
     """
     config = plan.config
     kind = reward_kind(config)
-    if kind.endpoint(config) is None:
-        return None
+    if not kind.endpoints(config):
+        return {}
     records = [*plan.train, *plan.dataset.heldout]
     # Any response: how many questions it takes depends on its references.
     asked = kind.questions(config, RewardBatch(records, ["response"] * len(records)))
-    return math.ceil(_num_responses(plan) * len(asked) / len(records))
+    responses = _num_responses(plan)
+    return {
+        setting: math.ceil(responses * len(bodies) / len(records))
+        for setting, bodies in asked.items()
+    }
 
 
 def _num_responses(plan: RunPlan) -> int:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Self
 
 from rlsr.config.combined import CombinedReward, Member
+from rlsr.config.remote import ChatEndpoint
 from rlsr.config.reward import SingleReward
 from rlsr.config.run import RunConfig
 from rlsr.config.unions import config_class
@@ -16,6 +17,7 @@ from rlsr.errors import ConfigError, RlsrError
 from rlsr.models import Device
 from rlsr.rewards.combination import combined, compared_within_groups
 from rlsr.rewards.kind import RewardKind
+from rlsr.rewards.place import as_member
 from rlsr.rewards.protocol import Part, Result, Reward, RewardBatch, RewardResult, Scores
 
 Names = Mapping[str, str]
@@ -155,6 +157,24 @@ class CombinedKind(RewardKind[CombinedReward]):
         """Add up what the members hold."""
         return sum(kind.memory_gb(own, device) for _, kind, own in self._kinds(config))
 
+    def endpoints(self, config: RunConfig) -> Mapping[str, ChatEndpoint]:
+        """Join the servers of the members."""
+        found: dict[str, ChatEndpoint] = {}
+        for name, kind, own in self._kinds(config):
+            with as_member(name):
+                found |= kind.endpoints(own)
+        return found
+
+    def questions(
+        self, config: RunConfig, batch: RewardBatch
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Join what the members ask."""
+        found: dict[str, Sequence[Mapping[str, Any]]] = {}
+        for name, kind, own in self._kinds(config):
+            with as_member(name):
+                found |= kind.questions(own, batch)
+        return found
+
     def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
         """Let every member refuse what it cannot work with."""
         settings = self.settings(config)
@@ -206,7 +226,8 @@ def config_of_member(config: RunConfig, reward: SingleReward) -> RunConfig:
 def _as_of_member(name: str, own: RunConfig, work: Callable[[], Any]) -> Any:
     """Do something for a member, and let what it says of its settings name them as the user wrote them."""
     try:
-        return work()
+        with as_member(name):
+            return work()
     except RlsrError as error:
         settings = "|".join(type(own.reward).model_fields)
         of_member = rf"(?<![\w./:])reward\.(?=(?:{settings})\b)"

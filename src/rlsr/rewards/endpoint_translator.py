@@ -7,6 +7,7 @@ from typing import Any
 
 from rlsr.config.translator import EndpointTranslator
 from rlsr.remote import ChatClient
+from rlsr.rewards.place import place_of
 from rlsr.rewards.translation import Translator
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class EndpointTranslatorClient(Translator):
         self._config = config
         self._client = ChatClient(
             config,
-            "reward.translator",
+            place_of("translator"),
             "go on with --resume: what was translated before is kept",
         )
 

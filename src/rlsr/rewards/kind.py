@@ -101,28 +101,30 @@ class RewardKind(ABC, Generic[Settings]):
         """
         return 0.0
 
-    def endpoint(self, config: RunConfig) -> ChatEndpoint | None:
-        """Name the server that is asked about responses.
+    def endpoints(self, config: RunConfig) -> Mapping[str, ChatEndpoint]:
+        """Name the servers that are asked about responses.
 
         Args:
             config: The config of a run with this reward.
 
         Returns:
-            Which one, and what may be asked of it; None where none is.
+            Which ones, and what may be asked of them, by the setting that holds each.
         """
-        return None
+        return {}
 
-    def questions(self, config: RunConfig, batch: RewardBatch) -> list[dict[str, Any]]:
-        """List what the server is asked about responses, so that it is known what they cost.
+    def questions(
+        self, config: RunConfig, batch: RewardBatch
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """List what the servers are asked about responses, so that it is known what they cost.
 
         Args:
             config: The config of a run with this reward.
             batch: The responses, their prompts and references.
 
         Returns:
-            Requests as ``ChatClient.ask`` takes them, equal ones included; none where no server is asked.
+            Requests as ``ChatClient.ask`` takes them, equal ones included, by the same settings as ``endpoints``.
         """
-        return []
+        return {}
 
     def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
         """Refuse what the reward cannot work with, before a model is loaded.

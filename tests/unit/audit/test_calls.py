@@ -47,29 +47,27 @@ def judge(server: JudgeServer, **settings: Any) -> JudgeReward:
 def test_an_audit_asks_as_often_as_it_has_said(settings: dict[str, Any], more: int) -> None:
     with judge_server() as server:
         asked = job(judge(server, **settings))
-        said = audit_calls(asked)
-        assert said is not None
+        [said] = audit_calls(asked)
         assert server.requests == []
         run_audit(asked, [("e", lambda: open_reward(asked.config, "cpu"))])
         assert len(server.requests) == said.num_calls > 20 * more
         assert said.num_questions > said.num_calls
-        again = audit_calls(asked)
-        assert again is not None
+        [again] = audit_calls(asked)
         assert again.num_calls == 0, "all answers are kept"
         assert f"m at {server.url} will be asked {said.num_calls:,} questions" in said.in_words
 
 
 def test_a_reward_that_asks_nobody_has_no_calls() -> None:
-    assert audit_calls(job()) is None
+    assert audit_calls(job()) == []
 
 
 def test_a_budget_that_is_too_small_is_refused_before_anything_is_spent() -> None:
     endpoint = ChatEndpoint.model_validate(
         {"url": "http://h/v1", "model": "m", "budget": {"calls": 1000}}
     )
-    require_within_budget(AuditCalls(endpoint, 3000, 1000))
+    require_within_budget(AuditCalls("reward.endpoint", endpoint, 3000, 1000))
     with pytest.raises(ConfigError) as caught:
-        require_within_budget(AuditCalls(endpoint, 3000, 1001))
+        require_within_budget(AuditCalls("reward.endpoint", endpoint, 3000, 1001))
     assert str(caught.value) == (
         "reward.endpoint.budget.calls: the audit takes 1,001 calls, got 1,000; raise it, or look at less with --rows, "
         "--answer-prompts, --sample-prompts or --samples"

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from judge_server import judge_server, verdict_by_rule
 from plugin_packages import write_package
 from rlsr.config import RunConfig, config_from_table, load_config
 from rlsr.config.combined import CombinedReward, single_rewards
 from rlsr.data.record import Message, PromptRecord
-from rlsr.errors import ConfigError, RewardError
+from rlsr.errors import BudgetError, ConfigError, RewardError
+from rlsr.remote.spending import spending_in
 from rlsr.rewards import FormulaResult, RewardBatch, open_reward, reward_kind
 from rlsr.rewards.combined import CombinedResult
 
@@ -185,3 +187,33 @@ def test_a_normalised_sum_refuses_a_reference_in_the_group() -> None:
     config = load_config(overrides=["method={type: sgrpo, label_in_group: true}", MEMBERS, "reward.normalise=group"])  # fmt: skip
     with pytest.raises(ConfigError, match=r"^reward.normalise: .*method.label_in_group"):
         reward_kind(config).check(config, [RECORD])
+
+
+def test_servers_of_members_are_named_asked_and_paid_for_apart() -> None:
+    def verdict(question: str) -> object:
+        return (
+            {"steps": [], "result": 0.5}
+            if question.startswith("Grade")
+            else verdict_by_rule(question)
+        )
+
+    with judge_server(verdict=verdict) as server:
+        endpoint = f"endpoint: {{url: '{server.url}', model: m, retries: 0}}"
+        model = "{type: score_model, model: g, input: [{role: user, content: 'Grade {{ sample.output_text }}'}]}"
+        config = load_config(
+            overrides=[
+                f"reward={{type: combined, members: {{judge: {{reward: {{type: judge, {endpoint}}}}}, grade: {{reward: {{type: grader, {endpoint}}}}}}}}}",
+                f"reward.members.grade.reward.grader={model}",
+                "reward.members.grade.reward.endpoint.budget.calls=2",
+            ]
+        )  # fmt: skip
+        kind, batch = reward_kind(config), RewardBatch([RECORD] * 2, RESPONSES[:2])
+        places = [f"reward.members.{name}.reward.endpoint" for name in ("judge", "grade")]
+        assert [*kind.endpoints(config)] == places
+        assert {place: len(asked) for place, asked in kind.questions(config, batch).items()} == dict.fromkeys(places, 2)  # fmt: skip
+        with spending_in(None) as account, closing(open_reward(config, "cpu")) as reward:
+            assert not np.isnan(reward.score(batch).scores).any()
+            assert [account.spent(place).calls for place in places] == [2, 2]
+            with pytest.raises(BudgetError) as caught:
+                reward.score(RewardBatch([RECORD], ["more"]))
+        assert caught.value.way_out == f"{places[1]}.budget.calls=4"

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from rlsr.config.graders.grader import Grader
+from rlsr.config.embedding import vector_settings
+from rlsr.config.graders.grader import Grader, templates_of
 from rlsr.config.graders.schema import (
     LabelModel,
     Leaf,
@@ -15,8 +16,9 @@ from rlsr.config.graders.schema import (
     TextSimilarity,
 )
 from rlsr.config.graders.settings import GraderReward
-from rlsr.config.graders.template import ABSENT, did_you_mean
+from rlsr.config.graders.template import ABSENT, did_you_mean, parse_template
 from rlsr.config.graders.words import describe_grader
+from rlsr.config.remote import ChatEndpoint
 from rlsr.config.run import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder, load_embedder, require_embedder
@@ -24,11 +26,13 @@ from rlsr.errors import DataError, RewardError
 from rlsr.models import Device
 from rlsr.remote import ChatClient
 from rlsr.rewards.graders.leaves import LeafGrader, ModelGrader, PythonCode, TextGrader
+from rlsr.rewards.graders.models import request
 from rlsr.rewards.graders.reward import GraderScorer, parts_of
-from rlsr.rewards.graders.rows import OWN_NAMES, item_of
+from rlsr.rewards.graders.rows import OWN_NAMES, Rows, item_of
 from rlsr.rewards.graders.texts import require_metric, similarities, string_checks
 from rlsr.rewards.kind import RewardKind
-from rlsr.rewards.protocol import Part
+from rlsr.rewards.place import place_of
+from rlsr.rewards.protocol import Part, RewardBatch
 from rlsr.sandbox import Kind, Limits, Worker, choose_kind
 from rlsr.sandbox.worker import SourceError, WorkerError
 
@@ -52,7 +56,7 @@ class GraderKind(RewardKind[GraderReward]):
 
     def describe(self, config: RunConfig) -> str:
         """Say what the graders are, and how their scores are put together."""
-        return describe_grader(self.settings(config).parsed, config.embedding.model)
+        return describe_grader(self.settings(config).parsed, config.embedding.name)
 
     def seen_metrics(self, config: RunConfig) -> frozenset[str]:
         """Add what the metrics of the graders are called where they are held out."""
@@ -68,10 +72,32 @@ class GraderKind(RewardKind[GraderReward]):
             "reward": [
                 settings.grader,
                 settings.missing_output,
-                None if endpoint is None else [endpoint.url, endpoint.model],
-                config.embedding.model_dump(mode="json") if "cosine" in grader.metrics else None,
+                None if endpoint is None else endpoint.decisive(),
+                vector_settings(config.embedding) if "cosine" in grader.metrics else None,
             ]
         }
+
+    def endpoints(self, config: RunConfig) -> Mapping[str, ChatEndpoint]:
+        """Give the server of the graders that ask a model."""
+        endpoint = self.settings(config).endpoint
+        return {} if endpoint is None else {place_of("endpoint"): endpoint}
+
+    def questions(
+        self, config: RunConfig, batch: RewardBatch
+    ) -> Mapping[str, list[dict[str, Any]]]:
+        """List what the models of the graders are asked about responses."""
+        settings = self.settings(config)
+        if settings.endpoint is None:
+            return {}
+        rows = Rows.of(batch)
+        bodies = [
+            request(leaf, texts, settings.endpoint.model or leaf.model)
+            for leaf in settings.parsed.leaves.values()
+            if isinstance(leaf, ScoreModel | LabelModel)
+            for texts in rows.render([parse_template(text) for _, text in templates_of(leaf)])
+            if texts is not None
+        ]
+        return {place_of("endpoint"): bodies}
 
     def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
         """Refuse what is not installed, and rows without what a template asks for."""
@@ -85,7 +111,7 @@ class GraderKind(RewardKind[GraderReward]):
         if grader.has(PythonGrader):
             choose_kind(settings.sandbox, "reward.sandbox")
         if settings.endpoint is not None:
-            settings.endpoint.read_key("reward.endpoint")
+            settings.endpoint.read_key(place_of("endpoint"))
         require_items(grader, records)
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> GraderScorer:
@@ -114,7 +140,7 @@ def open_grader(settings: GraderReward, embedder: Embedder | None) -> GraderScor
     with ExitStack() as held:
         client = None
         if settings.endpoint is not None:
-            client = ChatClient(settings.endpoint, "reward.endpoint", "go on with --resume")
+            client = ChatClient(settings.endpoint, place_of("endpoint"), "go on with --resume")
             held.callback(client.close)
         for name, leaf in grader.leaves.items():
             leaves[name] = _open(leaf, settings, client, embedder, f"{_PLACE}.{grader.key(name)}")

@@ -13,10 +13,9 @@ from rlsr.remote import ChatClient
 from rlsr.rewards.judge.questions import questions_about
 from rlsr.rewards.judge.scorer import Judge, parts_of
 from rlsr.rewards.kind import RewardKind
+from rlsr.rewards.place import place_of
 from rlsr.rewards.protocol import Part, Reward, RewardBatch
 from rlsr.rewards.references import OverReferences, against_each
-
-_PLACE = "reward.endpoint"
 
 
 class JudgeKind(RewardKind[JudgeReward]):
@@ -51,18 +50,21 @@ class JudgeKind(RewardKind[JudgeReward]):
         """Refuse a key that is not there, and a package that is missing."""
         self._client(config).close()
 
-    def endpoint(self, config: RunConfig) -> ChatEndpoint:
+    def endpoints(self, config: RunConfig) -> Mapping[str, ChatEndpoint]:
         """Give the judge's."""
-        return self.settings(config).endpoint
+        return {place_of("endpoint"): self.settings(config).endpoint}
 
-    def questions(self, config: RunConfig, batch: RewardBatch) -> list[dict[str, Any]]:
+    def questions(
+        self, config: RunConfig, batch: RewardBatch
+    ) -> Mapping[str, list[dict[str, Any]]]:
         """List what the judge is asked about responses."""
         settings = self.settings(config)
         rows = [row for row, text in enumerate(batch.responses) if not is_empty(text)]
         asked = batch.take(rows)
         if settings.sees_reference:
             asked = against_each(asked)
-        return [body for bodies in questions_about(settings, asked) for body in bodies]
+        bodies = [body for bodies in questions_about(settings, asked) for body in bodies]
+        return {place_of("endpoint"): bodies}
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> Reward:
         """Make the client; answers are kept as the endpoint says, since they cost money."""
@@ -72,5 +74,7 @@ class JudgeKind(RewardKind[JudgeReward]):
 
     def _client(self, config: RunConfig) -> ChatClient:
         return ChatClient(
-            self.endpoint(config), _PLACE, "go on, a run with --resume: what was answered is kept"
+            self.settings(config).endpoint,
+            place_of("endpoint"),
+            "go on, a run with --resume: what was answered is kept",
         )

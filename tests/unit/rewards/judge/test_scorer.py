@@ -196,7 +196,14 @@ def test_what_is_known_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
             kind.check(config_of(server, endpoint={"api_key_env": "JUDGE_KEY"}), BATCH.records)
         record = PromptRecord("a", (Message("user", "?"),), "one", "f:1", other_references=("two",))
         several = RewardBatch([record, record], ["x", " "])
-        assert len(kind.questions(config, several)) == 2
-        assert len(kind.questions(pairwise, several)) == 4
-        assert len(kind.questions(config_of(server, against_reference=False), several)) == 1
+        assert len(kind.questions(config, several)["reward.endpoint"]) == 2
+        assert len(kind.questions(pairwise, several)["reward.endpoint"]) == 4
+        assert (
+            len(
+                kind.questions(config_of(server, against_reference=False), several)[
+                    "reward.endpoint"
+                ]
+            )
+            == 1
+        )
     assert server.requests == []

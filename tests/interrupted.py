@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rlsr.runs import RunDirectory
 
-TIMES = ("time/", "tokens/per_second", "memory/")
+TIMES = ("time/", "tokens/per_second", "memory/", "judge/")
+"""What is another in every run: times, and what of the questions to servers was answered before."""
 
 
 def interrupt_after(step: int, whole: Path, broken: Path) -> None:

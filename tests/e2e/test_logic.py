@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chat_server import PROMPT, ChatServer, Reply, chat_server, formula_by_rule
+from interrupted import numbers_of
 from rlsr.runs import RunDirectory
 from tiny import Cli
 
@@ -61,15 +62,6 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def numbers(path: Path) -> list[dict[str, Any]]:
-    # What was known before the interruption is not asked again.
-    heads = ("time/", "tokens/per_second", "memory/", "judge/")
-    return [
-        {name: value for name, value in row.items() if not name.startswith(heads)}
-        for row in RunDirectory(path).read_metrics()
-    ]
-
-
 def test_free_text_is_trained_on_and_resumed_through_an_endpoint(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:
@@ -85,7 +77,7 @@ def test_free_text_is_trained_on_and_resumed_through_an_endpoint(
         asked = len(server.requests)
         result = cli("train", "--resume", "--out", broken)
         assert result.returncode == 0, result.stderr
-    assert numbers(broken) == numbers(whole)
+    assert numbers_of(broken) == numbers_of(whole)
     assert len(server.requests) == asked, "what was translated before the interruption is kept"
     assert max(server.times.values()) == 1
     rows = RunDirectory(whole).read_metrics()

@@ -30,6 +30,7 @@ def test_the_converted_policy_answers_in_english(private_cache: Path) -> None:
     assert "sky" in response.lower()
 
 
+@pytest.mark.slow
 def test_one_step_of_the_demo(cli: Cli, tmp_path: Path) -> None:
     path, data = tmp_path / "run", tmp_path / "few.jsonl"
     builtin = load_dataset(DataConfig())

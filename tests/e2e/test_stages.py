@@ -187,7 +187,7 @@ def test_a_stage_that_was_not_begun_is_started(
     ("first", "second"),
     [
         pytest.param("null", "null", marks=pytest.mark.slow),
-        ("null", "{rank: 4}"),
+        pytest.param("null", "{rank: 4}", marks=pytest.mark.slow),
         ("{rank: 4}", "null"),
     ],
 )

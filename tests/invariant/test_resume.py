@@ -14,11 +14,13 @@ from tiny import Cli
     ("method", "dtype", "lora"),
     [
         ("rlsr", "float32", "null"),
-        ("rlsr", "bfloat16", "null"),
+        pytest.param("rlsr", "bfloat16", "null", marks=pytest.mark.slow),
         ("rlsr", "bfloat16", "{rank: 4}"),
-        ("{type: rlsr, updates_per_rollout: 2}", "bfloat16", "null"),
+        pytest.param(
+            "{type: rlsr, updates_per_rollout: 2}", "bfloat16", "null", marks=pytest.mark.slow
+        ),
         ("rank", "float32", "null"),
-        ("rank", "bfloat16", "{rank: 4}"),
+        pytest.param("rank", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
         ("rlpt", "float32", "null"),
     ],
 )
@@ -53,7 +55,7 @@ def test_resume_equals_no_resume(
     [
         ("sft", "bfloat16", "{rank: 4}"),
         ("pear", "float32", "null"),
-        ("iw_sft", "bfloat16", "null"),
+        pytest.param("iw_sft", "bfloat16", "null", marks=pytest.mark.slow),
         ("ift", "bfloat16", "{rank: 4}"),
     ],
 )
@@ -83,7 +85,7 @@ def test_supervised_runs_resume_exactly(
 @pytest.mark.parametrize(
     ("label", "kl", "dtype", "lora"),
     [
-        ("label_loss=nll", "0.1", "bfloat16", "{rank: 4}"),
+        pytest.param("label_loss=nll", "0.1", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
         ("label_loss=ratio_clip", "0", "float32", "null"),
         pytest.param(
             "label_loss=one_sided_clip", "0.1", "bfloat16", "null", marks=pytest.mark.slow

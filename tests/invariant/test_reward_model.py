@@ -261,8 +261,8 @@ def test_what_is_saved_scores_in_plain_transformers_as_it_did(
 @pytest.mark.parametrize(
     ("dtype", "lora", "rejected"),
     [
-        pytest.param("float32", "null", "data", marks=pytest.mark.slow),
-        ("bfloat16", "{rank: 4}", "worst_sample"),
+        ("float32", "null", "data"),
+        pytest.param("bfloat16", "{rank: 4}", "worst_sample", marks=pytest.mark.slow),
     ],
 )
 def test_resume_equals_no_resume(

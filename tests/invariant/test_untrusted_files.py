@@ -25,6 +25,9 @@ from rlsr.models.load import load_model_config, load_tokenizer
 RUN_WHAT_THEY_READ = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 CALLS = {"eval", "exec", "compile", "torch.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "np.load", "numpy.load", "os.system"}  # fmt: skip
 
+CALLED_IN_THE_SANDBOX = {"compile", "exec"}
+"""What runs code of others there, behind limits; a grader's only where ``reward.allow_python`` says so."""
+
 
 @pytest.fixture
 def sign(tmp_path: Path) -> Iterator[Path]:
@@ -40,7 +43,10 @@ def test_no_code_of_ours_runs_what_it_reads() -> None:
             place = f"{source}:{getattr(node, 'lineno', 0)}"
             assert not RUN_WHAT_THEY_READ & set(imported(node)), place
             if isinstance(node, ast.Call):
-                assert ast.unparse(node.func) not in CALLS, place
+                in_sandbox = (
+                    CALLED_IN_THE_SANDBOX if source.match("rlsr/sandbox/inside.py") else set()
+                )
+                assert ast.unparse(node.func) not in CALLS - in_sandbox, place
                 assert "shell" not in {word.arg for word in node.keywords}, place
 
 

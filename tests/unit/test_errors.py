@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[object]] = {
     "purpose": texts,
     "install": texts,
     "kind": texts,
+    "way_out": texts,
 }
 
 

@@ -206,7 +206,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         ),
         StepMetric(
             VALIDATION_PAIR_ACCURACY, "Validation pairs in the right order", "Of a better and a worse answer; a tie counts half.",
-            brief=Brief(".0%", " ({} in order)", "in order"),
+            brief=Brief(".0%", " ({} in order)", "validation in order"),
         ),
         StepMetric(JUDGE_CALLS, "Calls so far", "Questions to a judge or another model behind a server, since the run began."),
         StepMetric(JUDGE_TOKENS, "Tokens of calls so far", "Of questions and answers, as the server has counted them."),

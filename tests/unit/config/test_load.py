@@ -614,8 +614,8 @@ def test_settings_of_one_reward_do_not_linger_in_the_other() -> None:
             "reward.le.max_and: unknown setting; did you mean reward.le.max_ands?",
         ),
         (
-            ["reward=judge"],
-            "reward.type: must be 'similarity', 'logic', 'python', 'preference_model', 'grader', 'exact', 'numeric', 'math', 'choice', 'regex', 'json_schema', 'combined', got 'judge'",
+            ["reward=jury"],
+            "reward.type: must be 'similarity', 'logic', 'python', 'preference_model', 'judge', 'grader', 'exact', 'numeric', 'math', 'choice', 'regex', 'json_schema', 'combined', got 'jury'",
         ),
         (
             ["reward=logic", "reward.model_sampling.densities=[0.5, 1]"],

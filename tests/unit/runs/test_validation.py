@@ -17,6 +17,7 @@ from rlsr.runs.validation import (
 
 VALUES = st.lists(st.none() | st.sampled_from([math.nan, 0.0, 0.5, 1.0]) | st.floats(-1, 1))
 METRICS = st.sampled_from(sorted(MEASURES))
+LOSSES = {"nll", "pair_loss"}
 
 
 def rows(values: list[float | None], metric: str) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def rows(values: list[float | None], metric: str) -> list[dict[str, Any]]:
 
 @given(VALUES, METRICS)
 def test_the_best_is_the_first_of_the_best_scored(values: list[float | None], metric: str) -> None:
-    sign = 1 if metric == "nll" else -1
+    sign = 1 if metric in LOSSES else -1
     scored = [
         (sign * value, step)
         for step, value in enumerate(values)
@@ -48,7 +49,7 @@ def test_the_best_is_the_first_of_the_best_scored(values: list[float | None], me
 def test_patience_counts_as_if_the_last_ones_were_compared_with_those_before(
     values: list[float | None], metric: str, patience: int
 ) -> None:
-    sign = -1 if metric == "nll" else 1
+    sign = -1 if metric in LOSSES else 1
     found = [sign * one.value for one in measurements(rows(values, metric), metric)]
     ends = len(found) > patience and max(found[-patience:]) <= max(found[:-patience])
     assert (num_without_gain(rows(values, metric), metric) >= patience) == ends

@@ -8,7 +8,7 @@ PIP_OPTIONS ?=
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check fix test audit licences clean-venv
+.PHONY: help install demo check fix test pytest audit licences clean-venv
 
 help:
 	@echo "make demo     train SmolLM2-135M by SFT, then RLSR on this machine and show what each gained (some minutes)"
@@ -43,7 +43,11 @@ fix: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check
+# Side by side: mypy has one thread, and leaves the other cores to the tests.
+test: install
+	@$(MAKE) --no-print-directory -j 2 check pytest
+
+pytest: install
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 $(VENV)/.audit: $(VENV)/.installed

@@ -49,6 +49,32 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     return files, [argument for argument in arguments if "=" in argument]
 
 
+def run_among(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Find the directory of a run, which stands for its config.
+
+    Args:
+        arguments: What stands on the command line without an option.
+
+    Returns:
+        The directory, None where there is none, and the arguments with its config in its place.
+
+    Raises:
+        ConfigError: There are several.
+    """
+    # The config.json of a model is not that of a run.
+    runs = [
+        one
+        for one in arguments
+        if all((Path(one) / name).is_file() for name in ("config.json", "provenance.json"))
+    ]
+    if len(runs) > 1:
+        raise ConfigError(
+            f"one run at a time can be named, got {' and '.join(runs)}; name the others' models with --model"
+        )
+    given = [str(Path(one) / "config.json") if one in runs else one for one in arguments]
+    return (runs[0] if runs else None), given
+
+
 def settings_of(options: Mapping[str, str | None]) -> list[str]:
     """Write options as settings.
 

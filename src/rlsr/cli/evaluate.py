@@ -11,6 +11,7 @@ from rlsr.cli.arguments import (
     default_directory,
     directory_to_resume,
     model_of,
+    run_among,
     settings_of,
     split_arguments,
 )
@@ -26,8 +27,8 @@ def evaluate(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar=CONFIG_AND_SETTINGS,
-            help="The config of a run, RUN/config.json or a file ending in .yaml, of which the training is left out, and settings such as evaluation.batch_size=8.",
+            metavar=f"[RUN] {CONFIG_AND_SETTINGS}",
+            help="A run, whose model is measured as it was; or a config, RUN/config.json or a file ending in .yaml, of which the training is left out; and settings such as evaluation.batch_size=8.",
         ),
     ] = None,
     data: DataOption = None,
@@ -55,7 +56,9 @@ def evaluate(
     require_one_process("rlsr evaluate")
     from rlsr.runs import RunDirectory
 
-    files, overrides = split_arguments(arguments or [])
+    run, given = run_among(arguments or [])
+    files, overrides = split_arguments(given)
+    model = run if model is None else model
     overrides = [*settings_of({"data": data, "model": model_of(model)}), *overrides]
     config = _choose_config(files, overrides, out, resume=resume)
     path = out or default_directory("runs", files, config.data.path, suffix="-evaluation")

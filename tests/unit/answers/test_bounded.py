@@ -77,7 +77,7 @@ def test_mathematics_is_compared_both_ways(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", ["1000000000!", r"\int_0^1 x^x dx"])
+@pytest.mark.parametrize("text", ["1000000000!", "9^{9^{9^{9}}}"])
 def test_mathematics_without_end_is_given_up(mathematics: BoundedQuestions, text: str) -> None:
     with pytest.raises(Unanswered):
         mathematics.ask("same_mathematics", text, False, "2")

@@ -27,8 +27,9 @@ from quality_statistics import per_prompt
 from scipy.stats import rankdata
 
 from rlsr.config.reward import SimilarityConfig
+from rlsr.rewards.closeness import blended_similarity
 from rlsr.rewards.lexical import character_overlap, number_agreement
-from rlsr.rewards.similarity import blended_similarity, cosine_rewards
+from rlsr.rewards.similarity import cosine_rewards
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,12 @@
 """What is light stays light: seen in a fresh interpreter."""
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,21 @@ def test_help_comes_at_once() -> None:
         )
         assert "train" in text
     assert min(seconds) < 1.0, f"{min(seconds):.2f} s of CPU time"
+
+
+def test_scripts_import_what_is_there() -> None:
+    """Nothing else runs the benchmarks, and a name that has moved would be found when somebody wants their figures."""
+    root = Path(__file__).parents[2]
+    scripts = [
+        file for folder in ("benchmarks", "examples") for file in (root / folder).glob("*.py")
+    ]
+    assert len(scripts) > 30
+    for file in scripts:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("rlsr"):
+                continue
+            assert node.module is not None
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                is_there = hasattr(module, name.name) or find_spec(f"{node.module}.{name.name}")
+                assert is_there, f"{file.name}:{node.lineno}: {node.module} has no {name.name}"

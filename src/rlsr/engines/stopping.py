@@ -110,8 +110,10 @@ def stop_reason(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPENT) -
     training = config.training
     if training.max_seconds is not None and seconds_spent(rows) >= training.max_seconds:
         return f"training.max_seconds: {seconds_spent(rows):.1f} s of {training.max_seconds:g} are spent"
-    if (used_up := pipeline_used_up(config, earlier + Spent.of(rows))) is not None:
-        return used_up
+    if config.pipeline.max_seconds is not None:
+        used_up = pipeline_used_up(config, earlier + Spent.of(rows))
+        if used_up is not None:
+            return used_up
     if training.max_tokens is not None and tokens_trained(rows) >= training.max_tokens:
         return f"training.max_tokens: {tokens_trained(rows):,} of {training.max_tokens:,} are trained on"
     if config.method.learns_from == "references":
@@ -177,12 +179,19 @@ def share_of_budget(rows: Rows, config: RunConfig, earlier: Spent = NOTHING_SPEN
     Returns:
         The largest share, above 1 where the last step went over; None without a budget.
     """
-    training, spent = config.training, Spent.of(rows)
-    shares = []
+    training, pipeline = config.training, config.pipeline
+    if (
+        training.max_seconds is None
+        and pipeline.max_seconds is None
+        and training.max_tokens is None
+    ):
+        # The rows of a long run are many, and most runs have no budget.
+        return None
+    spent, shares = Spent.of(rows), []
     if training.max_seconds is not None:
         shares.append(spent.seconds / training.max_seconds)
-    if config.pipeline.max_seconds is not None:
-        shares.append((earlier + spent).seconds / config.pipeline.max_seconds)
+    if pipeline.max_seconds is not None:
+        shares.append((earlier + spent).seconds / pipeline.max_seconds)
     if training.max_tokens is not None:
         shares.append(spent.tokens / training.max_tokens)
     return max(shares, default=None)

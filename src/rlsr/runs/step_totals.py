@@ -12,7 +12,11 @@ Row = Mapping[str, Any]
 
 def step_seconds(row: Row) -> float:
     """Add up the seconds of a step and of the measurement on validation prompts after it, as budgets count them."""
-    return float(sum(scored([row], STEP_SECONDS) + scored([row], VALIDATION_SECONDS)))
+    return _or_zero(row.get(STEP_SECONDS)) + _or_zero(row.get(VALIDATION_SECONDS))
+
+
+def _or_zero(seconds: float | None) -> float:
+    return float(seconds) if seconds is not None and math.isfinite(seconds) else 0.0
 
 
 def seconds_spent(rows: Sequence[Row]) -> float:

@@ -1,6 +1,7 @@
 """Validation chooses weights and leaves training as it is, and a run that is killed at any point chooses as one that was not."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rlsr.config import load_config
 from rlsr.config.stages import load_stages
 from rlsr.engines import SilentObserver
 from rlsr.models import Policy
+from rlsr.models.forms import form_of
 from rlsr.models.save import save_policy
 from rlsr.pipeline.plan import plan_run
 from rlsr.pipeline.run import train_run
@@ -149,7 +151,8 @@ def test_the_best_weights_in_the_middle_are_kept_and_a_killed_run_keeps_the_same
 
         broken = tmp_path / f"saving-{number}"
         with monkeypatch.context() as patched:
-            patched.setattr("rlsr.engines.step_log.save_policy", half_saved)
+            saving = replace(form_of(load_config(overrides=settings).method), save=half_saved)
+            patched.setattr("rlsr.engines.step_log.form_of", lambda _, saving=saving: saving)
             with pytest.raises(Killed):
                 train(broken, [*settings, *VALIDATION, "training.keep_checkpoints=9"])
         resumed_equals_whole(broken)

@@ -72,8 +72,9 @@ def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> N
     if not config.method.num_sampled:
         return
     limit = config.training.max_unscored_share
-    steps = [row for row in rows if row["step"] > 0]
-    last = steps[-_STEPS_WITHOUT_SCORES:]
+    # Not all rows are looked at: a long run has many, and before the first step there is at most one.
+    num_steps = len(rows) - (rows[0]["step"] == 0)
+    last = rows[-min(num_steps, _STEPS_WITHOUT_SCORES) :]
     num_responses = config.training.prompts_per_step * config.method.num_sampled
     unscored = [row[UNSCORED] for row in last]
     way_out = "mend the reward or the data"
@@ -82,7 +83,7 @@ def require_scores(rows: Rows, config: RunConfig, *, is_last: bool = False) -> N
         found = f"step {last[-1]['step']}: {unscored[-1]:.0f} of {num_responses} responses were left unscored, and"
         found = f"{found} training.max_unscored_share is {limit:g}"
     elif min(unscored) == num_responses and (
-        len(last) == _STEPS_WITHOUT_SCORES or (is_last and last == steps)
+        len(last) == _STEPS_WITHOUT_SCORES or (is_last and len(last) == num_steps)
     ):
         steps_in_words = "this step" if len(last) == 1 else f"the last {len(last)} steps"
         found = f"step {last[-1]['step']}: no response of {steps_in_words} was scored, and nothing was learnt"

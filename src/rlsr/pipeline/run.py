@@ -31,6 +31,7 @@ from rlsr.runs import RunDirectory, collect_provenance
 from rlsr.runs.followed import FollowedRun
 from rlsr.runs.log import log_to
 from rlsr.runs.owner import owned
+from rlsr.runs.rows import StepRow
 from rlsr.runs.step_totals import steps_taken
 from rlsr.runs.whole_directory import copy_directory
 
@@ -161,19 +162,21 @@ def _train(
         asked=account.total(),
     )
     if processes.is_main:
-        _write_down(plan, summary, run, final)
+        _write_down(plan, summary, run, final, metrics)
     processes.wait()
     return summary
 
 
-def _write_down(plan: RunPlan, summary: RunSummary, run: RunDirectory, final: Path) -> None:
+def _write_down(
+    plan: RunPlan, summary: RunSummary, run: RunDirectory, final: Path, metrics: list[StepRow]
+) -> None:
     """Leave a card beside the model and the manifest, by which the run is complete."""
     if summary.num_steps:
         # A model that stayed as it was has the card of who trained it.
         kept = summary.kept.in_words if summary.kept else None
         write_model_card(final, plan.config, summary.changes, summary.num_steps, kept=kept)
     place = os.path.relpath(final, summary.path)
-    run.write_manifest(manifest(plan, summary, run.read_metrics(), place))
+    run.write_manifest(manifest(plan, summary, metrics, place))
     run.discard_best()
 
 

@@ -125,14 +125,13 @@ class StepLog:
         job = self._job
         # The rows of a long run stay in memory; their names, most of them put together anew in each step, do so once.
         row: dict[str, Any] = {"step": step} | {intern(name): metrics[name] for name in metrics}
-        require_sound([*self._rows, row])
-        if job.validate is not None and (
-            validates_after(step, job.config) or self._is_last([*self._rows, row])
-        ):
+        rows = [*self._rows, row]
+        require_sound(rows)
+        if job.validate is not None and (validates_after(step, job.config) or self._is_last(rows)):
             row |= self._validate(step, policy)
-        found = look([*self._rows, row], self._monitors)
+        found = look(rows, self._monitors)
         row |= level_columns(found) | _spent()
-        self._rows.append(row)
+        self._rows = rows
         job.run.append_metrics(row)
         if samples:
             job.run.write_samples(step, samples)

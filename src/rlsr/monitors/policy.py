@@ -10,6 +10,8 @@ from rlsr.runs.step_totals import scored
 
 _SPIKE = 3
 """Steps of a spike: one large gradient is clipped and forgotten."""
+_USUAL = 1000
+"""Steps before a spike that say what is usual: their median has settled long before, and is asked for after every step."""
 
 
 def entropy_lost(rows: Rows) -> float | None:
@@ -26,7 +28,7 @@ def entropy_lost(rows: Rows) -> float | None:
 
 
 def gradient_growth(rows: Rows) -> float | None:
-    """Compare the gradient norm of the last three steps with all before.
+    """Compare the gradient norm of the last three steps with the thousand before.
 
     Args:
         rows: Of a run.
@@ -34,7 +36,7 @@ def gradient_growth(rows: Rows) -> float | None:
     Returns:
         The mean of the last over the median of those before; None where there are few, or those were 0.
     """
-    norms = scored(rows, GRADIENT_NORM)
+    norms = scored(rows[-_USUAL - _SPIKE :], GRADIENT_NORM)
     if len(norms) < WINDOW + _SPIKE:
         return None
     usual = statistics.median(norms[:-_SPIKE])
@@ -70,7 +72,7 @@ MONITORS = (
         warn=4.0,
         alarm=10.0,
         found="the gradient norm is {:.1f} times what it was before",
-        meaning="gradient norm of the last three steps over the median of all before (`optim/grad_norm`)",
+        meaning="gradient norm of the last three steps over the median of the thousand before (`optim/grad_norm`)",
         reason="in healthy runs of SFT and RLSR it stays below 2; clipping bounds the step and not its direction",
         way_out="lower training.learning_rate or training.max_grad_norm",
     ),

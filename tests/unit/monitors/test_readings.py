@@ -136,6 +136,15 @@ def test_coming_nearer_to_the_references_is_no_drift() -> None:
     assert "length_drift" not in loud(rows, Level.WARN)
 
 
+def test_a_gradient_is_compared_with_the_thousand_steps_before() -> None:
+    rows: list[Row] = [
+        {"step": step, "optim/grad_norm": 100.0 if step < 5000 else 2.0} for step in range(1, 5601)
+    ]
+    read = BUILT_IN["gradient"].read
+    assert read([*rows[:-3], *({"optim/grad_norm": 40.0} for _ in range(3))]) == 20
+    assert read(rows[: 4999 + 400]) == pytest.approx(0.02), "most of the thousand were as large"
+
+
 def test_a_mean_is_of_the_last_steps_that_were_scored() -> None:
     rows: list[Row] = [{"step": step, "x": float(step)} for step in range(8)]
     assert recent(rows, "x") == 5

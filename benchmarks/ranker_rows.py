@@ -12,7 +12,7 @@ from quality_attacks import HONEST, attacked_rows
 from quality_data import Group, load_groups, load_unseen
 from ranker_parts import PARTS, measure_parts
 
-from rlsr.audit.attacks import ATTACKS, AttackRow
+from rlsr.auditing.attacks import ATTACKS, AttackRow
 from rlsr.embeddings import load_named_embedder
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
-from rlsr.audit.thresholds import DAMAGE, Threshold
+from rlsr.auditing.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.auditing.thresholds import DAMAGE, Threshold
 
 # Name, share of rows where it wins, mean reward, what it makes of an answer.
 ATTACKS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reader import Reader, file_of, workplace
-from rlsr.audit.rows import load_audit_rows
+from rlsr.auditing.rows import load_audit_rows
 from rlsr.config.data import DataConfig
 from rlsr.data import load_dataset
 from rlsr.data.sources import read_rows

@@ -18,7 +18,7 @@ PRELOADED = (
     "rlsr.cli.main",
     "rlsr.cli.commands",
     "rlsr.pipeline",
-    "rlsr.audit",
+    "rlsr.auditing",
     "rlsr.engines.trl.train",
     "rlsr.engines.trl.preference",
     "rlsr.engines.trl.reward_model",

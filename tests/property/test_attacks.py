@@ -7,9 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsr.audit.attack_facts import change_numbers
-from rlsr.audit.attacks import ATTACKS, Attack, AttackRow, random_cycle
-from rlsr.audit.negation import negate_statements
+from rlsr.auditing.attack_facts import change_numbers
+from rlsr.auditing.attacks import ATTACKS, Attack, AttackRow, random_cycle
+from rlsr.auditing.negation import negate_statements
 from rlsr.data.sentences import sentence_spans
 
 # Words that rules look at, between any characters: lone surrogates, letters that fold into others, odd digits.

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
-from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
+from rlsr.auditing.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.auditing.measures import auc, group_spread, partial_correlation, share_attack_wins
 from rlsr.statistics import Estimate
 from rlsr.statistics.ranks import Levels, area_statistic
 

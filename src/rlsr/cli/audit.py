@@ -17,15 +17,14 @@ from rlsr.cli.arguments import (
     settings_of,
     split_arguments,
 )
+from rlsr.cli.setting_names import complete_setting
 from rlsr.cli.terminal import open_console
 from rlsr.errors import ConfigError, MissingPackageError
 from rlsr.packages import package_directory
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
-    from rlsr.audit import Audit, Check
-    from rlsr.audit.rows import AuditRow
-    from rlsr.config import RunConfig
+    from rlsr.auditing import Audit, Check
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "left out": "dim"}
 
@@ -37,6 +36,7 @@ def audit(
         typer.Argument(
             metavar=CONFIG_AND_SETTINGS,
             help="The config of the run to be, and settings such as reward.similarity.variant=cosine.",
+            autocompletion=complete_setting,
         ),
     ] = None,
     reward: Annotated[
@@ -87,23 +87,15 @@ def audit(
     require_free(path, "findings need", "name another with --out")
     _check_page_library()
     console = open_console()
-    from rlsr.audit.rows import load_audit_rows, shuffled
-    from rlsr.rewards import reward_kind
+    from rlsr.auditing.whole import AuditSize, audit_data
 
-    found = shuffled(load_audit_rows(config.data, rows, config.seed), config.seed)
-    reward_kind(config).check(config, [row.record for row in found])
-    own: tuple[str, ...] = ()
-    drawn: tuple[tuple[str, ...], ...] = ()
-    if model != "none":
-        own, drawn = _ask_policy(
-            console,
-            config,
-            found,
-            num_answers=answer_prompts,
-            num_groups=sample_prompts,
-            num_samples=samples,
-        )
-    result = _run(console, config, found, own, drawn, others)
+    result = audit_data(
+        config,
+        AuditSize(rows, answer_prompts, sample_prompts, samples),
+        asks_policy=model != "none",
+        encoders=others,
+        say=lambda line: console.print(line, markup=False),
+    )
     _write(path, result)
     _show(console, result, path)
     if strict and result.verdict in {"fail", "not enough"}:
@@ -128,91 +120,6 @@ def _split_encoders(arguments: list[str], given: list[str] | None) -> tuple[list
     if any(not name for name in names):
         raise ConfigError("--compare-encoders: an empty name; write them as A,B,C or A B C")
     return settings, names
-
-
-def _ask_policy(
-    console: Console,
-    config: "RunConfig",
-    rows: "tuple[AuditRow, ...]",
-    *,
-    num_answers: int,
-    num_groups: int,
-    num_samples: int,
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Let the policy answer some prompts once as well as it can, and some several times at random."""
-    from rlsr.audit.sampling import sample_responses
-    from rlsr.evaluation.generate import answer_prompts
-    from rlsr.models import choose_device, load_policy, reference_lengths
-
-    asked, sampled = rows[:num_answers], rows[:num_groups]
-    console.print(
-        f"{config.model.name} answers {len(asked)} prompts, and {len(sampled)} of them {num_samples} times at random",
-        markup=False,
-    )
-    policy = load_policy(config.model, choose_device(config.device))
-    references = [text for row in asked for text in row.record.references]
-    longest = max(reference_lengths(policy.tokenizer, references))
-    limit = min(config.method.max_response_tokens or 128, max(32, longest))
-    answers, _ = answer_prompts(
-        policy, [row.record for row in asked], max_response_tokens=limit, batch_size=32
-    )
-    drawn = sample_responses(
-        policy,
-        sampled,
-        num_samples=num_samples,
-        max_response_tokens=limit,
-        batch_size=32,
-        seed=config.seed,
-    )
-    return tuple(answers), tuple(map(tuple, drawn))
-
-
-def _run(
-    console: Console,
-    config: "RunConfig",
-    rows: "tuple[AuditRow, ...]",
-    own: tuple[str, ...],
-    drawn: tuple[tuple[str, ...], ...],
-    others: list[str],
-) -> "Audit":
-    from rlsr.audit import AuditJob, run_audit
-    from rlsr.audit.calls import audit_calls, require_within_budget
-    from rlsr.audit.honest import honest_answers
-    from rlsr.config.embedding import embedding_named
-    from rlsr.models import choose_device
-    from rlsr.remote.spending import spending_in
-    from rlsr.rewards import open_reward
-
-    device = choose_device(config.device)
-    job = AuditJob(
-        data=config.data.path,
-        rows=rows,
-        honest=honest_answers(rows, own),
-        samples=drawn,
-        config=config,
-    )
-    configs = {
-        config.embedding.name: config,
-        **{
-            name: config.model_copy(update={"embedding": embedding_named(name)})
-            for name in others
-            if name != config.embedding.name
-        },
-    }
-    # Without what earlier runs have kept: what a reward costs is part of the answer.
-    rewards = [
-        (name, lambda config=config: open_reward(config, device, keep=False))
-        for name, config in configs.items()
-    ]
-    calls = audit_calls(job)
-    for of_server in calls:
-        console.print(of_server.in_words, markup=False)
-        require_within_budget(of_server)
-    with spending_in(None) as account:
-        result = run_audit(job, rewards, lambda stage: console.print(stage, markup=False))
-    if calls:
-        console.print(account.total().in_words, markup=False)
-    return result
 
 
 def _write(path: Path, result: "Audit") -> None:

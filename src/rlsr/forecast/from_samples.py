@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsr.audit.agreement import spearman_within
-from rlsr.audit.measures import group_spread
+from rlsr.auditing.agreement import spearman_within
+from rlsr.auditing.measures import group_spread
 from rlsr.forecast.calibration import Calibration, expected_gain
 from rlsr.forecast.learning import Learning
 from rlsr.forecast.result import UNSEEN, Forecast, MetricEffect, Prompts, RewardSpread

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from rlsr.audit.result import Audit, Check
+from rlsr.auditing.result import Audit, Check
 from rlsr.report.vega import Chart, chart
 
 # Marks differ by form too, not by colour alone.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.result import Audit
+from rlsr.auditing.result import Audit
 from rlsr.report.audit_charts import worst_attack
 from rlsr.report.vega import Chart, chart
 

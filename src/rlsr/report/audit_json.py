@@ -1,13 +1,13 @@
 """The findings of an audit are written as JSON for scripts.
 
-The keys are the names of the fields of :class:`rlsr.audit.result.Audit`, with the verdict of the whole in front, and for each check
+The keys are the names of the fields of :class:`rlsr.auditing.result.Audit`, with the verdict of the whole in front, and for each check
 its rule in words. NaN (not scored) is written as null, never as 0.
 """
 
 import json
 from pathlib import Path
 
-from rlsr.audit.result import Audit
+from rlsr.auditing.result import Audit
 from rlsr.report.text_file import write_text
 from rlsr.runs.typed_json import to_table
 

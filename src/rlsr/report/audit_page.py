@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import rlsr
-from rlsr.audit.result import AttackExample, Audit
-from rlsr.audit.thresholds import OverallVerdict, Verdict
+from rlsr.auditing.result import AttackExample, Audit
+from rlsr.auditing.thresholds import OverallVerdict, Verdict
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
 from rlsr.report.page import render_page

@@ -7,8 +7,8 @@ import pytest
 import vl_convert
 
 from audit_sample import ATTACKS, attack_check, sample_audit
-from rlsr.audit.result import Audit
-from rlsr.audit.thresholds import DAMAGE, NONSENSE, Threshold
+from rlsr.auditing.result import Audit
+from rlsr.auditing.thresholds import DAMAGE, NONSENSE, Threshold
 from rlsr.report.audit_charts import attacks_chart, worst_attack
 from rlsr.report.audit_histograms import attack_names, rewards_chart
 from rlsr.report.vega import Chart

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_sample import sample_audit
-from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
-from rlsr.audit.thresholds import Threshold
+from rlsr.auditing.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.auditing.thresholds import Threshold
 from rlsr.errors import RunError
 from rlsr.report import write_audit_json
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import rlsr
 from audit_sample import ATTACKS, attack_check, sample_audit, with_texts
 from html_page import Page
-from rlsr.audit.result import Audit
-from rlsr.audit.thresholds import Verdict
+from rlsr.auditing.result import Audit
+from rlsr.auditing.thresholds import Verdict
 from rlsr.errors import MissingPackageError, RunError
 from rlsr.report import page as module
 from rlsr.report import write_audit_page

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsr.audit.checks import MIN_GROUPS
-from rlsr.audit.one_answer import FIXED, NUM_SAMPLES, one_answer_check, one_answers
+from rlsr.auditing.checks import MIN_GROUPS
+from rlsr.auditing.one_answer import FIXED, NUM_SAMPLES, one_answer_check, one_answers
 
 TEXTS = ["Yes", "No", "Here is " + "a long answer " * 20]
 

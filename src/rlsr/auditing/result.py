@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rlsr.audit.thresholds import OverallVerdict, Threshold, Verdict
+from rlsr.auditing.thresholds import OverallVerdict, Threshold, Verdict
 
 Group = Literal["attacks", "signal", "biases", "agreement"]
 

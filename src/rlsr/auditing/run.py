@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.attacks import ATTACKS, AttackRow
-from rlsr.audit.checks import (
+from rlsr.auditing.attacks import ATTACKS, AttackRow
+from rlsr.auditing.checks import (
     LENGTH,
     WORD_OVERLAP,
     agreement_checks,
@@ -21,11 +21,11 @@ from rlsr.audit.checks import (
     signal_checks,
     translation_check,
 )
-from rlsr.audit.honest import HonestAnswers
-from rlsr.audit.one_answer import one_answer_check, one_answers
-from rlsr.audit.recommend import recommendations
-from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
-from rlsr.audit.rows import AuditRow
+from rlsr.auditing.honest import HonestAnswers
+from rlsr.auditing.one_answer import one_answer_check, one_answers
+from rlsr.auditing.recommend import recommendations
+from rlsr.auditing.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.auditing.rows import AuditRow
 from rlsr.config.run import RunConfig
 from rlsr.rewards import Reward, RewardBatch, reward_kind
 from rlsr.runs.step_metrics import CUT_BY_ENCODER, UNTRANSLATED

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from bootstrap_oracle import NAN, Floats, counted_auc, is_close_to, judged, plain_interval
-from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
-from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
+from rlsr.auditing.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.auditing.measures import auc, group_spread, partial_correlation, share_attack_wins
 from rlsr.statistics import bootstrap_mean
 from rlsr.statistics.estimate import FEWEST_UNITS
 

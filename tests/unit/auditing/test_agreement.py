@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bootstrap_oracle import NAN, Floats, counted_auc, is_close_to, judged, plain_interval
-from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.auditing.agreement import judgement_auc, pair_accuracy, spearman_within
 from rlsr.statistics import bootstrap_mean
 
 

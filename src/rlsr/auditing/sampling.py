@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rlsr.audit.rows import AuditRow
+from rlsr.auditing.rows import AuditRow
 from rlsr.models import Policy
 from rlsr.models.generate import generate_responses
 

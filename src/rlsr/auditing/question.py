@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rlsr.audit.result import Check, Group
-from rlsr.audit.thresholds import Threshold
+from rlsr.auditing.result import Check, Group
+from rlsr.auditing.thresholds import Threshold
 from rlsr.statistics import Estimate
 
 

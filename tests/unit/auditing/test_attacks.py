@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from rlsr.audit.attack_texts import (
+from rlsr.auditing.attack_texts import (
     CLOSING_PHRASES,
     CONSTANT_ANSWER,
     FOREIGN_SENTENCES,
     GENERIC_REFUSAL,
     OPENING_PHRASES,
 )
-from rlsr.audit.attacks import ATTACKS, AttackRow
+from rlsr.auditing.attacks import ATTACKS, AttackRow
 from rlsr.config.data import DataConfig
 from rlsr.config.judge import JudgeReward
 from rlsr.config.remote import ChatEndpoint

@@ -120,7 +120,7 @@ def judgement_auc(
         The area under the ROC curve in [0, 1], ties counted half; NaN without both kinds. ``num`` counts answers.
 
     Source:
-        Hanley and McNeil 1982, as for ``rlsr.audit.measures.auc``.
+        Hanley and McNeil 1982, as for ``rlsr.auditing.measures.auc``.
     """
     kept = ~np.isnan(scores) & ~np.isnan(judgements)
     kinds, kind = np.unique(judgements[kept], return_inverse=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rlsr.audit.attacks import ATTACKS
-from rlsr.audit.checks import MIN_ROWS
-from rlsr.audit.honest import OWN
-from rlsr.audit.result import Check, EncoderComparison
+from rlsr.auditing.attacks import ATTACKS
+from rlsr.auditing.checks import MIN_ROWS
+from rlsr.auditing.honest import OWN
+from rlsr.auditing.result import Check, EncoderComparison
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.rewards import RewardConfig
 

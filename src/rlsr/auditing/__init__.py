@@ -3,7 +3,7 @@
 It loads torch only where a policy draws samples.
 """
 
-from rlsr.audit.result import AttackExample, Audit, Check, EncoderComparison
-from rlsr.audit.run import AuditJob, run_audit
+from rlsr.auditing.result import AttackExample, Audit, Check, EncoderComparison
+from rlsr.auditing.run import AuditJob, run_audit
 
 __all__ = ["AttackExample", "Audit", "AuditJob", "Check", "EncoderComparison", "run_audit"]

@@ -10,8 +10,8 @@ from itertools import count
 from random import Random
 from typing import Literal
 
-from rlsr.audit.attack_facts import NameKind, change_names, change_numbers, find_names
-from rlsr.audit.attack_texts import (
+from rlsr.auditing.attack_facts import NameKind, change_names, change_numbers, find_names
+from rlsr.auditing.attack_texts import (
     ASKING_FOR_THE_FULL_MARK,
     CLOSING_PHRASES,
     CONSTANT_ANSWER,
@@ -20,7 +20,7 @@ from rlsr.audit.attack_texts import (
     OPENING_PHRASES,
     STOP_WORDS,
 )
-from rlsr.audit.negation import negate_statements
+from rlsr.auditing.negation import negate_statements
 from rlsr.config.judge import JudgeReward
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.rewards import RewardConfig

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlsr.audit.rows import AuditRow
+from rlsr.auditing.rows import AuditRow
 
 OWN = "the policy's own most likely answers"
 """The source of the honest answers where the data have no other good answers."""

@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.attack_texts import CONSTANT_ANSWER, GENERIC_REFUSAL
-from rlsr.audit.checks import MIN_GROUPS
-from rlsr.audit.question import Question
-from rlsr.audit.result import Check
-from rlsr.audit.thresholds import ONE_ANSWER
+from rlsr.auditing.attack_texts import CONSTANT_ANSWER, GENERIC_REFUSAL
+from rlsr.auditing.checks import MIN_GROUPS
+from rlsr.auditing.question import Question
+from rlsr.auditing.result import Check
+from rlsr.auditing.thresholds import ONE_ANSWER
 from rlsr.statistics import bootstrap_mean
 
 Floats = NDArray[np.float64]

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from rlsr.audit.attack_texts import COMMANDS, STOP_WORDS
+from rlsr.auditing.attack_texts import COMMANDS, STOP_WORDS
 from rlsr.data.sentences import sentence_spans
 
 Edit = tuple[int, int, str]

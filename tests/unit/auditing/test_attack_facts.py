@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from rlsr.audit.attack_facts import change_names, change_numbers, find_names
-from rlsr.audit.attack_texts import FALLBACK_NAMES, NAME_CLASSES
+from rlsr.auditing.attack_facts import change_names, change_numbers, find_names
+from rlsr.auditing.attack_texts import FALLBACK_NAMES, NAME_CLASSES
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsr.audit.agreement import judgement_auc, pair_accuracy, spearman_within
-from rlsr.audit.attacks import Attack
-from rlsr.audit.measures import auc, group_spread, partial_correlation, share_attack_wins
-from rlsr.audit.question import Question
-from rlsr.audit.result import Check
-from rlsr.audit.thresholds import (
+from rlsr.auditing.agreement import judgement_auc, pair_accuracy, spearman_within
+from rlsr.auditing.attacks import Attack
+from rlsr.auditing.measures import auc, group_spread, partial_correlation, share_attack_wins
+from rlsr.auditing.question import Question
+from rlsr.auditing.result import Check
+from rlsr.auditing.thresholds import (
     AGREEMENT,
     BIAS,
     CUT,

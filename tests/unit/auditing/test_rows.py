@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rlsr.audit.honest import honest_answers
-from rlsr.audit.rows import AuditRow, LabelledAnswer, load_audit_rows
+from rlsr.auditing.honest import honest_answers
+from rlsr.auditing.rows import AuditRow, LabelledAnswer, load_audit_rows
 from rlsr.config.data import DataConfig
 from rlsr.errors import DataError
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from judge_server import JudgeServer, judge_server
-from rlsr.audit import AuditJob, run_audit
-from rlsr.audit.calls import AuditCalls, audit_calls, require_within_budget
-from rlsr.audit.honest import honest_answers
-from rlsr.audit.rows import AuditRow
+from rlsr.auditing import AuditJob, run_audit
+from rlsr.auditing.calls import AuditCalls, audit_calls, require_within_budget
+from rlsr.auditing.honest import honest_answers
+from rlsr.auditing.rows import AuditRow
 from rlsr.config import RunConfig
 from rlsr.config.judge import JudgeReward
 from rlsr.config.remote import ChatEndpoint

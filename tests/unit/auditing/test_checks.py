@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rlsr.audit.attacks import ATTACKS, Attack
-from rlsr.audit.checks import (
+from rlsr.auditing.attacks import ATTACKS, Attack
+from rlsr.auditing.checks import (
     MIN_GROUPS,
     MIN_ROWS,
     agreement_checks,
@@ -17,8 +17,8 @@ from rlsr.audit.checks import (
     signal_checks,
     translation_check,
 )
-from rlsr.audit.question import Question
-from rlsr.audit.thresholds import BIAS, DAMAGE, HEADROOM, NONSENSE, Threshold
+from rlsr.auditing.question import Question
+from rlsr.auditing.thresholds import BIAS, DAMAGE, HEADROOM, NONSENSE, Threshold
 from rlsr.config.reward import SimilarityReward
 from rlsr.statistics import Estimate
 

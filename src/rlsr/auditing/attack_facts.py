@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from rlsr.audit.attack_texts import (
+from rlsr.auditing.attack_texts import (
     COMMANDS,
     FALLBACK_NAMES,
     NAME_CLASSES,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsr.audit.negation import negate_statements
+from rlsr.auditing.negation import negate_statements
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from rlsr.audit.attacks import ATTACKS
-from rlsr.audit.checks import (
+from rlsr.auditing.attacks import ATTACKS
+from rlsr.auditing.checks import (
     attack_check,
     cut_check,
     position_check,
     signal_checks,
     translation_check,
 )
-from rlsr.audit.honest import OWN
-from rlsr.audit.one_answer import one_answer_check
-from rlsr.audit.recommend import recommendations
-from rlsr.audit.result import Check, EncoderComparison
+from rlsr.auditing.honest import OWN
+from rlsr.auditing.one_answer import one_answer_check
+from rlsr.auditing.recommend import recommendations
+from rlsr.auditing.result import Check, EncoderComparison
 from rlsr.config.reward import (
     LogicReward,
     RepetitionConfig,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlsr.audit.run import AuditJob, run_audit
+from rlsr.auditing.run import AuditJob, run_audit
 from rlsr.config.remote import ChatEndpoint
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError

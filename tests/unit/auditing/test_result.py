@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from audit_sample import sample_audit
-from rlsr.audit.checks import MIN_ROWS
-from rlsr.audit.recommend import recommendations
-from rlsr.audit.result import Check, Group
-from rlsr.audit.thresholds import CUT, OverallVerdict, Verdict
+from rlsr.auditing.checks import MIN_ROWS
+from rlsr.auditing.recommend import recommendations
+from rlsr.auditing.result import Check, Group
+from rlsr.auditing.thresholds import CUT, OverallVerdict, Verdict
 from rlsr.config import RunConfig
 
 

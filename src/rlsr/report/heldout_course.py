@@ -1,12 +1,9 @@
 """Means of held-out metrics over the steps of a run, of the prompts that were answered along the way."""
 
-import math
 from collections.abc import Iterable
 
-import numpy as np
-
 from rlsr.runs.record import Stage
-from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.rows import HeldoutRow, mean_scores
 
 HELDOUT = "heldout"
 """Head of the names of held-out metrics among the numbers of steps."""
@@ -41,13 +38,4 @@ def metric_name(column: str) -> str:
 
 
 def _means(rows: Iterable[HeldoutRow]) -> dict[str, float]:
-    values: dict[str, list[float]] = {}
-    for row in rows:
-        for name, value in row.scores.items():
-            values.setdefault(f"{HELDOUT}/{name}", []).append(value)
-    return {name: _scored_mean(scores) for name, scores in values.items()}
-
-
-def _scored_mean(values: list[float]) -> float:
-    scored = [value for value in values if math.isfinite(value)]
-    return float(np.mean(scored)) if scored else math.nan
+    return {f"{HELDOUT}/{name}": value for name, value in mean_scores(rows).items()}

@@ -1,6 +1,6 @@
 """Puts together what a report shows: recipes with their runs, policies with their answers, and what is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,14 +42,20 @@ class ReportData:
     """What is missing or does not fit together, a sentence each."""
 
 
-def read_report_data(paths: Sequence[Path]) -> ReportData:
+class NothingToReport(RunError):
+    """No step was trained yet, and no policy evaluated."""
+
+
+def read_report_data(paths: Sequence[Path], read: Callable[[Path], Run] = read_run) -> ReportData:
     """Read what was named on the command line.
 
     Args:
         paths: Directories of runs and pipelines, or of one comparison; not empty.
+        read: Reads one that is no comparison.
 
     Raises:
-        RunError: A directory is none of these, is damaged, was named twice, or has nothing to show.
+        NothingToReport: There is nothing to show yet.
+        RunError: A directory is none of these, is damaged, or was named twice.
     """
     _refuse_twice(paths)
     comparisons = [path for path in paths if is_comparison(path)]
@@ -58,11 +64,11 @@ def read_report_data(paths: Sequence[Path]) -> ReportData:
             f"{comparisons[0]}: a comparison is reported on alone, got {len(paths)} directories; "
             f"name single runs of it instead, as in {comparisons[0] / 'runs' / 'RECIPE' / 'seed-0'}"
         )
-    data = _of_comparison(paths[0]) if comparisons else _of_runs(paths)
+    data = _of_comparison(paths[0]) if comparisons else _of_runs(paths, read)
     if not data.policies and not any(
         stage.steps for recipe in data.recipes for run in recipe.runs.values() for stage in run.stages
     ):  # fmt: skip
-        raise RunError(
+        raise NothingToReport(
             f"{paths[0]}: there is nothing to report yet: no step was trained and no policy evaluated"
         )
     return data
@@ -84,9 +90,9 @@ def _refuse_twice(paths: Sequence[Path]) -> None:
         seen[real] = path
 
 
-def _of_runs(paths: Sequence[Path]) -> ReportData:
+def _of_runs(paths: Sequence[Path], read: Callable[[Path], Run]) -> ReportData:
     names = _names(paths)
-    runs = {name: read_run(path) for name, path in zip(names, paths, strict=True)}
+    runs = {name: read(path) for name, path in zip(names, paths, strict=True)}
     policies = _policies_of_one(*runs.values()) if len(runs) == 1 else _policies_of_several(runs)
     recipes = tuple(ReportedRecipe(name, {_seed(run): run}) for name, run in runs.items())
     notices = [notice for run in runs.values() for notice in _missing(run)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ from rlsr.report.text_file import write_text
 from rlsr.runs.record import Stage
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """A page that will be followed by another one, as its run goes on."""
+
+    as_of: str
+    """What the page shows, within a sentence."""
+    seconds: float
+    """After which it loads itself again."""
+
+
 def write_report(file: Path, paths: Sequence[Path]) -> tuple[str, ...]:
     """Write a report on runs, pipelines or one comparison as one self-contained HTML page.
 
@@ -52,11 +63,12 @@ def write_report(file: Path, paths: Sequence[Path]) -> tuple[str, ...]:
     return data.notices
 
 
-def report_page(data: ReportData) -> str:
+def report_page(data: ReportData, renewal: Renewal | None = None) -> str:
     """Compose the page of a report.
 
     Args:
         data: All that it shows.
+        renewal: How it is renewed; None where it stays as it is.
 
     Returns:
         HTML. Every text of the user is escaped, and the page's content policy lets no script run but its own.
@@ -66,9 +78,9 @@ def report_page(data: ReportData) -> str:
     """
     return render_page(
         "report.html.j2",
-        _content(data),
+        {**_content(data), "renewal": renewal},
         styles=["page.css", "report.css"],
-        scripts=["browser.js", "report.js"],
+        scripts=["browser.js", "report.js", "renewal.js"],
         filters={"pretty": _pretty},
         purpose="write a report's page",
     )

@@ -6,7 +6,7 @@ from rlsr.errors import RunError
 
 
 def write_text(file: Path, text: str) -> Path:
-    r"""Write a report as UTF-8, over an older one.
+    r"""Write a report as UTF-8, over an older one, which a browser finds whole until the new one is.
 
     Args:
         file: Where to; its directory exists.
@@ -16,9 +16,12 @@ def write_text(file: Path, text: str) -> Path:
     Raises:
         RunError: The file cannot be written there.
     """
+    temporary = file.with_name(f".{file.name}.tmp")
     try:
-        file.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+        temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))
+        temporary.replace(file)
     except OSError as error:
+        temporary.unlink(missing_ok=True)
         raise RunError(
             f"{file}: the report cannot be written: {error}; name a file in a directory that exists and is writable"
         ) from error

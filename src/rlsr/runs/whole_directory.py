@@ -8,6 +8,7 @@ from pathlib import Path
 from rlsr.runs.refused_writes import writing_to
 
 _UNFINISHED = ".unfinished"
+_REPLACED = ".replaced"
 
 
 def write_directory(place: Path, fill: Callable[[Path], object]) -> None:
@@ -20,14 +21,17 @@ def write_directory(place: Path, fill: Callable[[Path], object]) -> None:
     Raises:
         RunError: Something cannot be written; what is there stays.
     """
-    aside = place.with_name(f"{place.name}{_UNFINISHED}")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside, before = (place.with_name(f"{place.name}{end}") for end in (_UNFINISHED, _REPLACED))
+    for left in (aside, before):
+        shutil.rmtree(left, ignore_errors=True)
     with writing_to(place):
         aside.mkdir(parents=True)
         fill(aside)
-        # Only an empty directory can be replaced.
-        shutil.rmtree(place, ignore_errors=True)
+        # Only an empty directory can be replaced, and one that is removed file by file is half a directory for the while.
+        if place.exists():
+            place.rename(before)
         os.replace(aside, place)  # noqa: PTH105 - Path.replace says the same and hides that it is atomic
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def copy_directory(place: Path, source: Path) -> None:

@@ -16,7 +16,9 @@ from rlsr.cli.arguments import (
     split_arguments,
 )
 from rlsr.cli.resumable import resumable
+from rlsr.cli.setting_names import complete_setting
 from rlsr.cli.terminal import open_console
+from rlsr.cli.what_next import show_report_command
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def evaluate(
         typer.Argument(
             metavar=f"[RUN] {CONFIG_AND_SETTINGS}",
             help="A run, whose model is measured as it was; or a config, RUN/config.json or a file ending in .yaml, of which the training is left out; and settings such as evaluation.batch_size=8.",
+            autocompletion=complete_setting,
         ),
     ] = None,
     data: DataOption = None,
@@ -45,7 +48,8 @@ def evaluate(
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            help="What to evaluate by; may be given several times. heldout if not given: the held-out prompts."
+            metavar="NAME[=FILE]",
+            help="What to evaluate by, as in ifeval=input_data.jsonl; may be given several times. heldout if not given: the held-out prompts.",
         ),
     ] = None,
     resume: Annotated[
@@ -59,7 +63,9 @@ def evaluate(
     run, given = run_among(arguments or [])
     files, overrides = split_arguments(given)
     model = run if model is None else model
-    overrides = [*settings_of({"data": data, "model": model_of(model)}), *overrides]
+    suites, files_of_suites = _suites_and_files(suite or [])
+    own = settings_of({"data": data, "model": model_of(model)})
+    overrides = [*own, *files_of_suites, *overrides]
     config = _choose_config(files, overrides, out, resume=resume)
     path = out or default_directory("runs", files, config.data.path, suffix="-evaluation")
     if not resume:
@@ -72,16 +78,24 @@ def evaluate(
 
     plan = plan_run(config, trains=False)
     asked = f"{len(plan.dataset.heldout)} held-out prompts of {config.data.path}"
-    if suite:
-        asked = f"the suite{'s' if len(suite) > 1 else ''} {', '.join(suite)}"
+    if suites:
+        asked = f"the suite{'s' if len(suites) > 1 else ''} {', '.join(suites)}"
     console.print(f"{config.model.name} on {asked}, on {plan.device}", markup=False)
     watcher = LiveObserver(console) if console.is_terminal else PlainObserver(console)
     with resumable(console, "evaluate", path), watcher as observer:
-        summary = evaluate_run(plan, path, suite or (), resume=resume, observer=observer)
+        summary = evaluate_run(plan, path, suites, resume=resume, observer=observer)
     for found in summary.suites:
         console.print()
         console.print(means_table(found, config.evaluation))
         console.print(f"{found.title} responses: {found.file}", markup=False)
+    show_report_command(console, path)
+
+
+def _suites_and_files(given: list[str]) -> tuple[list[str], list[str]]:
+    """Take names of suites, and settings of those that have a file behind them."""
+    pairs = [one.partition("=") for one in given]
+    files = {f"evaluation.suites.{name}.path": file for name, sign, file in pairs if sign}
+    return [name for name, *_ in pairs], settings_of(files)
 
 
 def _choose_config(

@@ -82,7 +82,8 @@ class Evaluation:
         Returns:
             Answers and scores, the same in every process.
         """
-        settings, limit = self._config.evaluation, self._config.method.max_response_tokens
+        settings = self._config.evaluation
+        limit = self._suite.max_response_tokens or self._config.method.max_response_tokens
         assert limit is not None, "resolved by the plan"
         seeds = [(self._config.seed, place) for place in range(len(self._records))]
         own, cut = answer_prompts(

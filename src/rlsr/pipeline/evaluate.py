@@ -9,10 +9,15 @@ from typing import Any
 
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.evaluation import Evaluation, MetricMean
-from rlsr.evaluation.suites import HELDOUT, load_suites, open_suite
+from rlsr.evaluation.suites import (
+    HELDOUT,
+    load_suites,
+    open_suite,
+    require_suite_settings,
+)
 from rlsr.models import Policy
 from rlsr.models.forms import form_of
-from rlsr.pipeline.beginnings import FACT, same_beginnings
+from rlsr.pipeline.beginnings import same_beginnings
 from rlsr.pipeline.heldout import evaluation_of_pairs, require_answerable
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.resume import open_for_resume
@@ -97,6 +102,7 @@ def _evaluate_by(
     begun_with = same_beginnings(run, plan)
     names = suites or _interrupted_suites(run) or [HELDOUT]
     require_answerable(plan, names)
+    require_suite_settings(config)
     openers = load_suites(names)
     # Loaded before the directory is made, so that a missing package or a wrong name leaves nothing behind.
     observer.on_stage("loading policy and encoders")
@@ -113,7 +119,7 @@ def _evaluate_by(
         if run is None:
             run = RunDirectory.create(path, config)
         run.write_provenance(
-            collect_provenance({**run_facts(plan), _SUITES: list(openers), FACT: begun_with})
+            collect_provenance({**run_facts(plan), _SUITES: list(openers), **begun_with})
         )
         with log_to(run.log_file), spending_in(run.path):
             summary = EvaluationSummary(

@@ -7,7 +7,12 @@ from rlsr.evaluation.suites.heldout import (
     require_heldout,
 )
 from rlsr.evaluation.suites.suite import Scored, Suite
-from rlsr.evaluation.suites.table import HELDOUT, load_suites, open_suite
+from rlsr.evaluation.suites.table import (
+    HELDOUT,
+    load_suites,
+    open_suite,
+    require_suite_settings,
+)
 
 __all__ = [
     "HELDOUT",
@@ -18,5 +23,6 @@ __all__ = [
     "load_suites",
     "open_suite",
     "require_heldout",
+    "require_suite_settings",
     "score_answers",
 ]

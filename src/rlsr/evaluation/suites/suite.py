@@ -26,6 +26,11 @@ class Suite(ABC):
     def records(self) -> Sequence[PromptRecord]:
         """The prompts, at least one, each with an id of its own."""
 
+    @property
+    def max_response_tokens(self) -> int | None:
+        """Where an answer is cut; None is where those of training are, ``method.max_response_tokens``."""
+        return None
+
     @abstractmethod
     def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
         """Score the answers of a policy.

@@ -9,6 +9,7 @@ from rlsr.data import Dataset
 from rlsr.data.record import PromptRecord
 from rlsr.errors import ConfigError, EvaluationError, RlsrError
 from rlsr.evaluation.suites.heldout import open_heldout
+from rlsr.evaluation.suites.ifeval import open_ifeval
 from rlsr.evaluation.suites.suite import Suite
 from rlsr.models import Device
 from rlsr.plugins import find_plugins, load_plugin, plugin_origins
@@ -22,7 +23,7 @@ HELDOUT = "heldout"
 OpenSuite = Callable[[RunConfig, Dataset, Device], Suite]
 """Opens a suite for the config of a run, its data, and the device on which models of the suite run."""
 
-BUILT_IN: Mapping[str, OpenSuite] = {HELDOUT: open_heldout}
+BUILT_IN: Mapping[str, OpenSuite] = {HELDOUT: open_heldout, "ifeval": open_ifeval}
 
 # Answers are kept in files of these names.
 _TAKEN = (*BUILT_IN, "before", "after")
@@ -41,6 +42,27 @@ def load_suites(names: Sequence[str]) -> dict[str, OpenSuite]:
         ConfigError: There is no such suite, or that of an installed package cannot be imported or has a name that cannot be.
     """
     return {name: _load(name) for name in names}
+
+
+def require_suite_settings(config: RunConfig) -> None:
+    """Refuse settings of suites that are not there, or have none.
+
+    Args:
+        config: The config of a run: ``evaluation.suites``.
+
+    Raises:
+        ConfigError: One of its names is that of no suite with settings.
+    """
+    there = [name for name in dict.fromkeys([*BUILT_IN, *find_plugins(GROUP)]) if name != HELDOUT]
+    for name in config.evaluation.suites:
+        if name == HELDOUT:
+            raise ConfigError(
+                f"evaluation.suites.{HELDOUT}: has no settings here; its prompts are those of data.heldout and data.heldout_path"
+            )
+        if name not in there:
+            raise ConfigError(
+                f"evaluation.suites.{name}: there is no such suite; those with settings are {', '.join(there)}"
+            )
 
 
 def _load(name: str) -> OpenSuite:

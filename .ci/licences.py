@@ -14,16 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "docs" / "licences.md"
 ALLOWED = {
-    "0BSD", "Apache 2.0 License", "Apache Software License", "Apache-2.0", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
-    "CC0-1.0", "CNRI-Python", "ISC License (ISCL)", "LLVM-exception", "MIT", "MIT License", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
-    "PSF-2.0", "Python Software Foundation License", "Zlib",
+    "0BSD", "3-Clause BSD License", "Apache 2.0 License", "Apache Software License", "Apache-2.0", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
+    "CC0-1.0", "CNRI-Python", "GNU Lesser General Public License v2 or later (LGPLv2+)", "GNU Lesser General Public License v3 (LGPLv3)", "ISC", "ISC License (ISCL)", "LLVM-exception", "MIT", "MIT License", "MIT-0", "MIT-CMU", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
+    "PSF-2.0", "The MIT License (MIT)", "Python Software Foundation License", "Zlib",
 }  # fmt: skip
 """Licences that let a program be used, and passed on as part of another of any terms."""
 HEAD = """# Licences of the dependencies
 
 Made by `make licences` from the packages of `constraints.txt`, as these name their licences; one that is not on the list of
-`.ci/licences.py` fails it. All of them allow any use, commercial use included; packages under MPL-2.0 ask that changes to their own
-files be published. On Linux with CUDA, PyTorch's own wheels bring NVIDIA's libraries, whose licence is proprietary and free of charge.
+`.ci/licences.py` fails it. All of them allow any use, commercial use included; packages under MPL-2.0 or
+the LGPL (two that the harness of the extra `eval` brings) ask that changes to their own files be published. On Linux with CUDA, PyTorch's own wheels bring NVIDIA's libraries, whose licence is proprietary and free of charge.
 
 | package | needed for | licence |
 |---|---|---|
@@ -51,6 +51,8 @@ def direct() -> dict[str, str]:
 
 def not_allowed(licence: str) -> set[str]:
     """Give the parts of a licence's name, as SPDX joins them, that are not on the list."""
+    if re.search(" AND | OR ", licence):
+        licence = re.sub("[()]", "", licence)  # of an expression; in names they belong to the name
     return {part.strip() for part in re.split(r";| AND | OR | WITH ", licence)} - ALLOWED
 
 

@@ -20,8 +20,10 @@ from rlsr.models.adapters import find_adapters
 from rlsr.report.report_data import read_report_data
 from rlsr.report.report_page import report_page
 from rlsr.runs import RunDirectory
+from rlsr.runs.growing import GrowingSteps
 from rlsr.runs.json_file import write_json_lines
 from rlsr.runs.pipeline_directory import PipelineDirectory
+from rlsr.runs.rollout_samples import best_and_worst, read_rollout_samples
 
 _MAKE: dict[str, Callable[[Path], object]] = {
     "run": partial(write_sample_run, num_prompts=3, num_steps=3),
@@ -82,6 +84,16 @@ def _preferences(content: bytes) -> None:
     RunDirectory(file_of("preferences.jsonl", content).parent).read_preferences()
 
 
+def _growing(content: bytes) -> None:
+    steps = GrowingSteps(file_of("growing/metrics.jsonl", content))
+    steps.look()
+    steps.look()
+
+
+def _samples(content: bytes) -> None:
+    best_and_worst(read_rollout_samples(file_of("samples/step-000001.jsonl", content)))
+
+
 def _written(name: str, write: Callable[[Path], object]) -> bytes:
     file = file_of(name, b"")
     write(file)
@@ -111,6 +123,8 @@ RUN_READERS: dict[str, Callable[[], Reader]] = {
     "calibration": lambda: Reader((KEPT.read_bytes(),), _calibration, is_json=True),
     "adapters": lambda: Reader((b'{"peft_type": "LORA", "base_model_name_or_path": "some/model", "revision": null, "r": 8}',), _adapters, is_json=True),
     "checkpoint": lambda: Reader((b'{"global_step": 3, "log_history": [{"loss": 1.5}]}',), _checkpoint, is_json=True),
+    "growing metrics": lambda: Reader((b'{"step": 1, "reward/mean": 0.5}\n{"step": 2, "reward/mean": null}\n',), _growing, is_json=True),
+    "samples": lambda: Reader((b'{"prompt": "p", "reference": "r", "response": "a", "reward": 0.5, "part": null}\n',), _samples, is_json=True),
     "preferences": lambda: Reader(
         (_written("preferences.jsonl", lambda file: write_json_lines(file, [{"id": "a", "rejected": "no"}])),), _preferences, is_json=True
     ),

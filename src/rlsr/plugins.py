@@ -13,7 +13,14 @@ from typing import Any, Literal
 
 from rlsr.errors import ConfigError
 
-Group = Literal["rlsr.rewards", "rlsr.methods", "rlsr.metrics", "rlsr.monitors", "rlsr.suites"]
+Group = Literal[
+    "rlsr.rewards",
+    "rlsr.methods",
+    "rlsr.metrics",
+    "rlsr.monitors",
+    "rlsr.suites",
+    "rlsr.trackers",
+]
 
 
 @cache

@@ -23,6 +23,7 @@ def settings(tiny_settings: list[str]) -> list[str]:
     return [setting for setting in tiny_settings if "num_generations" not in setting]
 
 
+@pytest.mark.slow
 def test_an_added_supervised_method_trains_and_resumes(
     cli: Cli, settings: list[str], packages: Path, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_an_added_supervised_method_trains_and_resumes(
     assert (broken / weights).read_bytes() == (whole / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_an_added_method_with_rollouts_adds_to_the_step(
     cli: Cli, settings: list[str], packages: Path, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_policy_gives_samples(
     assert spread["value"] is not None
 
 
+@pytest.mark.slow
 def test_strict_fails_with_exit_code_one(cli: Cli, judged: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in judged.read_text(encoding="utf-8").splitlines()]
     for row in rows:  # the worse answer is called the better one

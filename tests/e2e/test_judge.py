@@ -178,6 +178,7 @@ def write_rows(file: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_an_audit_says_first_what_it_will_ask(cli: Cli, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "data.jsonl")
     with judge_server() as server:

@@ -177,6 +177,7 @@ def write_answered(file: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_reward_for_free_text_is_audited(cli: Cli, tmp_path: Path) -> None:
     data = write_answered(tmp_path / "data.jsonl")
     with chat_server() as server:
@@ -185,6 +186,7 @@ def test_the_reward_for_free_text_is_audited(cli: Cli, tmp_path: Path) -> None:
     assert f"formulas translated by m at {server.url}, none is left unscored" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_audit_survives_a_translator_that_writes_no_formulas(
     cli: Cli, tiny_model: Path, tmp_path: Path
 ) -> None:

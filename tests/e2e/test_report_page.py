@@ -162,6 +162,7 @@ def test_thirty_prompts_are_shown_and_then_all(show: Open, file: Path) -> None:
     assert not page.find_element(By.ID, "show-all").is_displayed()
 
 
+@pytest.mark.slow
 def test_prompts_are_sorted_by_gain_and_by_loss(show: Open, file: Path) -> None:
     page = show(file)
     page.find_element(By.ID, "show-all").click()
@@ -175,6 +176,7 @@ def test_prompts_are_sorted_by_gain_and_by_loss(show: Open, file: Path) -> None:
     assert sorted(places(page)) == list(range(1, 41))
 
 
+@pytest.mark.slow
 def test_a_measure_of_which_less_is_better_turns_the_gain_around(show: Open, file: Path) -> None:
     page = show(file)
     choose(page, "policy", "sft")
@@ -185,6 +187,7 @@ def test_a_measure_of_which_less_is_better_turns_the_gain_around(show: Open, fil
     assert gains(page)[0] == -1
 
 
+@pytest.mark.slow
 def test_the_search_looks_into_all_texts_for_all_words(show: Open, file: Path) -> None:
     page = show(file)
     search(page, "SUNSET")
@@ -198,6 +201,7 @@ def test_the_search_looks_into_all_texts_for_all_words(show: Open, file: Path) -
     assert len(places(page)) == 30
 
 
+@pytest.mark.slow
 def test_a_category_leaves_its_prompts(show: Open, file: Path) -> None:
     page = show(file)
     choose(page, "category", "list")
@@ -209,6 +213,7 @@ def test_a_category_leaves_its_prompts(show: Open, file: Path) -> None:
     assert len(places(page)) == 1
 
 
+@pytest.mark.slow
 def test_another_seed_shows_other_answers(show: Open, file: Path) -> None:
     page = show(file)
     words = ".prompt .answers .words"
@@ -221,6 +226,7 @@ def test_another_seed_shows_other_answers(show: Open, file: Path) -> None:
     assert gains(page) != first
 
 
+@pytest.mark.slow
 def test_everything_goes_by_keyboard(show: Open, file: Path) -> None:
     page = show(file)
     press(page, "/")

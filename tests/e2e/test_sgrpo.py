@@ -114,6 +114,7 @@ def test_responses_go_on_from_prefixes(cli: Cli, tiny_settings: list[str], tmp_p
     assert "prefixes of the references given" in (run.final / "README.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [pytest.param("null", marks=pytest.mark.slow), "{rank: 4}"])
 def test_a_stage_of_it_follows_sft(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, lora: str

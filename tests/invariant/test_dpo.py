@@ -285,7 +285,10 @@ def test_adapters_that_were_trained_before_are_the_reference_policy(
 
 @pytest.mark.parametrize(
     ("dtype", "lora", "rejected"),
-    [("float32", "null", "data"), ("bfloat16", "{rank: 4}", "worst_sample")],
+    [
+        ("float32", "null", "data"),
+        pytest.param("bfloat16", "{rank: 4}", "worst_sample", marks=pytest.mark.slow),
+    ],
 )
 def test_resume_equals_no_resume(
     cli: Cli, settings: list[str], tmp_path: Path, dtype: str, lora: str, rejected: str

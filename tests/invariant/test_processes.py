@@ -253,7 +253,11 @@ def test_a_dry_run_says_what_of_it_holds_for_each_process(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["training.prompts_per_step=3"], "training.prompts_per_step: must be a multiple of the 2"),
+        pytest.param(
+            ["training.prompts_per_step=3"],
+            "training.prompts_per_step: must be a multiple of the 2",
+            marks=pytest.mark.slow,
+        ),
         (["training.step=3"], "training.step"),
     ],
 )

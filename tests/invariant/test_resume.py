@@ -21,7 +21,7 @@ from tiny import Cli
         ),
         ("rank", "float32", "null"),
         pytest.param("rank", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
-        ("rlpt", "float32", "null"),
+        pytest.param("rlpt", "float32", "null", marks=pytest.mark.slow),
     ],
 )
 def test_resume_equals_no_resume(
@@ -56,7 +56,7 @@ def test_resume_equals_no_resume(
         ("sft", "bfloat16", "{rank: 4}"),
         ("pear", "float32", "null"),
         pytest.param("iw_sft", "bfloat16", "null", marks=pytest.mark.slow),
-        ("ift", "bfloat16", "{rank: 4}"),
+        pytest.param("ift", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
     ],
 )
 def test_supervised_runs_resume_exactly(
@@ -90,7 +90,9 @@ def test_supervised_runs_resume_exactly(
         pytest.param(
             "label_loss=one_sided_clip", "0.1", "bfloat16", "null", marks=pytest.mark.slow
         ),
-        ("prefix_ratios=[0, 0.2, 0.5, 1]", "0.1", "bfloat16", "null"),
+        pytest.param(
+            "prefix_ratios=[0, 0.2, 0.5, 1]", "0.1", "bfloat16", "null", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_runs_with_labels_resume_exactly(

@@ -213,12 +213,15 @@ def test_a_run_whose_best_weights_are_gone_says_so(settings: list[str], tmp_path
     "own",
     [
         ["method=sft"],
-        ["method=rlsr", "method.num_generations=4"],
+        pytest.param(["method=rlsr", "method.num_generations=4"], marks=pytest.mark.slow),
         pytest.param(
             ["method=rlsr", "method.num_generations=4", "engine.passes=plain"],
             marks=pytest.mark.slow,
         ),
-        ["method=sft", "model.dtype=bfloat16", "model.lora={rank: 4, dropout: 0.2}"],
+        pytest.param(
+            ["method=sft", "model.dtype=bfloat16", "model.lora={rank: 4, dropout: 0.2}"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_measuring_does_not_change_training(

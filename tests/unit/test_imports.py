@@ -22,7 +22,9 @@ LIGHT = (
     "rlsr.comparison.result",
     "rlsr.comparison.words",
     "rlsr.report",
+    "rlsr.watch",
     "rlsr.cli.commands",
+    "rlsr.api",
 )
 
 
@@ -57,6 +59,8 @@ def test_the_commands_load_nothing_that_their_help_does_not_need() -> None:
         "rlsr.evaluation",
         "rlsr.report",
         "rlsr.runs",
+        "rlsr.watch",
+        "textual",
     }
     assert loaded.isdisjoint(unneeded), loaded.intersection(unneeded)
 

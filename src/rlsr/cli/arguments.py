@@ -1,6 +1,5 @@
 """Commands share some options, how files are told from settings, and what holds where an option is not given."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +83,9 @@ def settings_of(options: Mapping[str, str | None]) -> list[str]:
     Returns:
         ``KEY=VALUE`` for each option that was given, the value in quotes: a file may be named like a number or a table.
     """
-    return [f"{key}={_quoted(value)}" for key, value in options.items() if value is not None]
+    from rlsr.config.yaml_text import quoted
+
+    return [f"{key}={quoted(value)}" for key, value in options.items() if value is not None]
 
 
 def model_of(name: str | None) -> str | None:
@@ -102,12 +103,6 @@ def model_of(name: str | None) -> str | None:
 
     models = trained_models(Path(name))
     return str(models[0]) if len(models) == 1 else name
-
-
-def _quoted(text: str) -> str:
-    """Put a text in quotes as JSON does, which YAML reads, too; but JSON makes two halves of an emoji, which stays whole here."""
-    inside = (letter if letter > "\uffff" else json.dumps(letter)[1:-1] for letter in text)
-    return f'"{"".join(inside)}"'
 
 
 def directory_to_resume(

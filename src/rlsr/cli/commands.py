@@ -5,24 +5,45 @@ from typing import Annotated
 import typer
 
 import rlsr
-from rlsr.cli import audit, compare, data, doctor, evaluate, forecast, graders, report, train
+from rlsr.cli import (
+    audit,
+    chat,
+    compare,
+    config,
+    data,
+    doctor,
+    evaluate,
+    export,
+    forecast,
+    graders,
+    init,
+    report,
+    track,
+    train,
+    watch,
+)
 
 app = typer.Typer(
     name="rlsr",
     help="Make a model better than SFT would, from the SFT dataset you already have.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(name="init")(init.init)
 app.command(name="audit")(audit.audit)
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="forecast")(forecast.forecast)
 app.command(name="compare")(compare.compare)
 app.command(name="report")(report.report)
+app.command(name="watch")(watch.watch)
+app.command(name="track")(track.track)
+app.command(name="chat")(chat.chat)
+app.command(name="export")(export.export)
 app.add_typer(data.app, name="data")
 app.add_typer(graders.app, name="graders")
+app.add_typer(config.app, name="config")
 app.command(name="doctor")(doctor.doctor)
 
 

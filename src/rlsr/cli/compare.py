@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rlsr.cli.arguments import default_directory, split_arguments
 from rlsr.cli.terminal import open_console
+from rlsr.cli.what_next import show_report_command
 from rlsr.errors import ConfigError
 from rlsr.interruption import number_of
 from rlsr.processes import require_one_process
@@ -188,6 +189,4 @@ def _show(console: Console, comparison: "Comparison", path: Path) -> None:
     console.print(
         f"\n{path / 'compare.md'} has all metrics, compare.json the same for programs", markup=False
     )
-    console.print(
-        f"`{shlex.join(['rlsr', 'report', str(path)])}` writes a page of it", markup=False
-    )
+    show_report_command(console, path)

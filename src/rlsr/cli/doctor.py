@@ -11,6 +11,7 @@ from rich.console import Console
 import rlsr
 from rlsr.cli.arguments import CONFIG_AND_SETTINGS, split_arguments
 from rlsr.cli.terminal import open_console
+from rlsr.errors import MissingPackageError
 from rlsr.packages import package_directory
 
 _TRAIN = "pip install 'rlsr[train]'"
@@ -79,6 +80,22 @@ def doctor(
     if missing:
         raise typer.Exit(code=1)
     console.print("everything is there")
+
+
+def missing_package(error: ModuleNotFoundError) -> MissingPackageError | None:
+    """Say how to get the package whose absence a command has stumbled over, for example after `pip install rlsr` alone.
+
+    Args:
+        error: As the import raised it.
+
+    Returns:
+        The message; None where the module belongs to no optional package.
+    """
+    found = (error.name or "").partition(".")[0]
+    for distribution, module, purpose, install in WANTED:
+        if module == found and package_directory(module) is None:
+            return MissingPackageError(distribution, f"do this ({purpose})", install)
+    return None
 
 
 def _show_servers(console: Console, arguments: list[str]) -> None:

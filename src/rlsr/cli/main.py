@@ -131,7 +131,15 @@ def _run() -> None:
     require_text(sys.argv[1:])
     from rlsr.cli.commands import app
 
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        from rlsr.cli.doctor import missing_package
+
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        raise missing from error
 
 
 def print_everything(streams: Sequence[object]) -> None:

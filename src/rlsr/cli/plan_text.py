@@ -123,9 +123,20 @@ def show_stages(
     for name, plan in plans.items():
         console.print(f"# what stage {name} would do", style="bold")
         _show_work(console, plan, estimates[name])
-    minutes = sum(estimate.total_minutes for estimate in estimates.values())
-    console.print(f"all stages: {minutes:.3g} minutes")
+    console.print(f"all stages: {_minutes_of_stages(plans, estimates):.3g} minutes")
     console.print("nothing was trained or written")
+
+
+def _minutes_of_stages(
+    plans: Mapping[str, "RunPlan"], estimates: Mapping[str, "TimeEstimate"]
+) -> float:
+    """Add up the stages; what they have one budget for, each alone may use up, and together they use it up once."""
+    total = sum(estimate.total_minutes for estimate in estimates.values())
+    budget = next(iter(plans.values())).config.pipeline.max_seconds
+    if budget is None:
+        return total
+    counted = sum(estimate.counted_minutes for estimate in estimates.values())
+    return total - max(0.0, counted - budget / 60)
 
 
 def _weights(config: RunConfig) -> str:

@@ -1,7 +1,8 @@
 """How a run looks while it goes on: a live panel on a terminal, a line a step when piped."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from rlsr.runs.step_metrics import BRIEFS, BUDGET_SHARE, MONITOR, Brief
 
 Metrics = Mapping[str, float | None]
 
-_STYLES = {"warn": "yellow", "alarm": "bold red"}
+_STYLES = {"note": "", "warn": "yellow", "alarm": "bold red"}
 
 
 def step_line(step: int, num_steps: int, metrics: Metrics) -> str:
@@ -55,6 +56,21 @@ def signs_in_words(metrics: Metrics) -> str:
     return "; ".join(f"{level}: {', '.join(found)}" for level, found in names.items() if found)
 
 
+def minutes_left(seconds: float, done: float, share: float) -> str:
+    """Say how long it takes yet, if it goes on as it has.
+
+    Args:
+        seconds: That a part took.
+        done: Which share of the whole that part was.
+        share: Of the whole that is done.
+
+    Returns:
+        As in ``about 12 min of training left``; empty below a minute, or where nothing says.
+    """
+    minutes = seconds / done * (1 - share) / 60 if done > 0 else 0.0
+    return f"about {minutes:,.0f} min of training left" if minutes >= 1 else ""
+
+
 def _deciding_share(step: int, num_steps: int, metrics: Metrics) -> float | None:
     """Take how much of the budget is used where it is nearer to its end than the steps are."""
     share = metrics.get(BUDGET_SHARE)
@@ -72,11 +88,14 @@ class PlainObserver:
 
     Args:
         console: Where to.
+        clock: In seconds.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
+        self._first: tuple[float, float] | None = None  # when, and at which share of the training
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +114,8 @@ class PlainObserver:
         Args:
             name: In words.
         """
-        self._console.print(f"[{time.monotonic() - self._started:4.0f} s] {name}", markup=False)
+        self._first = None
+        self._console.print(f"[{self._clock() - self._started:4.0f} s] {name}", markup=False)
 
     def on_progress(self, done: int, total: int) -> None:
         """Stay silent: a file needs no bar."""
@@ -108,13 +128,19 @@ class PlainObserver:
             num_steps: Steps of the whole run.
             metrics: As in ``metrics.jsonl``.
         """
-        self._console.print(step_line(step, num_steps, metrics), markup=False)
+        share = _deciding_share(step, num_steps, metrics)
+        share = step / num_steps if share is None else share
+        self._first = self._first or (self._clock(), share)
+        since, before = self._first
+        left = minutes_left(self._clock() - since, share - before, share)
+        line = step_line(step, num_steps, metrics)
+        self._console.print(f"{line}  {left}" if left else line, markup=False)
 
     def on_finding(self, level: str, words: str) -> None:
         """Print it.
 
         Args:
-            level: ``warn`` or ``alarm``.
+            level: ``note``, ``warn`` or ``alarm``.
             words: What was found.
         """
         self._console.print(f"{level}: {words}", markup=False, style=_STYLES[level])
@@ -135,6 +161,8 @@ class LiveObserver:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=console,
+            # The pace of the whole stage: in Rich's own half a minute there may be no two steps.
+            speed_estimate_period=math.inf,
         )
         self._stage = "starting"
         self._task = self._progress.add_task(self._stage, total=None)
@@ -202,7 +230,7 @@ class LiveObserver:
         """Print it above the panel, where it stays.
 
         Args:
-            level: ``warn`` or ``alarm``.
+            level: ``note``, ``warn`` or ``alarm``.
             words: What was found.
         """
         self._live.console.print(f"{level}: {words}", markup=False, style=_STYLES[level])

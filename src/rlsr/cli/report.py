@@ -1,6 +1,7 @@
 """``rlsr report`` writes a page on runs, pipelines or a comparison."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,13 +30,24 @@ def report(
             help=f"Where to; DIRECTORY/{FILE_NAME} if not given. Needed for several directories.",
         ),
     ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Write the page anew while its runs go on; it loads itself again in the browser. Ends with the runs, or by Ctrl-C.",
+        ),
+    ] = False,
 ) -> None:
     """Write what runs did, and how their answers compare, as one page that opens without a network."""
     file = _choose_file(directories, out)
     # Late: it takes a while to import, and a wrong argument should be answered at once.
-    from rlsr.report import write_report
+    from rlsr.report import follow_report, write_report
 
-    for notice in write_report(file, directories):
+    def say(words: str) -> None:
+        print(printable(words), flush=True)
+
+    write = partial(follow_report, say=say) if follow else write_report
+    for notice in write(file, directories):
         print(printable(f"warning: {notice}"), file=sys.stderr)
     print(printable(f"report: {file} ({file.stat().st_size / 1e6:.1f} MB)"))
 

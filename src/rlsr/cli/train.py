@@ -19,7 +19,9 @@ from rlsr.cli.arguments import (
 )
 from rlsr.cli.launch import launch
 from rlsr.cli.resumable import resumable
+from rlsr.cli.setting_names import complete_setting
 from rlsr.cli.terminal import open_console
+from rlsr.cli.what_next import show_model_commands, show_report_command
 from rlsr.errors import ConfigError, RunError
 from rlsr.interruption import number_of
 from rlsr.processes import is_main_process, launched_processes
@@ -38,6 +40,7 @@ def train(
         typer.Argument(
             metavar=CONFIG_AND_SETTINGS,
             help="Config files, later ones winning, and settings such as method=sft, method=\\[sft,rlsr] or training.steps=40.",
+            autocompletion=complete_setting,
         ),
     ] = None,
     data: DataOption = None,
@@ -143,6 +146,9 @@ def _train_one(
     _show_time(console, sum(summary.seconds.values()))
     console.print(f"run directory: {path}", markup=False)
     _show_contents(console, path)
+    show_report_command(console, path)
+    if config.method.makes == "policy":
+        show_model_commands(console, path)
 
 
 def _train_stages(
@@ -186,6 +192,9 @@ def _train_stages(
     _show_time(console, summary.seconds)
     console.print(f"directory of the stages: {path}", markup=False)
     _show_contents(console, path / summary.stages[-1].name)
+    show_report_command(console, path)
+    if staged.configs[-1].method.makes == "policy":
+        show_model_commands(console, path)
 
 
 @contextmanager
@@ -241,10 +250,14 @@ def _show_time(console: Console, seconds: float) -> None:
 
 
 def _show_contents(console: Console, path: Path) -> None:
+    from rlsr.tracking.progress import tracked_places
+
     if any((path / "samples").iterdir()):
         console.print(f"  samples of rollouts: {path / 'samples'}", markup=False)
     console.print(f"  held-out responses:  {path / 'evaluation'}", markup=False)
     console.print(f"  trained model:       {path / 'final'}", markup=False)
+    for name, place in tracked_places(path).items():
+        console.print(f"  tracked by {name}: {place}", markup=False)
 
 
 def _choose_config(
@@ -253,7 +266,7 @@ def _choose_config(
     """Load the config; a resumed run without one takes its own."""
     from rlsr.config import load_stages
     from rlsr.config.larger_budget import sets_budget, with_budgets
-    from rlsr.runs.pipeline_directory import PipelineDirectory
+    from rlsr.runs.pipeline_directory import PipelineDirectory, begun_stages
 
     interrupted = directory_to_resume(
         files,
@@ -264,9 +277,9 @@ def _choose_config(
         nothing_given="nothing to train on: give a config file, or --data FILE, or --data builtin:instructions for a first try",
     )
     if interrupted is not None:
-        return _own_config(interrupted)
+        return begun_stages(interrupted)
     if resume and out is not None and not files and all(map(sets_budget, overrides)):
-        return with_budgets(_own_config(out), overrides)
+        return with_budgets(begun_stages(out), overrides)
     staged = load_stages(files, overrides)
     if resume and out is not None and PipelineDirectory.is_one(out) and not staged.is_pipeline:
         raise RunError(
@@ -274,14 +287,3 @@ def _choose_config(
             "none; `rlsr train --resume --out DIR` alone takes their own config, or start a run in another directory"
         )
     return staged
-
-
-def _own_config(path: Path) -> "StagedConfig":
-    from rlsr.config import StagedConfig
-    from rlsr.runs import RunDirectory
-    from rlsr.runs.pipeline_directory import PipelineDirectory
-
-    if PipelineDirectory.is_one(path):
-        return PipelineDirectory.open(path).staged
-    config = RunDirectory.open(path).read_config()
-    return StagedConfig((config.method.type,), (config,), is_pipeline=False)

@@ -153,10 +153,30 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> ExperimentConf
     Raises:
         ConfigError: A file cannot be read, or a key or value breaks a rule. All of them are listed at once.
     """
-    table = read_yaml(file)
+    return merge_experiment(
+        read_yaml(file), list(map(parse_override, overrides)), directory=file.parent
+    )
+
+
+def merge_experiment(
+    table: Table, overrides: Sequence[Table], *, directory: Path
+) -> ExperimentConfig:
+    """Lay settings over an experiment, and check it.
+
+    Args:
+        table: As in its file.
+        overrides: Tables, later ones winning.
+        directory: From which files in ``base`` are seen.
+
+    Returns:
+        As ``load_experiment``.
+
+    Raises:
+        ConfigError: A file of ``base`` cannot be read, or a key or value breaks a rule.
+    """
     if "base" in table:
-        table["base"] = _read_base(table["base"], file)
-    for layer in map(parse_override, overrides):
+        table = {**table, "base": _read_base(table["base"], directory)}
+    for layer in overrides:
         table = _lay(table, layer)
     return experiment_from_table(table)
 
@@ -170,7 +190,7 @@ def experiment_from_table(table: Table) -> ExperimentConfig:
         raise ConfigError(list_mistakes(found)) from error
 
 
-def _read_base(base: Any, file: Path) -> Table:
+def _read_base(base: Any, directory: Path) -> Table:
     """Read the configs that ``base`` names and lay what it says over one another."""
     layers = base if isinstance(base, list) else [base or {}]
     for layer in layers:
@@ -178,9 +198,7 @@ def _read_base(base: Any, file: Path) -> Table:
             raise ConfigError(
                 f"base: must be settings, the name of a config file, or a list of these, got {layer!r}"
             )
-    tables = [
-        read_yaml(file.parent / layer) if isinstance(layer, str) else layer for layer in layers
-    ]
+    tables = [read_yaml(directory / layer) if isinstance(layer, str) else layer for layer in layers]
     return merge_layers(tables, [])
 
 

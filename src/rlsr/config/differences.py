@@ -28,6 +28,15 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
     return keys
 
 
+def may_change(key: str) -> bool:
+    """Say whether a run that goes on may have another value: what may be asked of a server, and who is told of the run.
+
+    Args:
+        key: Its dotted name.
+    """
+    return is_budget(key) or key == "tracking"
+
+
 def is_budget(key: str) -> bool:
     """Say whether a setting is what may be asked of a server, which a run may be given more of.
 

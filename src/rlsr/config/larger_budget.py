@@ -1,10 +1,10 @@
-"""A run that has used up its budget at a server goes on with another one, and with all else as it was."""
+"""A run that has used up its budget at a server goes on with another one, or is told to other trackers; all else stays as it was."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rlsr.config.differences import is_budget
+from rlsr.config.differences import may_change
 from rlsr.config.layers import merge
 from rlsr.config.load import config_from_table
 from rlsr.config.run import RunConfig
@@ -15,12 +15,12 @@ Table = dict[str, Any]
 
 
 def sets_budget(override: str) -> bool:
-    """Say whether an argument is a budget at a server.
+    """Say whether an argument is a budget at a server, or the list of trackers.
 
     Args:
         override: As in ``reward.endpoint.budget.calls=200``.
     """
-    return is_budget(override.partition("=")[0])
+    return may_change(override.partition("=")[0])
 
 
 def with_budgets(staged: StagedConfig, overrides: Sequence[str]) -> StagedConfig:

@@ -76,6 +76,8 @@ def expand(table: Table) -> Table:
     embedding = expanded.get("embedding")
     if isinstance(embedding, dict):
         expanded["embedding"] = expand_name(embedding)
+    if "tracking" in expanded:
+        expanded["tracking"] = _expand_trackers(expanded["tracking"])
     if isinstance(expanded.get("method"), list):
         if "stages" in expanded:
             raise ConfigError("method: a list of methods is short for stages; keep one of the two")
@@ -172,6 +174,14 @@ def _expand_reward(reward: Any) -> Any:
         members = reward["members"].items()
         expanded["members"] = {name: _expand_member(member) for name, member in members}
     return expanded
+
+
+def _expand_trackers(trackers: Any) -> Any:
+    """Write out trackers by their names alone, and one that stands without a list around it."""
+    listed = [trackers] if isinstance(trackers, str | dict) else trackers
+    if not isinstance(listed, list | tuple):
+        return trackers
+    return [{"type": one} if isinstance(one, str) else one for one in listed]
 
 
 def _expand_member(member: Any) -> Any:

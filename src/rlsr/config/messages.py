@@ -72,13 +72,19 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
         return _of_validator(key, detail["msg"].removeprefix("Value error, "))
     if detail["type"] == "union_tag_invalid":
         return f"{key}.type: {_unknown_type(unions[key], detail['ctx']['tag'])}"
-    if detail["type"] == "missing":
-        return f"{key}: is missing"
+    if detail["type"] in {"missing", "union_tag_not_found"}:
+        return _missing(key, detail["type"], unions)
     if isinstance(detail["input"], TruthValue):
         return f"{key}: must be a number, got {detail['input']}, which YAML also reads from yes, no, on and off"
     rule = detail["msg"]
     rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
     return f"{key}: {rule}, got {_shown(detail['input'])}"
+
+
+def _missing(key: str, what: str, unions: Unions) -> str:
+    if what == "missing" or key not in unions:
+        return f"{key}: is missing"
+    return f"{key}.type: is missing; it must be {', '.join(map(repr, unions[key].tables))}"
 
 
 def _of_validator(key: str, message: str) -> str:
@@ -137,6 +143,10 @@ def _setting_of_others(key: str, tag: str | None, owners: Sequence[str]) -> str:
         )
     names = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
     noun = key.rpartition(".")[2]
+    if noun.isdecimal():
+        return (
+            f"a setting of {names}, and this is {tag}; it goes into a table with that type, or out"
+        )
     return (
         f"a setting of the {noun}{'s' if len(owners) > 1 else ''} {names}, and the {noun} is {tag}; "
         f"name it as well, as in {key}.type={owners[0]}"

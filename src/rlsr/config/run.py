@@ -1,9 +1,9 @@
 """The whole config of a run."""
 
 from collections.abc import Mapping
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.data import DataConfig
@@ -17,6 +17,7 @@ from rlsr.config.monitors import MonitorRule
 from rlsr.config.pipeline import PipelineConfig
 from rlsr.config.reward import SimilarityReward
 from rlsr.config.rewards import RewardConfig
+from rlsr.config.tracking import TrackerConfig, TrackerTable
 from rlsr.config.training import EvaluationConfig, TrainingConfig
 from rlsr.config.validation import MetricOfPolicies, MetricOfScorers, ValidationConfig
 
@@ -54,6 +55,30 @@ class RunConfig(ConfigTable):
     """What lies between the stages of a pipeline."""
     engine: EngineConfig = TrlEngine()
     """What trains."""
+    tracking: tuple[TrackerConfig, ...] = ()
+    """Where the run is shown besides its own directory: a list of trackers, each by its name or with its settings. It decides no number,
+    and may be another when a run goes on."""
+
+    @field_validator("tracking", mode="before")
+    @classmethod
+    def _a_list_of_tables(cls, trackers: Any) -> Any:
+        listed = trackers if isinstance(trackers, list | tuple) else [trackers]
+        odd = [one for one in listed if not isinstance(one, dict | TrackerTable)]
+        if odd:
+            raise ValueError(
+                f"must be a list of trackers, as in [tensorboard, {{type: wandb, project: mine}}], or [] for none, got {odd[0]!r}"
+            )
+        return trackers
+
+    @model_validator(mode="after")
+    def _each_tracker_once(self) -> Self:
+        types = [tracker.type for tracker in self.tracking]
+        for type_ in types:
+            if types.count(type_) > 1:
+                raise ValueError(
+                    f"tracking: {type_} must stand there once, got {', '.join(types)}; keep one of them"
+                )
+        return self
 
     @model_validator(mode="after")
     def _independent_scorer_is_not_the_reward(self) -> Self:

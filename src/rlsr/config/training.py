@@ -1,11 +1,13 @@
 """How long, how fast and how often: the optimiser, the batch and what is kept."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from rlsr.config.base import ConfigTable
 from rlsr.config.embedding import NamedEncoder
+from rlsr.config.suites import SuiteConfig
 
 
 class TrainingConfig(ConfigTable):
@@ -81,6 +83,8 @@ class EvaluationConfig(ConfigTable):
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the means' intervals, and of all readings of a table together."""
+    suites: Mapping[str, SuiteConfig] = Field(default_factory=dict)
+    """Settings of suites by name, for ``rlsr evaluate --suite NAME``."""
     num_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
     """Bootstrap resamples of the held-out prompts; a million change no digit that is shown."""
 

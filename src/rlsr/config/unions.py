@@ -1,10 +1,10 @@
-"""The tables of the config that come in several types: the encoders, the reward and its translator, the method, the engine.
+"""The tables of the config that come in several types: the encoders, the reward and its translator, the method, the engine, the trackers.
 
-Installed packages add types of the reward and of the method. Their settings are imported when a config names them; that
+Installed packages add types of the reward, of the method and of the trackers. Their settings are imported when a config names them; that
 config is then of a subclass of :class:`RunConfig`, whose tables take the added types like its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
@@ -18,22 +18,28 @@ from rlsr.config.combined import CombinedReward, Member
 from rlsr.config.method_base import MethodTable
 from rlsr.config.reward import OwnReward
 from rlsr.config.run import RunConfig
+from rlsr.config.tracking import TrackerTable
 from rlsr.errors import ConfigError
 from rlsr.plugins import Group, find_plugins, load_plugin, plugin_origins
 
-_MEMBER = "reward.members.*.reward"
+MEMBER = "reward.members.*.reward"
 """Where the rewards stand that are combined to one; the star is the name that the user gives one."""
+
+_TRACKER = "tracking.*"
+"""Where the trackers stand; the star is the place in their list."""
 
 _GROUPS: Mapping[str, Group] = {
     "reward": "rlsr.rewards",
     "method": "rlsr.methods",
-    _MEMBER: "rlsr.rewards",
+    MEMBER: "rlsr.rewards",
+    _TRACKER: "rlsr.trackers",
 }
 """Tables that installed packages add types of."""
 
 _BASES: Mapping[Group, type[ConfigTable]] = {
     "rlsr.rewards": ConfigTable,
     "rlsr.methods": MethodTable,
+    "rlsr.trackers": TrackerTable,
 }
 """What the settings of an added type are a subclass of."""
 
@@ -173,14 +179,15 @@ def find_unions(config: type[RunConfig]) -> Unions:
 def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]:
     found: dict[str, TaggedUnion] = {}
     for name, field in table.model_fields.items():
-        members = list(_members(field.annotation))
-        key = place + name
+        element = element_of(field.annotation)
+        members = list(members_of(field.annotation if element is None else element))
+        key = f"{place}{name}" if element is None else f"{place}{name}.*"
         for one in members:
-            if get_origin(one) is Mapping and _is_table(get_args(one)[1]):
+            if get_origin(one) is Mapping and is_table(get_args(one)[1]):
                 found |= _find_unions(get_args(one)[1], f"{key}.*.")
         tables = [one for one in members if _has_type(one)]
         if not tables:
-            for one in filter(_is_table, members):
+            for one in filter(is_table, members):
                 found |= _find_unions(one, f"{key}.")
             continue
         types = {one.model_fields["type"].default: one for one in tables}
@@ -193,23 +200,30 @@ def _find_unions(table: type[ConfigTable], place: str) -> dict[str, TaggedUnion]
     return found
 
 
-def _members(annotation: Any) -> Iterator[Any]:
-    """List what a field may be."""
+def element_of(annotation: Any) -> Any:
+    """Say what a list is a list of; None of what is no list."""
+    parts = get_args(annotation)
+    return parts[0] if get_origin(annotation) is tuple and parts[1:] == (...,) else None
+
+
+def members_of(annotation: Any) -> Iterator[Any]:
+    """List what a field may be, as its annotation says."""
     if get_origin(annotation) is Annotated:
-        yield from _members(get_args(annotation)[0])
+        yield from members_of(get_args(annotation)[0])
     elif get_origin(annotation) in {Union, UnionType}:
         for one in get_args(annotation):
-            yield from _members(one)
+            yield from members_of(one)
     else:
         yield annotation
 
 
-def _is_table(member: Any) -> TypeGuard[type[ConfigTable]]:
+def is_table(member: Any) -> TypeGuard[type[ConfigTable]]:
+    """Tell a table of settings from anything else that a field may be."""
     return isinstance(member, type) and issubclass(member, ConfigTable)
 
 
 def _has_type(member: Any) -> TypeGuard[type[ConfigTable]]:
-    return _is_table(member) and "type" in member.model_fields
+    return is_table(member) and "type" in member.model_fields
 
 
 UNIONS = find_unions(RunConfig)
@@ -246,11 +260,20 @@ def config_class(table: Mapping[str, Any]) -> type[RunConfig]:
     members = reward.get("members") if isinstance(reward, Mapping) else None
     if isinstance(members, Mapping):
         written = [one.get("reward") for one in members.values() if isinstance(one, Mapping)]
-        tables = dict.fromkeys(_added(_MEMBER, one) for one in written)
-        of_packages = tuple(one for one in tables if one is not None)
+        of_packages = _all_added(MEMBER, written)
         added["reward"] = _combined(of_packages) if of_packages else added["reward"]
-    named = tuple((key, found) for key, found in added.items() if found is not None)
-    return _extended(named) if named else RunConfig
+    named: dict[str, tuple[type[ConfigTable], ...]] = {}
+    named |= {key: (found,) for key, found in added.items() if found is not None}
+    trackers = table.get("tracking")
+    if isinstance(trackers, list | tuple) and (of_packages := _all_added(_TRACKER, trackers)):
+        named[_TRACKER] = of_packages
+    return _extended(tuple(named.items())) if named else RunConfig
+
+
+def _all_added(key: str, written: Iterable[object]) -> tuple[type[ConfigTable], ...]:
+    """Find the settings of what tables name, where installed packages add it."""
+    tables = dict.fromkeys(_added(key, one) for one in written)
+    return tuple(one for one in tables if one is not None)
 
 
 def _added(key: str, written: object) -> type[ConfigTable] | None:
@@ -270,7 +293,7 @@ def _added(key: str, written: object) -> type[ConfigTable] | None:
 @cache
 def _combined(added: tuple[type[ConfigTable], ...]) -> type[CombinedReward]:
     """Make the settings of a combined reward whose members may be of these types, too."""
-    rewards: Any = reduce(or_, [*UNIONS[_MEMBER].tables.values(), *added])
+    rewards: Any = reduce(or_, [*UNIONS[MEMBER].tables.values(), *added])
     field: Any = (Annotated[rewards, Field(discriminator="type")], ...)
     member = create_model(Member.__name__, __base__=Member, reward=field)
     members: Any = (Mapping[str, member], Field(min_length=1))
@@ -289,17 +312,17 @@ def _from_settings(settings: dict[str, Any]) -> RunConfig:
 
 
 @cache
-def _extended(added: tuple[tuple[str, type[ConfigTable]], ...]) -> type[RunConfig]:
-    fields: dict[str, Any] = {
-        key: (
-            Annotated[reduce(or_, _with(UNIONS[key], table)), Field(discriminator="type")],
-            RunConfig.model_fields[key].default,
-        )
-        for key, table in added
-    }
+def _extended(added: tuple[tuple[str, tuple[type[ConfigTable], ...]], ...]) -> type[RunConfig]:
+    fields: dict[str, Any] = {}
+    for key, tables in added:
+        name = key.partition(".")[0]
+        one: Any = Annotated[reduce(or_, _with(UNIONS[key], tables)), Field(discriminator="type")]
+        annotation: Any = tuple[one, ...] if key == _TRACKER else one
+        fields[name] = (annotation, RunConfig.model_fields[name].default)
     return create_model(RunConfig.__name__, __base__=_ExtendedConfig, **fields)
 
 
-def _with(union: TaggedUnion, table: type[ConfigTable]) -> list[Any]:
-    """Add the settings of a type, in place of those that rlsr has for it itself."""
-    return [*{**union.tables, table.model_fields["type"].default: table}.values()]
+def _with(union: TaggedUnion, added: Iterable[type[ConfigTable]]) -> list[Any]:
+    """Add the settings of types, in place of those that rlsr has for one itself."""
+    of_added = {table.model_fields["type"].default: table for table in added}
+    return [*{**union.tables, **of_added}.values()]

@@ -73,6 +73,42 @@ def parse_override(argument: str) -> Table:
     return table
 
 
+_PLAIN = re.compile(r"[A-Za-z_./~][\w./:+~@#-]*", re.ASCII)
+"""A text that may stand without quotes, if it is nothing else in YAML."""
+
+
+def quoted(text: str) -> str:
+    """Put a text in quotes as JSON does, which YAML reads, too; but JSON makes two halves of an emoji, which stays whole here."""
+    inside = (letter if letter > "\uffff" else json.dumps(letter)[1:-1] for letter in text)
+    return f'"{"".join(inside)}"'
+
+
+def written(value: Any) -> str:
+    """Write a value on one line, so that a config reads it back as it is.
+
+    Args:
+        value: Text, number, truth value, None, or tables and lists of these.
+    """
+    if isinstance(value, str):
+        is_plain = _PLAIN.fullmatch(value) and not value.endswith(":")
+        return (
+            value
+            if is_plain and parse_override(f"key={value}") == {"key": value}
+            else quoted(value)
+        )
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{written(key)}: {written(held)}' for key, held in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(written, value))}]"
+    text = json.dumps(value)
+    # Other readers of YAML want a dot in a number with an exponent.
+    return (
+        text.replace("e", ".0e")
+        if isinstance(value, float) and "e" in text and "." not in text
+        else text
+    )
+
+
 _NULL = re.compile(r"~|null|Null|NULL")
 """YAML takes an empty value for null, too; behind an equals sign it is more often an empty variable of the shell."""
 

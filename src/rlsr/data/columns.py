@@ -47,6 +47,18 @@ def further_columns(
     return kept, tuple(left_out)
 
 
+def json_value(value: object) -> object:
+    """Write a value as further columns hold it.
+
+    Args:
+        value: Of a column.
+
+    Raises:
+        ValueError: JSON cannot hold it, and it has no other form there.
+    """
+    return _plain(value, _MOST_LEVELS)
+
+
 def type_name(value: object) -> str:
     """Name the JSON type of a value of a further column, null aside."""
     match value:

@@ -46,6 +46,8 @@ class TimeEstimate:
     """All steps with what is measured between them, and both evaluations."""
     validation_seconds: float = 0.0
     """One measurement on validation prompts."""
+    counted_minutes: float = 0.0
+    """Of all of it what budgets of time count: the steps and what is measured between them."""
 
 
 def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: str) -> TimeEstimate:
@@ -95,6 +97,7 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         step_seconds=step,
         total_minutes=(training + answers + pairs) / 60,
         validation_seconds=validation,
+        counted_minutes=training / 60,
     )
 
 

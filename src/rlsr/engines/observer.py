@@ -35,11 +35,11 @@ class TrainingObserver(Protocol):
         ...
 
     def on_finding(self, level: str, words: str) -> None:
-        """Hear what a monitor has found after the step that was told last, once for each level.
+        """Hear what a monitor has found after the step that was told last, once for each level, or where the run is tracked.
 
         Args:
-            level: ``warn`` or ``alarm``.
-            words: The monitor, what it found and the way out.
+            level: ``warn`` or ``alarm`` of a monitor; ``note`` of a tracker.
+            words: The monitor, what it found and the way out; or the tracker and its address.
         """
         ...
 

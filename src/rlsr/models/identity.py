@@ -66,11 +66,19 @@ def identity_of_directory(directory: Path) -> dict[str, str]:
     return found
 
 
+def identity_of_file(file: Path) -> dict[str, str]:
+    """Say what a file holds.
+
+    Args:
+        file: Any file.
+
+    Returns:
+        SHA-256 by its name.
+    """
+    with file.open("rb") as stream:
+        return {file.name: hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
 def _hashes(directory: Path, patterns: tuple[str, ...]) -> dict[str, str]:
     files = {file for pattern in patterns for file in directory.glob(pattern) if file.is_file()}
-    return {file.name: _sha256(file) for file in sorted(files)}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return {name: value for file in sorted(files) for name, value in identity_of_file(file).items()}

@@ -128,15 +128,11 @@ def episodes(rows: Rows, config: RunConfig) -> list[Episode]:
         One for each monitor that was ever not well, alarms first. A monitor that is not installed here has its name alone.
     """
     known = {one.monitor.name: one for one in watched(config)}
-    names = dict.fromkeys(
-        column.partition("/")[2]
-        for row in rows
-        for column in row
-        if column.partition("/")[0] == MONITOR
-    )
+    columns = set[str]().union(*rows)
+    names = {column.partition("/")[2] for column in columns if column.partition("/")[0] == MONITOR}
     found = [
         _episode(name, rows, known.get(name))
-        for name in (*known, *(names.keys() - known))
+        for name in (*known, *sorted(names - known.keys()))
         if name in names
     ]
     return sorted(found, key=lambda episode: episode.level)

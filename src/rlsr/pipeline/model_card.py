@@ -62,7 +62,7 @@ print(score.item())
 
 # As a reward: rlsr train --data my.jsonl reward=preference_model reward.model={directory}"""
 
-_LIMITS = {
+LIMITS = {
     "policy": "Training knows closeness to references and not truth: check facts before relying on them.",
     "scorer": "Scores of answers to one prompt can be compared, those of different prompts less so. They are as good as the pairs were: "
     "a policy that is trained on them finds what they reward by mistake, such as length; `rlsr audit` looks for that.",
@@ -124,13 +124,6 @@ def model_card(
     adapter = config.model.lora is not None
     base = base or config.model.name
     scores = config.method.makes == "scorer"
-    template = _LOAD_MODEL
-    if adapter:
-        template = _LOAD_BUILTIN_ADAPTER if base == SMOLLM2 else _LOAD_ADAPTER
-    usage = _SCORE if scores else template + _ANSWER
-    weights = "LoRA adapters" if adapter else "All weights"
-    if scores and adapter:
-        weights = "LoRA adapters, merged into the weights, and a head"
     lines = [
         "---",
         f"library_name: {'peft' if adapter and not scores else 'transformers'}",
@@ -140,25 +133,68 @@ def model_card(
         "---",
         f"# {config.model.name} after {config.method.cited_title}",
         "",
-        f"{weights} trained by rlsr {rlsr.__version__} on {config.data.path}: "
-        f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
-        f"{config.learning_rate:g}.",
+        training_in_words(config, num_steps),
         *([] if kept is None else ["", f"Kept are {kept}."]),
         "",
-        *_table(changes, config.evaluation),
+        *heldout_table(changes, config.evaluation),
         "## Use",
         "",
-        "```python",
-        usage.format(directory=directory),
-        "```",
+        *usage(directory, config, adapters_on=base if adapter and not scores else None),
         "",
-        _LIMITS[config.method.makes],
+        LIMITS[config.method.makes],
         "",
     ]
     return "\n".join(lines)
 
 
-def _table(changes: Sequence[MetricChange], evaluation: EvaluationConfig) -> list[str]:
+def training_in_words(config: RunConfig, num_steps: int) -> str:
+    """Say how a run has trained, in a sentence.
+
+    Args:
+        config: The resolved config of the run.
+        num_steps: Optimiser steps that were taken.
+    """
+    adapter = config.model.lora is not None
+    weights = "LoRA adapters" if adapter else "All weights"
+    if config.method.makes == "scorer" and adapter:
+        weights = "LoRA adapters, merged into the weights, and a head"
+    return (
+        f"{weights} trained by rlsr {rlsr.__version__} on {config.data.path}: "
+        f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
+        f"{config.learning_rate:g}."
+    )
+
+
+def usage(directory: str, config: RunConfig, *, adapters_on: str | None) -> list[str]:
+    """Write the lines of Python that load a model and use it once.
+
+    Args:
+        directory: Where it is loaded from.
+        config: The resolved config of its run.
+        adapters_on: The model that adapters stand on; None where the model is whole.
+    """
+    template = _LOAD_MODEL
+    if adapters_on is not None:
+        template = _LOAD_BUILTIN_ADAPTER if adapters_on == SMOLLM2 else _LOAD_ADAPTER
+    lines = _SCORE if config.method.makes == "scorer" else template + _ANSWER
+    return ["```python", lines.format(directory=directory), "```"]
+
+
+def heldout_table(
+    changes: Sequence[MetricChange],
+    evaluation: EvaluationConfig,
+    title: str = "Held-out prompts",
+) -> list[str]:
+    """Write held-out metrics before and after as a table with a heading.
+
+    Args:
+        changes: One a metric; may be empty.
+        evaluation: How it was measured.
+        title: The heading.
+
+    Returns:
+        Lines of Markdown, the last one empty.
+    """
     if not changes:
         return ["No held-out evaluation was made.", ""]
     confidence = evaluation.confidence
@@ -168,7 +204,7 @@ def _table(changes: Sequence[MetricChange], evaluation: EvaluationConfig) -> lis
     if not too_few(count, "prompts"):
         head += f"; {percent(confidence)} bootstrap intervals over prompts, of differences {percent(level)} ones"
     return [
-        "## Held-out prompts",
+        f"## {title}",
         "",
         "; ".join(filter(None, (head, how_to_read(changes, confidence)))) + ".",
         "",

@@ -40,6 +40,7 @@ from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.in_words import too_few
+from rlsr.tracking.table import require_trackers
 
 _END_OF_SEQUENCE = 4
 """Bytes that the end of sequence counts for, so that short references do not look dense."""
@@ -91,6 +92,7 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
     require_metrics(config)
     require_monitors(config)
     if trains:
+        require_trackers(config)
         require_fitting_adapters(config, load_model_config(config.model))
     _require_encoders(config)
     device = choose_device(config.device)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from rlsr.config.differences import differing_keys, is_budget
+from rlsr.config.differences import differing_keys, may_change
 from rlsr.engines.memory import StepCut
 from rlsr.errors import ConfigError, RunError
 from rlsr.pipeline.plan import RunPlan
@@ -26,7 +26,7 @@ def open_for_resume(path: Path, plan: RunPlan) -> RunDirectory:
         raise RunError(f"{path}: the run is complete; there is nothing to resume")
     before, now = run.read_config().model_dump(), plan.config.model_dump()
     changed = differing_keys(before, now)
-    differing = [key for key in changed if not is_budget(key)]
+    differing = [key for key in changed if not may_change(key)]
     if differing:
         raise ConfigError(
             f"{path}: a resumed run must keep its config, but these settings differ: {', '.join(differing)}; "

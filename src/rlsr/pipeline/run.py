@@ -18,7 +18,7 @@ from rlsr.models import Policy, load_policy
 from rlsr.models.forms import form_of
 from rlsr.monitors import findings
 from rlsr.monitors.watch import episodes
-from rlsr.pipeline.beginnings import FACT, same_beginnings
+from rlsr.pipeline.beginnings import same_beginnings
 from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
@@ -34,6 +34,7 @@ from rlsr.runs.owner import owned
 from rlsr.runs.rows import StepRow
 from rlsr.runs.step_totals import steps_taken
 from rlsr.runs.whole_directory import copy_directory
+from rlsr.tracking.live import tracked
 
 
 def train_run(
@@ -93,9 +94,14 @@ def _train(
         start()
     run = _for_this_process(run, path, plan)
     cut = processes.from_main(step_cut(run, plan))
-    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), FACT: begun_with}))
+    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), **begun_with}))
     seconds: dict[str, float] = {}
-    with closing(reward), log_to(run.log_file), spending_in(run.path) as account:
+    with (
+        closing(reward),
+        log_to(run.log_file),
+        spending_in(run.path) as account,
+        tracked(run, config, observer) as watcher,
+    ):
         skipped = left_out or pipeline_used_up(config, place.earlier)
         pair_warnings: tuple[str, ...] = ()
         if config.method.learns_from == "pairs" and (skipped is None or plan.measured_pairs):
@@ -104,11 +110,11 @@ def _train(
                 if config.method.makes == "policy"
                 else partial(load_policy, config.model, plan.device)
             )
-            plan, pair_warnings = _with_pairs(plan, writer, reward, run, observer, seconds)
+            plan, pair_warnings = _with_pairs(plan, writer, reward, run, watcher, seconds)
             if plan.measured_pairs:
                 measuring = Measuring(plan, reward)
         evaluation = measuring.evaluation
-        before = _evaluate(plan, evaluation, start, run, "before", observer, seconds, reuse=resume)
+        before = _evaluate(plan, evaluation, start, run, "before", watcher, seconds, reuse=resume)
         if skipped is None:
             # The engine loads its own: where it trains, nobody else holds a policy.
             start.cache_clear()
@@ -125,44 +131,46 @@ def _train(
                 answer_heldout=measuring.answer_heldout,
                 place=place,
             )
-            observer.on_stage("training")
+            watcher.on_stage("training")
             started = time.perf_counter()
-            final = engine_of(config).train(job, resume=resume, observer=observer)
+            final = engine_of(config).train(job, resume=resume, observer=watcher)
             seconds["training"] = time.perf_counter() - started
             trained = partial(form.load, config.model.saved_in(final), plan.device)
             after = _evaluate(
-                plan, evaluation, trained, run, "after", observer, seconds, reuse=False
+                plan, evaluation, trained, run, "after", watcher, seconds, reuse=False
             )
         else:
-            observer.on_stage(f"no step is taken, and the model stays as it is: {skipped}")
+            watcher.on_stage(f"no step is taken, and the model stays as it is: {skipped}")
             final, after = run.final, before
             if processes.is_main:
                 copy_directory(final, Path(config.model.name))
             if evaluation is not None and after is not None:
                 run.write_evaluation("after", evaluation.rows(after))
-    changes = evaluation.compare(before, after) if evaluation and before and after else []
-    metrics = run.read_metrics()
-    num_steps = steps_taken(metrics)
-    signs = tuple(episodes(metrics, config))
-    summary = RunSummary(
-        path,
-        tuple(changes),
-        seconds,
-        num_steps=num_steps,
-        stopped=skipped
-        or (stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None),
-        kept=kept_weights(metrics, config, len(plan.validation)),
-        warnings=(
-            *pair_warnings,
-            *too_small_a_budget(metrics, config, place.earlier),
-            *(sign.in_words for sign in signs if sign.action != "log"),
-            *findings(metrics),
-        ),
-        signs=signs,
-        asked=account.total(),
-    )
-    if processes.is_main:
-        _write_down(plan, summary, run, final, metrics)
+        changes = evaluation.compare(before, after) if evaluation and before and after else []
+        metrics = run.read_metrics()
+        num_steps = steps_taken(metrics)
+        signs = tuple(episodes(metrics, config))
+        summary = RunSummary(
+            path,
+            tuple(changes),
+            seconds,
+            num_steps=num_steps,
+            stopped=skipped
+            or (
+                stop_reason(metrics, config, place.earlier) if num_steps < plan.num_steps else None
+            ),
+            kept=kept_weights(metrics, config, len(plan.validation)),
+            warnings=(
+                *pair_warnings,
+                *too_small_a_budget(metrics, config, place.earlier),
+                *(sign.in_words for sign in signs if sign.action != "log"),
+                *findings(metrics),
+            ),
+            signs=signs,
+            asked=account.total(),
+        )
+        if processes.is_main:
+            _write_down(plan, summary, run, final, metrics)
     processes.wait()
     return summary
 

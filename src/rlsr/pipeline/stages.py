@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rlsr.config import RunConfig, StagedConfig
-from rlsr.config.differences import differing_keys, is_budget
+from rlsr.config.differences import differing_keys, may_change
 from rlsr.config.measurement import measured_alike
 from rlsr.config.stages import budget_kind
 from rlsr.engines import SilentObserver, TrainingObserver
@@ -248,7 +248,7 @@ def _open_for_resume(path: Path, staged: StagedConfig) -> PipelineDirectory:
             zip(pipeline.staged.configs, staged.configs, strict=True)
         )
         for key in differing_keys(old.model_dump(mode="json"), new.model_dump(mode="json"))
-        if not is_budget(key)
+        if not may_change(key)
     ]
     if differing:
         raise ConfigError(
@@ -280,7 +280,7 @@ def _follow_move(run: RunDirectory, config: RunConfig) -> None:
     """Let a stage find the model of the stage before where the whole directory was moved to."""
     old = run.read_config()
     differing = differing_keys(old.model_dump(), config.model_dump())
-    if [key for key in differing if not is_budget(key)] == ["model.name"]:
+    if [key for key in differing if not may_change(key)] == ["model.name"]:
         write_json(run.path / "config.json", config.model_dump(mode="json"))
 
 

@@ -73,8 +73,10 @@ def summarise_stages(
         skipped: The stages that an earlier session had completed.
         seconds: Wall-clock of this session.
     """
-    stages = tuple(_summarise(run, run.path.name in skipped) for run in pipeline.stages)
-    changes = _changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)
+    stages = tuple(
+        summarise_run(run.path, was_skipped=run.path.name in skipped) for run in pipeline.stages
+    )
+    changes = changes_over_all(pipeline.stages[0], pipeline.stages[-1], stages[-1].changes)
     return StagesSummary(pipeline.path, stages, changes, seconds)
 
 
@@ -105,7 +107,17 @@ def stage_answers(pipeline: PipelineDirectory, num: int) -> list[StageAnswers]:
     ]
 
 
-def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
+def summarise_run(path: Path, *, was_skipped: bool = False) -> StageSummary:
+    """Read what a run, or a stage, has done.
+
+    Args:
+        path: Its directory.
+        was_skipped: Whether an earlier session had completed it.
+
+    Raises:
+        RunError: It is not complete, or its manifest is damaged.
+    """
+    run = RunDirectory(path)
     manifest = run.read_manifest()
     try:
         return StageSummary(
@@ -121,9 +133,19 @@ def _summarise(run: RunDirectory, was_skipped: bool) -> StageSummary:
         raise RunError(f"{run.path / 'manifest.json'}: damaged: {error}; {RESTORE}") from error
 
 
-def _changes_over_all(
+def changes_over_all(
     first: RunDirectory, last: RunDirectory, of_last: Sequence[MetricChange]
 ) -> tuple[MetricChange, ...]:
+    """Put the policy that the first run began with beside the one that the last run has left.
+
+    Args:
+        first: Complete.
+        last: Complete.
+        of_last: What the last one has changed.
+
+    Returns:
+        One change a metric; nothing where the two were not measured in the same way.
+    """
     before, after = first.read_evaluation("before"), last.read_evaluation("after")
     config = last.read_config()
     if not before or not after or not measured_alike(first.read_config(), config):

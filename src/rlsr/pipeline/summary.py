@@ -150,6 +150,8 @@ def run_facts(plan: RunPlan) -> dict[str, Any]:
     import torch
 
     return {
+        # An upper bound where a budget or a rule ends training; who watches the run says by it how far it is.
+        "num_steps": plan.num_steps,
         "data_sha256": plan.dataset.sha256,
         "columns_sha256": plan.dataset.columns_sha256,
         "device": plan.device,

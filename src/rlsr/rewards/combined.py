@@ -145,12 +145,20 @@ class CombinedKind(RewardKind[CombinedReward]):
         settings = self.settings(config).model_dump(mode="json")
         return {**found, "reward": [settings, of_members], **of_members}
 
-    def model_names(self, config: RunConfig) -> Mapping[str, str]:
-        """List the models of the members, by the places of their names in the config."""
+    def reads(self, config: RunConfig) -> Mapping[str, str]:
+        """List what the members read, by the places of its names in the config."""
         return {
-            f"reward.members.{name}.{setting}": model
+            f"reward.members.{name}.{setting}": place
             for name, kind, own in self._kinds(config)
-            for setting, model in kind.model_names(own).items()
+            for setting, place in kind.reads(own).items()
+        }
+
+    def own_code(self, config: RunConfig) -> Mapping[str, str]:
+        """List the files of the members' code, by the places of its names in the config."""
+        return {
+            f"reward.members.{name}.{setting}": file
+            for name, kind, own in self._kinds(config)
+            for setting, file in kind.own_code(own).items()
         }
 
     def memory_gb(self, config: RunConfig, device: Device) -> float:

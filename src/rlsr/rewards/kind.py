@@ -75,14 +75,25 @@ class RewardKind(ABC, Generic[Settings]):
         """
         return {"reward": self.settings(config).model_dump(mode="json")}
 
-    def model_names(self, config: RunConfig) -> Mapping[str, str]:
-        """List the models that the reward loads beside the encoder, which a run that is resumed must find unchanged.
+    def reads(self, config: RunConfig) -> Mapping[str, str]:
+        """List the models and files that the reward reads beside the encoder, which a run that is resumed must find unchanged.
 
         Args:
             config: The config of a run with this reward.
 
         Returns:
-            By setting a directory or an id.
+            By setting a directory, a file or an id.
+        """
+        return {}
+
+    def own_code(self, config: RunConfig) -> Mapping[str, str]:
+        """List the files of the user's code that scores; a run that is resumed says where they have changed.
+
+        Args:
+            config: The config of a run with this reward, which has been checked.
+
+        Returns:
+            By setting a file.
         """
         return {}
 

@@ -148,7 +148,7 @@ class PreferenceModelKind(RewardKind[PreferenceModelReward]):
         settings = self.settings(config)
         return {"reward": settings.model_dump(mode="json", exclude=_WAYS_OF_ASKING)}
 
-    def model_names(self, config: RunConfig) -> Mapping[str, str]:
+    def reads(self, config: RunConfig) -> Mapping[str, str]:
         """Name the model."""
         return {"reward.model": self.settings(config).model}
 

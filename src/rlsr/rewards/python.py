@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rlsr.config.reward import OwnReward, PythonReward
@@ -50,6 +51,17 @@ class PythonKind(RewardKind[OwnReward]):
         if not hasattr(found, "score"):
             columns = dict.fromkeys(name for record in records for name in record.columns)
             _check_arguments(found, settings, [*COLUMNS, *columns])
+
+    def own_code(self, config: RunConfig) -> Mapping[str, str]:
+        """Name the file that the function or class stands in; what is written in C, or in no file, has none."""
+        found = self._find(self.settings(config))
+        found = found.func if isinstance(found, partial) else found
+        code = found if inspect.isclass(found) or inspect.isroutine(found) else type(found)
+        try:
+            file = inspect.getsourcefile(inspect.unwrap(code))
+        except TypeError:
+            return {}
+        return {} if file is None else {"reward.function": file}
 
     def open(self, config: RunConfig, device: Device, *, keep: bool = True) -> Reward:
         """Find the function, or make the object of a class."""

@@ -1,6 +1,7 @@
 """The held-out answers of a policy while it was trained, with what training had cost by then. No torch."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,34 @@ def read_evaluated_steps(directory: Path, steps: list[StepRow]) -> list[Evaluate
         RunError: A file is damaged; the message names the place.
     """
     taken = {int(row["step"]) for row in steps}
-    files = {
+    files = evaluation_files(directory)
+    return [
+        EvaluatedStep(spent_by(steps, step), tuple(read_heldout_rows(files[step])))
+        for step in sorted(files.keys() & taken)
+    ]
+
+
+def evaluation_files(directory: Path) -> dict[int, Path]:
+    """Find the files of evaluations along the way.
+
+    Args:
+        directory: With a file for each.
+
+    Returns:
+        By step, whether the run has come to it again or not.
+    """
+    return {
         int(match[1]): file
         for file in directory.glob("step-*.jsonl")
         if (match := _NAME.fullmatch(file.name)) is not None
     }
-    return [
-        EvaluatedStep(
-            Spent.of([row for row in steps if row["step"] <= step]),
-            tuple(read_heldout_rows(files[step])),
-        )
-        for step in sorted(files.keys() & taken)
-    ]
+
+
+def spent_by(steps: Sequence[StepRow], step: int) -> Spent:
+    """Add up what training has taken by the end of a step.
+
+    Args:
+        steps: The rows of ``metrics.jsonl``.
+        step: Counted from 1.
+    """
+    return Spent.of([row for row in steps if row["step"] <= step])

@@ -1,9 +1,9 @@
 """The files of a run: the only place that knows their names and how they are written.
 
 ``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
-``skipped_rows.jsonl`` the bad rows of the data, ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
+``given-rows.jsonl`` rows that were given in memory, ``skipped_rows.jsonl`` the bad rows of the data, ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
 ``checkpoints/`` for ``--resume``, ``best/`` the best weights so far, ``evaluation/`` held-out responses and scores,
-``final/`` the trained model, ``log.txt``, ``forecast.json`` where one was made, and ``manifest.json``, written last: where it exists
+``final/`` the trained model, ``tracking/`` what trackers were told (``rlsr.tracking``), ``log.txt``, ``forecast.json`` where one was made, and ``manifest.json``, written last: where it exists
 the run is complete.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from rlsr.config import RunConfig, config_from_table
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs.along_the_way import EvaluatedStep, read_evaluated_steps
+from rlsr.runs.given_rows import GIVEN_FILES, with_moved_rows
 from rlsr.runs.json_file import (
     Row,
     append_json_line,
@@ -24,6 +25,7 @@ from rlsr.runs.json_file import (
     write_json_lines,
 )
 from rlsr.runs.owner import OWNER_FILE, is_gone
+from rlsr.runs.rollout_samples import samples_file
 from rlsr.runs.rows import HeldoutRow, StepRow, read_heldout_rows, read_step_rows
 
 
@@ -149,7 +151,7 @@ class RunDirectory:
         """
         file = self.path / "config.json"
         try:
-            return config_from_table(read_json(file))
+            return with_moved_rows(config_from_table(read_json(file)), self.path)
         except ConfigError as error:
             raise RunError(f"{file}: not a config that this version knows: {error}") from error
 
@@ -193,7 +195,11 @@ class RunDirectory:
 
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rollouts of a step, counted from 1, to ``samples/``, one row a response."""
-        write_json_lines(self.samples / f"step-{step:06d}.jsonl", rows)
+        write_json_lines(self.samples_file(step), rows)
+
+    def samples_file(self, step: int) -> Path:
+        """Name the file of the rollouts of a step, counted from 1; a step may have none."""
+        return samples_file(self.samples, step)
 
     def write_evaluation(self, when: str, rows: Iterable[HeldoutRow]) -> None:
         """Write answers with their scores, one row a prompt.
@@ -261,8 +267,9 @@ def require_free(path: Path, what: str, way_out: str) -> None:
     Raises:
         RunError: The place is taken.
     """
-    # Who is about to make it owns it already.
+    # Who is about to make it owns it already, and may have put rows there.
     if path.exists() and (
-        not path.is_dir() or any(file.name != OWNER_FILE for file in path.iterdir())
+        not path.is_dir()
+        or any(file.name not in {OWNER_FILE, *GIVEN_FILES} for file in path.iterdir())
     ):
         raise RunError(f"{path}: {what} a directory that does not exist or is empty; {way_out}")

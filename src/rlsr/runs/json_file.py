@@ -76,10 +76,18 @@ def read_json_lines(file: Path, *, may_be_cut_off: bool = False) -> Iterator[tup
         except (ValueError, RecursionError) as error:
             if may_be_cut_off and number == len(lines):
                 return
-            raise RunError(
-                f"{place}: damaged line in the run's own file: {error}; {RESTORE}"
-            ) from error
+            raise damaged_line(place, error) from error
         yield place, found
+
+
+def damaged_line(place: str, error: Exception) -> RunError:
+    """Say that a line of one of our own files is no JSON.
+
+    Args:
+        place: File and line.
+        error: What the reader has found.
+    """
+    return RunError(f"{place}: damaged line in the run's own file: {error}; {RESTORE}")
 
 
 def write_json_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -68,6 +68,34 @@ def require_unowned(path: Path) -> None:
         _acquire(stream, path)
 
 
+def is_worked_in(path: Path) -> bool | None:
+    """Say whether a process works in a directory, without touching its lock: asking for it could keep out who wants to begin.
+
+    Args:
+        path: Of a run, of stages or of a comparison, there or not.
+
+    Returns:
+        None where it cannot be known: the owner is on another machine, or the file that names it is being written.
+    """
+    try:
+        owner = json.loads((path / OWNER_FILE).read_bytes())
+        host, pid = str(owner["host"]), int(owner["pid"])
+    except OSError:
+        return False
+    except (ValueError, KeyError, TypeError):
+        return None
+    if host != socket.gethostname() or sys.platform == "win32" or pid <= 0:
+        return None
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        # It is another user's.
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
 def is_gone(path: Path) -> RunError:
     """Say that a directory is no longer where it was."""
     return RunError(

@@ -1,10 +1,12 @@
 """The directory of a pipeline: ``pipeline.json`` with the settings of its stages, and a run directory for each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rlsr.config import StagedConfig
 from rlsr.errors import ConfigError, RunError
 from rlsr.runs.directory import RunDirectory, require_free
+from rlsr.runs.given_rows import GIVEN_FILES, with_moved_rows
 from rlsr.runs.json_file import read_json, write_json
 from rlsr.runs.owner import OWNER_FILE
 
@@ -75,7 +77,8 @@ class PipelineDirectory:
             raise RunError(
                 f"{path / FILE}: not settings that this version knows: {error}"
             ) from error
-        return cls(path, staged)
+        configs = tuple(with_moved_rows(config, path) for config in staged.configs)
+        return cls(path, replace(staged, configs=configs))
 
     def write_settings(self, staged: StagedConfig) -> None:
         """Write ``pipeline.json`` anew.
@@ -98,7 +101,7 @@ class PipelineDirectory:
 
     def discard_if_unused(self) -> None:
         """Take away what ``create`` has made where no stage got as far as a directory of its own."""
-        if {file.name for file in self.path.iterdir()} <= {FILE, OWNER_FILE}:
+        if {file.name for file in self.path.iterdir()} <= {FILE, OWNER_FILE, *GIVEN_FILES}:
             (self.path / FILE).unlink()
 
 
@@ -107,3 +110,21 @@ def check_free(path: Path) -> None:
     require_free(
         path, "new stages need", "name another with --out, or continue these stages with --resume"
     )
+
+
+def begun_stages(path: Path) -> StagedConfig:
+    """Read the config of a run or of stages that were begun.
+
+    Args:
+        path: The directory.
+
+    Returns:
+        The config of every stage; that of a plain run is the only one.
+
+    Raises:
+        RunError: Nothing was begun there, or the config is damaged.
+    """
+    if PipelineDirectory.is_one(path):
+        return PipelineDirectory.open(path).staged
+    config = RunDirectory.open(path).read_config()
+    return StagedConfig((config.method.type,), (config,), is_pipeline=False)

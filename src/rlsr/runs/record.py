@@ -103,16 +103,40 @@ def read_run(path: Path) -> Run:
         path: Its directory.
 
     Raises:
-        RunError: It is neither, or one of its files is damaged.
+        RunError: It is neither, no stage of it was begun, or one of its files is damaged.
+    """
+    begun, missing = stage_directories(path)
+    if not begun:
+        raise RunError(
+            f"{path}: no stage of this pipeline was begun ({', '.join(missing) or 'it has none'}); "
+            "there is nothing to report yet"
+        )
+    return Run(path, tuple(map(_read_stage, begun)), missing)
+
+
+def stage_directories(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Find the run directories of a run or a pipeline.
+
+    Args:
+        path: Its directory.
+
+    Returns:
+        Those that were begun, in order, which is the directory itself where it has no stages; and the names of the stages that
+        were not.
+
+    Raises:
+        RunError: It is neither, or its list of stages is damaged.
     """
     if PipelineDirectory.is_one(path):
-        return _read_pipeline(path)
+        names = _stage_names(path)
+        missing = tuple(name for name in names if not is_run(path / name))
+        return tuple(path / name for name in names if name not in missing), missing
     if not is_run(path):
         raise RunError(
             f"{path}: expected the directory of a run, a pipeline or a comparison (with a config.json, pipeline.json or "
             f"experiment.json), got {_what_is_there(path)}; name the directory that rlsr train or rlsr compare made"
         )
-    return Run(path, (_read_stage(path),))
+    return (path,), ()
 
 
 def _what_is_there(path: Path) -> str:
@@ -121,7 +145,7 @@ def _what_is_there(path: Path) -> str:
     return "another directory" if path.is_dir() else "a file"
 
 
-def _read_pipeline(path: Path) -> Run:
+def _stage_names(path: Path) -> list[str]:
     file = path / FILE
     try:
         names = [str(stage["name"]) for stage in read_json(file)["stages"]]
@@ -132,14 +156,7 @@ def _read_pipeline(path: Path) -> Run:
             raise RunError(
                 f"{file}: damaged: a stage's name is that of a directory, got {name!r}; {RESTORE}"
             )
-    begun = [name for name in names if is_run(path / name)]
-    if not begun:
-        raise RunError(
-            f"{path}: no stage of this pipeline was begun ({', '.join(names) or 'it has none'}); "
-            "there is nothing to report yet"
-        )
-    missing = tuple(name for name in names if name not in begun)
-    return Run(path, tuple(_read_stage(path / name) for name in begun), missing)
+    return names
 
 
 def _read_stage(path: Path) -> Stage:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -75,6 +75,25 @@ def read_heldout_rows(file: Path) -> list[HeldoutRow]:
     return [_heldout_row(place, line) for place, line in read_json_lines(file)]
 
 
+def mean_scores(rows: Iterable[HeldoutRow]) -> dict[str, float]:
+    """Average the scores of held-out answers.
+
+    Args:
+        rows: Of one policy.
+
+    Returns:
+        The mean over the scored answers by metric; NaN where none was scored.
+    """
+    scored: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.scores.items():
+            scored.setdefault(name, []).extend([value] if math.isfinite(value) else [])
+    return {
+        name: math.fsum(values) / len(values) if values else math.nan
+        for name, values in scored.items()
+    }
+
+
 def _heldout_row(place: str, line: Any) -> HeldoutRow:
     if isinstance(line, dict):
         known = {name: value for name, value in line.items() if name in _FIELDS}
@@ -82,11 +101,43 @@ def _heldout_row(place: str, line: Any) -> HeldoutRow:
     return _checked(HeldoutRow, line, place)
 
 
-def read_step_rows(file: Path) -> list[StepRow]:
-    """Read the numbers of steps.
+class StepRows:
+    """The rows of ``metrics.jsonl`` as they count, line by line.
 
     A run that was interrupted and resumed has taken some steps twice; of each the last line counts, and what stood after it
-    was taken back: the run may end earlier than before the crash. A last line cut off by a crash is left out.
+    was taken back: the run may end earlier than before the crash.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[StepRow] = []
+        """One row a step, in order."""
+        self.times_taken_back = 0
+        """How often a line has taken back earlier ones."""
+
+    def add(self, place: str, line: Any) -> None:
+        """Add the next line.
+
+        Args:
+            place: Where it stands, as messages name it.
+            line: What it holds.
+
+        Raises:
+            RunError: It is damaged.
+        """
+        row = _checked(StepRow, line, place)
+        number = row.get("step", math.nan)
+        if not math.isfinite(number):
+            raise RunError(f"{place}: damaged line: it has no step; {RESTORE}")
+        step = int(number)
+        if self.rows and self.rows[-1]["step"] >= step:
+            self.times_taken_back += 1
+        while self.rows and self.rows[-1]["step"] >= step:
+            self.rows.pop()
+        self.rows.append({**{intern(name): row[name] for name in row}, "step": step})
+
+
+def read_step_rows(file: Path) -> list[StepRow]:
+    """Read the numbers of steps, as they count after a resume; a last line cut off by a crash is left out.
 
     Args:
         file: One line a step.
@@ -97,19 +148,10 @@ def read_step_rows(file: Path) -> list[StepRow]:
     Raises:
         RunError: A line is damaged; the message names it.
     """
-    rows: dict[int, StepRow] = {}
-    newest = -math.inf
+    found = StepRows()
     for place, line in read_json_lines(file, may_be_cut_off=True):
-        row = _checked(StepRow, line, place)
-        step = row.get("step", math.nan)
-        if not math.isfinite(step):
-            raise RunError(f"{place}: damaged line: it has no step; {RESTORE}")
-        if step < newest:
-            for later in [taken for taken in rows if taken > step]:
-                del rows[later]
-        newest = step
-        rows[int(step)] = {**{intern(name): row[name] for name in row}, "step": int(step)}
-    return [rows[step] for step in sorted(rows)]
+        found.add(place, line)
+    return found.rows
 
 
 def _checked(kind: type[T], line: Any, place: str) -> T:

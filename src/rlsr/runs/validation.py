@@ -126,5 +126,5 @@ def kept_in_words(
             f"the weights after the last of {num_steps} steps, since the {by} could not be scored"
         )
     if best.step == 0:
-        return f"the policy before training: after none of {num_steps} steps was the {by} better than {best.value:.4g}"
+        return f"the policy that training began with: after none of {num_steps} steps was the {by} better than {best.value:.4g}"
     return f"the weights after step {best.step} of {num_steps}, the best by {by} ({best.value:.4g})"

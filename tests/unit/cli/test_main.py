@@ -61,6 +61,39 @@ def test_every_command_that_is_asked_to_end_puts_things_in_order(number: signal.
     assert result.stderr == "interrupted\n"
 
 
+def test_a_command_whose_packages_are_not_installed_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stumble() -> None:
+        raise ModuleNotFoundError("No module named 'trl.trainer'", name="trl.trainer")
+
+    monkeypatch.setattr("rlsr.cli.commands.app", stumble)
+    monkeypatch.setattr("rlsr.cli.doctor.package_directory", lambda _: None)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: trl is not installed; it is needed to do this (training). Install it with: pip install 'rlsr[train]'\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["trl", "a_module_of_the_users_own", None])
+def test_a_module_that_is_lacking_inside_of_what_is_installed_keeps_its_traceback(
+    name: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stumble() -> None:
+        raise ModuleNotFoundError("No module", name=name)
+
+    monkeypatch.setattr("rlsr.cli.commands.app", stumble)
+    monkeypatch.setattr("rlsr.cli.doctor.package_directory", Path)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EROFS])
 def test_a_disk_that_refuses_a_library_is_one_message_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int

@@ -5,7 +5,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from rlsr.cli.plan_text import show_head, show_plan
+from rlsr.cli.plan_text import show_head, show_plan, show_stages
 from rlsr.config import load_config
 from rlsr.engines.estimate import TimeEstimate
 from rlsr.pipeline.plan import RunPlan, plan_run
@@ -95,3 +95,19 @@ def test_what_a_judge_will_be_asked_is_said_with_its_budget(tiny_settings: list[
     short = head(plan(judge, "reward.endpoint.budget.calls=31"))
     assert "with a budget of 31 that may end the run before its last step; it then goes on with --resume and a larger one\n" in short  # fmt: skip
     assert "questions" not in head(plan(tiny_settings))
+
+
+def test_stages_use_up_one_budget_together(tiny_settings: list[str]) -> None:
+    alone = plan(tiny_settings)
+    pipeline = alone.config.pipeline.model_copy(update={"max_seconds": 600.0})
+    limited = replace(alone, config=alone.config.model_copy(update={"pipeline": pipeline}))
+
+    def said(found: RunPlan, counted: float) -> str:
+        text = StringIO()
+        estimate = TimeEstimate(1.0, 12.0, counted_minutes=counted)
+        show_stages(Console(file=text, width=500), {"1-sft": found, "2-rlsr": found}, {"1-sft": estimate, "2-rlsr": estimate})  # fmt: skip
+        return text.getvalue()
+
+    assert "all stages: 24 minutes\n" in said(alone, 10)
+    assert "all stages: 14 minutes\n" in said(limited, 10), "10 minutes and two times 2"
+    assert "all stages: 24 minutes\n" in said(limited, 4), "less than the budget"

@@ -4,9 +4,10 @@ import io
 import re
 from collections.abc import Mapping
 
+import pytest
 from rich.console import Console
 
-from rlsr.cli.progress import LiveObserver, PlainObserver, step_line
+from rlsr.cli.progress import LiveObserver, PlainObserver, minutes_left, step_line
 from rlsr.engines import TrainingObserver
 
 METRICS: Mapping[str, float | None] = {
@@ -55,6 +56,57 @@ def test_what_a_method_does_not_have_is_left_out() -> None:
     supervised = {"optim/nll": 1.5, "optim/entropy": None, "time/step": 0.5}
     assert step_line(1, 2, supervised) == "step 1/2  nll 1.500  entropy -  0.5 s"
     assert step_line(1, 2, {}) == "step 1/2"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "share", "said"),
+    [
+        (60, 0.1, 0.2, "about 8 min of training left"),
+        (36_000, 0.5, 0.5, "about 600 min of training left"),
+        (60, 0.5, 1.0, ""),
+        (1, 0.1, 0.2, ""),  # seconds need no forecast
+        (60, 0.0, 0.2, ""),  # the first step after a checkpoint: nothing says how long one takes
+    ],
+)
+def test_what_is_left_is_what_it_takes_at_the_pace_so_far(
+    seconds: float, done: float, share: float, said: str
+) -> None:
+    assert minutes_left(seconds, done, share) == said
+
+
+def test_a_file_says_how_long_the_training_takes_yet() -> None:
+    made, text = console(terminal=False)
+    times = iter([0.0, 100.0, 200.0, 320.0, 500.0, 900.0, 1000.0, 1100.0])
+    now = [next(times)]
+    observer = PlainObserver(made, lambda: now[0])
+
+    def step(number: int, metrics: Mapping[str, float | None]) -> str:
+        now[0] = next(times)
+        before = len(text.getvalue())
+        observer.on_step(number, 10, metrics)
+        return text.getvalue()[before:].strip()
+
+    observer.on_stage("training")
+    assert "left" not in step(1, {})
+    assert step(2, {}).endswith("about 13 min of training left")  # 8 steps of 100 s
+    assert step(3, {}).endswith("about 13 min of training left")  # 7 steps of 110 s
+    observer.on_stage("stage 2 of 2")
+    assert "left" not in step(4, {"budget/share": 0.5})
+    # Of the budget, which ends before the steps do, a tenth took 400 s.
+    assert step(5, {"budget/share": 0.6}).endswith("about 27 min of training left")
+
+
+def test_a_terminal_says_how_long_it_takes_yet_where_steps_take_minutes() -> None:
+    made, text = console(terminal=True)
+    now = [0.0]
+    made.get_time = lambda: now[0]
+    with LiveObserver(made) as observer:
+        observer.on_stage("training")
+        for step in range(1, 4):
+            now[0] += 200.0
+            observer.on_step(step, 10, METRICS)
+        now[0] += 1.0
+    assert last_frame(text.getvalue())[-1].endswith("3/10 0:23:20")
 
 
 SIGNS = {"monitor/entropy": 1.0, "monitor/cut": 2.0, "monitor/length": 1.0, "monitor/kl": None}

@@ -110,7 +110,7 @@ def test_only_the_scripts_of_the_page_may_run(page: Page) -> None:
     ]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     assert f"script-src {allowed};" in policy
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     assert policy.startswith("default-src 'none';")
     assert "unsafe-eval" not in policy
 
@@ -169,7 +169,7 @@ def test_texts_of_the_user_stay_texts(tmp_path: Path) -> None:
     ]  # fmt: skip
     path = write_run(tmp_path / "<script>run", before=rows, after=rows, steps=step_rows(2))
     page = page_of(tmp_path / "report.html", path)
-    assert len(page.scripts) == 5
+    assert len(page.scripts) == 6
     data = json.loads(page.scripts[1])
     assert [data["texts"][prompt["prompt"]][0] for prompt in data["prompts"]] == list(NASTY)
     assert [prompt["category"] for prompt in data["prompts"]] == list(NASTY)
@@ -199,7 +199,7 @@ def test_names_of_recipes_stay_texts_in_tables_and_charts(tmp_path: Path) -> Non
         recipe["name"] = name if recipe["name"] == "rlsr" else recipe["name"]
     (path / "compare.json").write_text(json.dumps(table), encoding="utf-8")
     page = page_of(tmp_path / "report.html", path)
-    assert len(page.scripts) == 5
+    assert len(page.scripts) == 6
     assert name in page.one("thead")
     columns = json.loads(page.scripts[0])["columns"]
     assert name in {row[columns.index("recipe")] for row in json.loads(page.scripts[0])["rows"]}
@@ -232,7 +232,7 @@ def test_runs_without_a_common_prompt_say_so(tmp_path: Path) -> None:
     ]
     page = page_of(tmp_path / "report.html", *paths)
     assert "have no held-out prompt in common" in page.one("browser")
-    assert len(page.scripts) == 4
+    assert len(page.scripts) == 5
 
 
 def test_a_pipeline_says_that_stages_follow_one_another(tmp_path: Path) -> None:

@@ -296,7 +296,7 @@ def test_it_says_what_it_is_and_how_much_it_holds(scorer: Path, tiny_model: Path
     held = sum(weight.numel() for weight in loaded.model.parameters()) * 4 / 1e9
     assert kind.memory_gb(config, "cpu") == pytest.approx(held)
     assert kind.memory_gb(config_of(scorer, device="cuda"), "cpu") == 0
-    assert kind.model_names(config) == {"reward.model": str(scorer)}
+    assert kind.reads(config) == {"reward.model": str(scorer)}
     faster = config_of(scorer, relative_to_reference=True, tokens_per_batch=64)
     assert kind.heldout_metrics(faster) == kind.heldout_metrics(config)
 

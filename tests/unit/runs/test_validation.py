@@ -70,7 +70,7 @@ def test_it_is_said_which_weights_were_kept() -> None:
         "the weights after step 30 of 55, the best by reward on 32 validation prompts (0.5842)"
     )
     assert said(Measurement(0, 0.5)) == (
-        "the policy before training: after none of 55 steps was the reward on 32 validation prompts better than 0.5"
+        "the policy that training began with: after none of 55 steps was the reward on 32 validation prompts better than 0.5"
     )
     assert said(None) == (
         "the weights after the last of 55 steps, since the reward on 32 validation prompts could not be scored"

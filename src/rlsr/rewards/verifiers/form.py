@@ -1,7 +1,7 @@
 """The rewards ``regex`` and ``json_schema``: the response has a form, whatever its reference says."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,11 @@ class JsonSchemaKind(RewardKind[JsonSchemaReward]):
         settings = self.settings(config)
         schema = settings.file or json.dumps(settings.inline)
         return f"JSON that fits the schema {schema if len(schema) < 200 else schema[:200] + ' ...'}"
+
+    def reads(self, config: RunConfig) -> Mapping[str, str]:
+        """Name the file with the schema, where it is not in the config."""
+        file = self.settings(config).file
+        return {} if file is None else {"reward.file": file}
 
     def check(self, config: RunConfig, records: Sequence[PromptRecord]) -> None:
         """Refuse a schema that is none."""

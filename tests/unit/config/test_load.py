@@ -281,6 +281,10 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "data.heldout: must be a valid number, unable to parse string as a number, got 'many'",
         ),
         ("data.path=yes", "data.path: must be a valid string, got True"),
+        (
+            "training.epochs=null",
+            "training.epochs: must be a valid number, got null; leave it out, and it has its default",
+        ),
         ("training.learning_rate=.nan", "training.learning_rate: must be a finite number, got nan"),
         ("training.learning_rate=.inf", "training.learning_rate: must be a finite number, got inf"),
         ("training.adam_betas=[0.9, 1]", "training: adam_betas must each lie in [0, 1)"),

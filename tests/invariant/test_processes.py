@@ -62,7 +62,15 @@ def uneven_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-SLOW = {"validation by likelihood", "prefixes", "label in the group", "rank", "pear", "dpo"}
+SLOW = {
+    "validation",
+    "validation by likelihood",
+    "prefixes",
+    "label in the group",
+    "rank",
+    "pear",
+    "dpo",
+}
 """What other cases have, too, in other combinations."""
 
 

@@ -78,9 +78,8 @@ def describe(detail: ErrorDetails, unions: Unions) -> str:
         return f"{key}: must be a number, got {detail['input']}, which YAML also reads from yes, no, on and off"
     rule = detail["msg"]
     rule = f"must {rule[13:]}" if rule.startswith("Input should ") else rule
-    if detail["input"] is None:
-        return f"{key}: {rule}, got null; leave it out, and it has its default"
-    return f"{key}: {rule}, got {_shown(detail['input'])}"
+    way_out = "null; leave it out, and it has its default"
+    return f"{key}: {rule}, got {way_out if detail['input'] is None else _shown(detail['input'])}"
 
 
 def _missing(key: str, what: str, unions: Unions) -> str:

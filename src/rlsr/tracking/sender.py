@@ -82,7 +82,7 @@ class Sender:
                         self._tracker.log_finding(step, level, words)
                 # Step 0 is what was measured before the first.
                 self.num_sent += step > 0
-        self._send_evaluations()
+        self._send_evaluations(is_all=math.isinf(until))
         self._tracker.flush()
 
     def finish(self) -> None:
@@ -93,12 +93,13 @@ class Sender:
         self._tracker.finish(Ending(is_complete, numbers))
         self._change(is_finished=is_complete)
 
-    def _send_evaluations(self) -> None:
+    def _send_evaluations(self, *, is_all: bool) -> None:
+        """Send those that were made by the last step; the one after training stands there before a slow tracker has heard of all."""
         rows = self._rows.so_far
         last_step = int(rows[-1]["step"]) if rows else 0
         for name, step in evaluations_so_far(self._run, last_step):
             answers = None
-            if name not in self.progress.evaluations:
+            if name not in self.progress.evaluations and (is_all or name != "after"):
                 answers = self._run.read_evaluation(name)
             if answers is not None and (numbers := heldout_numbers(answers, self._config)):
                 with self._about_to(evaluations=(*self.progress.evaluations, name)):

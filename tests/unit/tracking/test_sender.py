@@ -101,6 +101,23 @@ def test_however_often_it_is_told_it_is_told_the_same_once(
     assert [call[1] for call in calls if call[0] == "samples"] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_slow_tracker_hears_of_the_answers_after_training_with_the_last_step(
+    tmp_path: Path, notes: Path
+) -> None:
+    growing = growing_run(tmp_path / "run", notes)
+    sender = sender_of(growing)
+    growing.evaluate("before", 1.0)
+    growing.step(1)
+    growing.evaluate("after", 2.0)
+    sender.send(0)
+    growing.end()
+    sender.finish()
+    measured = [
+        call[1:] for call in calls_in(notes) if call[0] == "numbers" and "heldout/chrf" in call[2]
+    ]
+    assert measured == [[0, {"heldout/chrf": 1.0}], [1, {"heldout/chrf": 2.0}]]
+
+
 def test_a_run_that_goes_on_stays_the_same_run(tmp_path: Path, notes: Path) -> None:
     growing = growing_run(tmp_path / "run", notes)
     growing.evaluate("before", 1.0)

@@ -57,8 +57,8 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
 @pytest.mark.slow
 def test_the_site_has_what_is_made_from_the_program(site: Path) -> None:
     assert "--dry-run" in (site / "commands.html").read_text(encoding="utf-8")
-    assert "open_reward" in (site / "python.html").read_text(encoding="utf-8")
-    shown = (site / "src" / "rlsr" / "audit" / "thresholds.py.html").read_text(encoding="utf-8")
+    assert "open_reward" in (site / "reference.html").read_text(encoding="utf-8")
+    shown = (site / "src" / "rlsr" / "auditing" / "thresholds.py.html").read_text(encoding="utf-8")
     assert "src/rlsr/auditing/thresholds.py" in shown
 
 

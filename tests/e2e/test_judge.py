@@ -61,6 +61,7 @@ def stop_and_go_on(
     assert RunDirectory(run).read_settings()["reward"]["endpoint"]["budget"]["calls"] == 2 * calls
 
 
+@pytest.mark.slow
 def test_a_run_stops_with_its_budget_and_goes_on_as_if_nothing_had_been(
     cli: Cli, tiny_settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_free_text_is_trained_on_and_resumed_through_an_endpoint(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def test_a_policy_with_a_sliding_window_trains_plainly_and_says_so_once(
     assert all(row["optim/grad_norm"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_passes_shorter_than_a_response_train_the_same_policy(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -256,6 +256,7 @@ def test_a_repeated_passage_is_marked(show: Open, file: Path) -> None:
     assert "breaks the repetition rule" in fourth.text
 
 
+@pytest.mark.slow
 def test_light_and_dark_differ_and_nothing_sticks_out_of_a_phone(show: Open, file: Path) -> None:
     page = show(file)
     colours = {}

@@ -18,7 +18,9 @@ from rlsr.models.save import save_policy
 from rlsr.pipeline.model_card import write_model_card
 
 
-@pytest.fixture(params=[pytest.param("all weights", marks=pytest.mark.slow), "adapters"])
+@pytest.fixture(
+    params=[pytest.param(form, marks=pytest.mark.slow) for form in ("all weights", "adapters")]
+)
 def final(request: pytest.FixtureRequest, tiny_model: Path, tmp_path: Path) -> Path:
     """A saved policy with its card, as a run leaves it."""
     lora = None if request.param == "all weights" else LoraConfig(rank=2)

@@ -255,6 +255,7 @@ def test_measuring_does_not_change_training(
     assert [len(found.rows) for found in measured] == [2, 2]
 
 
+@pytest.mark.slow
 def test_stages_share_a_budget_and_are_measured_at_shares_of_it(
     settings: list[str], tmp_path: Path
 ) -> None:
@@ -306,6 +307,7 @@ def test_a_stage_without_time_left_keeps_model_and_answers_of_the_one_before(
     assert [stage.num_steps for stage in again.stages] == [1, 0]
 
 
+@pytest.mark.slow
 def test_the_frozen_copy_of_adapters_is_not_saved_with_the_best(
     settings: list[str], tmp_path: Path
 ) -> None:

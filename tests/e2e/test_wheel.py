@@ -58,8 +58,8 @@ def python_of(version: str) -> str:
     return found_on_path
 
 
-MOST_BYTES = 2**20
-"""One megabyte, as pip counts them."""
+MOST_BYTES = 1_000_000
+"""One megabyte."""
 
 
 def said(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rlsr.children import environment_of_child
 from rlsr.errors import EngineError, MissingPackageError
-from rlsr.interruption import number_of
+from rlsr.interruption import INTERRUPTED, Deferral, Interrupted, number_of
 from rlsr.packages import package_directory
 
 OPTION = "--processes"
@@ -85,16 +85,13 @@ def run_together(commands: Sequence[tuple[list[str], dict[str, str]]]) -> tuple[
     """
     started: list[subprocess.Popen[bytes]] = []
     try:
-        # One by one: a signal may come between two.
-        started.extend(
-            subprocess.Popen(command, env=environment) for command, environment in commands
-        )
+        _start(commands, started)
         return _wait(started)
     except KeyboardInterrupt as interruption:
         for process in started:
             process.send_signal(number_of(interruption))
-        # They finish their step and save, however long that takes.
-        _wait(started)
+        # They finish their step and save, however long that takes, and one sooner than another.
+        _wait(started, fine=(0, *INTERRUPTED))
         raise
     finally:
         for process in started:
@@ -102,13 +99,35 @@ def run_together(commands: Sequence[tuple[list[str], dict[str, str]]]) -> tuple[
             process.wait()
 
 
-def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> tuple[int, int]:
-    """Wait until all have ended well, or for a little while after one has not."""
+def _start(
+    commands: Sequence[tuple[list[str], dict[str, str]]], started: list[subprocess.Popen[bytes]]
+) -> None:
+    """Start all before a signal is heard, so that none is left without it."""
+    deferral = Deferral(says=False)
+    deferral.begin()
+    try:
+        started.extend(
+            subprocess.Popen(command, env=environment) for command, environment in commands
+        )
+    finally:
+        deferral.end()
+    if deferral.number is not None:
+        raise Interrupted(deferral.number)
+
+
+def _wait(
+    processes: Sequence[subprocess.Popen[bytes]], fine: Sequence[int] = (0,)
+) -> tuple[int, int]:
+    """Wait until all have ended with a fine exit code, or for a little while after one has not."""
     while True:
         codes = [process.poll() for process in processes]
         # One that was killed is why others fail; and a mistake of the user says more than 1.
         failed = sorted(
-            ((place, code) for place, code in enumerate(codes) if code),
+            (
+                (place, code)
+                for place, code in enumerate(codes)
+                if code is not None and code not in fine
+            ),
             key=lambda found: (found[1] > 0, -found[1]),
         )
         if failed:

@@ -50,12 +50,15 @@ def test_one_that_fails_ends_those_that_wait_for_it(
     assert time.monotonic() - started < 30
 
 
-def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path) -> None:
+def test_a_signal_is_passed_on_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "_PATIENCE_SECONDS", 0.0)
     saves = """
 import pathlib, signal, sys, time
 file = pathlib.Path(sys.argv[1])
 def save(number, frame):
-    time.sleep(0.5)
+    time.sleep(float(sys.argv[2]))
     file.write_text(str(number))
     sys.exit(128 + number)
 signal.signal(signal.SIGTERM, save)
@@ -63,7 +66,10 @@ file.with_suffix(".ready").touch()
 time.sleep(60)
 """
     files = [tmp_path / str(place) for place in range(2)]
-    commands = [([sys.executable, "-c", saves, str(file)], dict(os.environ)) for file in files]
+    commands = [
+        ([sys.executable, "-c", saves, str(file), seconds], dict(os.environ))
+        for file, seconds in zip(files, ["1", "0"], strict=True)
+    ]
 
     def interrupt() -> None:
         while not all(file.with_suffix(".ready").exists() for file in files):

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
+from rlsr.evaluation.asker import Asker
 from rlsr.evaluation.change import MetricChange, metric_changes
 from rlsr.evaluation.generate import answer_prompts
 from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
-from rlsr.evaluation.suites import HELDOUT, Suite, score_answers
+from rlsr.evaluation.suites import HELDOUT, AskingSuite, Suite, ask_policy, score_answers
 from rlsr.models import Policy
 from rlsr.models.likelihood import reference_nlls
 from rlsr.processes import ALONE, Processes
@@ -73,7 +74,7 @@ class Evaluation:
         self._processes = processes
 
     def run(self, policy: Policy, on_progress: Callable[[int, int], None] | None = None) -> Answers:
-        """Let a policy answer every prompt, as ``evaluation.temperature`` says, and score the answers.
+        """Let a policy answer every prompt, as ``evaluation.temperature`` or the suite says, and score the answers.
 
         Args:
             policy: The policy.
@@ -82,6 +83,13 @@ class Evaluation:
         Returns:
             Answers and scores, the same in every process.
         """
+        if isinstance(self._suite, AskingSuite):
+            # One process asks, and the others wait.
+            return self._processes.from_main(
+                self._ask(self._suite, Asker(policy, self._config, on_progress))
+                if self._processes.is_main
+                else Answers((), {})
+            )
         settings = self._config.evaluation
         limit = self._suite.max_response_tokens or self._config.method.max_response_tokens
         assert limit is not None, "resolved by the plan"
@@ -108,6 +116,10 @@ class Evaluation:
         return replace(
             scored, scores={**scored.scores, REFERENCE_NLL.name: self._nlls(policy, limit)}
         )
+
+    def _ask(self, suite: AskingSuite, asker: Asker) -> Answers:
+        responses, scored = ask_policy(self._name, suite, asker)
+        return Answers(tuple(responses), *scored)
 
     def _nlls(self, policy: Policy, limit: int) -> Floats:
         """Ask how likely the references are, which no answer tells: nats for each of their tokens, one number a prompt."""

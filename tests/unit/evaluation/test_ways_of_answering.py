@@ -10,8 +10,10 @@ import torch
 from rlsr.config.model import ModelConfig
 from rlsr.config.run import RunConfig
 from rlsr.data.record import Message, PromptRecord
+from rlsr.errors import EvaluationError
 from rlsr.evaluation import Answers, Evaluation
-from rlsr.evaluation.suites import Scored, Suite
+from rlsr.evaluation.asker import Asker
+from rlsr.evaluation.suites import AskingSuite, Scored, Suite
 from rlsr.models import Policy, load_policy, prompt_ids, response_ids
 from tiny import WORDS
 
@@ -88,3 +90,37 @@ def test_the_likelihood_of_references_is_that_of_passes_one_by_one(policy: Polic
                 for place, token in enumerate(answer)
             ]
         assert value == pytest.approx(np.mean(nats), abs=1e-4)
+
+
+class Twice(AskingSuite):
+    """Asks everything twice, and says what was answered first."""
+
+    records: Sequence[PromptRecord] = RECORDS
+
+    def __init__(self, number: int = len(RECORDS)) -> None:
+        self.records = RECORDS[:number]
+
+    def ask(self, asker: Asker) -> tuple[Sequence[str], Scored]:
+        first, second = (
+            asker.answer(RECORDS, max_response_tokens=LIMIT, temperature=1.0, draw=draw)
+            for draw in range(2)
+        )
+        ended = [float(answer.ended) for answer in second]
+        return [answer.text for answer in second], Scored({"ended": ended}, {"first": [answer.text for answer in first]})  # fmt: skip
+
+
+def test_a_suite_may_ask_a_policy_itself(policy: Policy) -> None:
+    config = RunConfig.model_validate({"method": {"type": "sft", "max_response_tokens": LIMIT}})
+    evaluation = Evaluation(Twice(), config, name="twice")
+    told: list[tuple[int, int]] = []
+    answers = evaluation.run(policy, lambda done, number: told.append((done, number)))
+    assert told[-1] == (len(RECORDS), len(RECORDS))
+    assert set(answers.responses).isdisjoint(answers.texts["first"])
+    assert evaluation.run(policy).responses == answers.responses
+    assert evaluation.from_rows(evaluation.rows(answers)).texts == answers.texts
+    assert evaluation.means(answers)[0].name == "ended"
+
+
+def test_a_suite_that_asks_itself_answers_every_prompt(policy: Policy) -> None:
+    with pytest.raises(EvaluationError, match="'twice' must return one response a prompt, got 5 for 3 prompts"):  # fmt: skip
+        Evaluation(Twice(3), RunConfig(), name="twice").run(policy)

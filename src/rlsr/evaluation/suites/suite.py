@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlsr.data.record import PromptRecord
+from rlsr.evaluation.asker import Asker
 from rlsr.evaluation.metrics import Given
 
 
@@ -56,3 +57,22 @@ class Suite(ABC):
 
     def close(self) -> None:  # noqa: B027 - most suites hold nothing
         """Let go of models and files; the suite is not used afterwards."""
+
+
+class AskingSuite(Suite):
+    """A suite that asks a policy itself: in several turns, more than once, or how likely it finds answers that are given."""
+
+    @abstractmethod
+    def ask(self, asker: Asker) -> tuple[Sequence[str], Scored]:
+        """Ask a policy, and score what it answers.
+
+        Args:
+            asker: The policy.
+
+        Returns:
+            What is kept as the response to each prompt, in the order of the prompts, and the scores.
+        """
+
+    def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
+        """Score no answers that others have asked for."""
+        raise AssertionError("this suite asks policies itself")

@@ -17,6 +17,12 @@ class AdvantageConfig(ConfigTable):
     """Smallest divisor, in units of the reward: a group of nearly equal cosines is not blown up to full size."""
     min_std: float = Field(default=1e-6, ge=1e-9)
     """Groups whose rewards spread no more than this have no signal: they are counted and take no part in the update."""
+    baseline: Literal["group", "prefix"] = "group"
+    """What a reward is compared with. ``group``: the mean of its group. ``prefix``: for each token also what the reward says of the response
+    up to there, in place of its end, over the mean of the group at the same place; the gradient keeps its mean and has less noise. It asks
+    the reward about every ``prefix_tokens`` of each response, so that it is for rewards that cost next to nothing."""
+    prefix_tokens: int = Field(default=8, ge=1)
+    """Every how many tokens the reward is asked about the response up to there; without effect on the baseline ``group``."""
     cut: Literal["as_scored", "lowest"] = "as_scored"
     """What a response counts as that was cut at the longest. ``as_scored``: as the reward says, as in the paper, where nothing asks
     an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end; ``metrics.jsonl`` and

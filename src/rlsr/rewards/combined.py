@@ -191,6 +191,12 @@ class CombinedKind(RewardKind[CombinedReward]):
                 "reward.normalise: group compares the policy's responses with each other, and method.label_in_group puts the "
                 "reference among them; take one of the two"
             )
+        advantage = getattr(config.method, "advantage", None)
+        if settings.normalise == "group" and getattr(advantage, "baseline", "group") == "prefix":
+            raise ConfigError(
+                "reward.normalise: group compares whole responses with each other, and method.advantage.baseline=prefix the parts of "
+                "one response with its whole; take one of the two"
+            )
         for name, kind, own in self._kinds(config):
             _as_of_member(name, own, partial(kind.check, own, records))
 

@@ -123,6 +123,10 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         StepMetric("rank/loss", "Ranking loss", "Mean over the pairs of responses, without its weight."),
         StepMetric("advantage/mean_size", drawn="never"),
         StepMetric("advantage/label", drawn="never"),
+        StepMetric(
+            "advantage/variance_left", "Share of the squared advantages that is left",
+            "After what the reward said of each response up to the same place was taken from them.",
+        ),
         *(StepMetric(name, drawn="with_others") for name in REWARD_QUANTILES),
         StepMetric(
             NLL, "Negative log-likelihood", "Of the references' tokens, in nats, without weights.",

@@ -9,13 +9,14 @@ import torch
 RESPONSE_TABLES = (
     "completion_ids",
     "completion_mask",
+    "advantages",
     "tool_mask",
     "ref_per_token_logps",
     "old_per_token_logps",
     "sampling_per_token_logps",
     "importance_sampling_ratio",
 )
-"""Entries of TRL's batch with a column for each response token."""
+"""Entries of TRL's batch with a column for each response token, where they are tables."""
 
 PROMPT_TABLES = ("prompt_ids", "prompt_mask")
 """Entries of TRL's batch with a column for each prompt token, padded on the left."""
@@ -110,7 +111,7 @@ def take_rows(batch: dict[str, Any], rows: list[int]) -> dict[str, Any]:
     for name, value in batch.items():
         is_table = isinstance(value, torch.Tensor) and value.ndim > 0 and len(value) == num_rows
         part[name] = value[rows] if is_table else value
-        if is_table and name in RESPONSE_TABLES and value.shape[1] > 1:
+        if is_table and name in RESPONSE_TABLES and value.ndim > 1 and value.shape[1] > 1:
             part[name] = part[name][:, :longest_response]
         elif is_table and name in PROMPT_TABLES:
             part[name] = part[name][:, value.shape[1] - longest_prompt :]

@@ -109,15 +109,29 @@ class RewardFunction:
         batch = RewardBatch(records, [record.reference for record in records])
         return np.concatenate(self._processes.gather(self._score(batch).scores))
 
+    def prefix_scores(self, rows: Sequence[int], texts: Sequence[str]) -> Scores:
+        """Score responses that are not finished.
+
+        Args:
+            rows: Places of their training records, of this process.
+            texts: One a row.
+
+        Returns:
+            One score a row; NaN where it could not be scored, and where nothing is written yet.
+        """
+        batch = RewardBatch([self._records[row] for row in rows], texts)
+        is_blank = np.array([not text.strip() for text in texts], dtype=bool)
+        return np.where(is_blank, np.nan, self._score(batch).scores)
+
     def _score(self, batch: RewardBatch) -> RewardResult:
         """Score in this process, and end in all where one finds a budget used up, so that they save together."""
-        result, used_up = None, None
+        result, used_up = RewardResult(np.empty(0)), None
         try:
-            result = self._reward.score(batch)
+            if len(batch):
+                result = self._reward.score(batch)
         except BudgetError as error:
             used_up = error
         for one in self._processes.gather(used_up):
             if one is not None:
                 raise one
-        assert result is not None, "this process has raised nothing"
         return result

@@ -97,6 +97,8 @@ class Step:
     learnable groups is so not scaled up, and one that learns from a subset of each group is not scaled down."""
     num_responses: int
     """Responses of all processes that it is averaged over."""
+    token_advantages: torch.Tensor | None = None
+    """Advantages of the tokens of this process, where those of a response are not all the same."""
     references: Responses = field(default_factory=lambda: Responses([], [], []))
     """Human answers that the update reads behind their prompts, beside the responses; of this process."""
     response_terms: tuple[Term, ...] = ()

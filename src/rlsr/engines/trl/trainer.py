@@ -262,7 +262,9 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             PLACE: torch.arange(len(step.rows), device=device),
             "advantages": torch.tensor(
                 step.group.advantages[step.own], dtype=torch.float32, device=device
-            ),
+            )
+            if step.token_advantages is None
+            else step.token_advantages,
             "num_items_in_batch": torch.tensor(step.num_tokens, device=device),
             "completion_mask": batch["completion_mask"] * (learnable | step.kept),
         }

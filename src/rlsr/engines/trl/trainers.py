@@ -124,6 +124,7 @@ def rollout_trainer(
         return config.model_copy(update={"method": in_terms_of_rlsr(config.method)})
 
     def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
+        from rlsr.engines.trl.prefix_baseline import PrefixBaseline
         from rlsr.engines.trl.reward_function import RewardFunction
         from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
         from rlsr.engines.trl.step import GIVEN_COLUMN
@@ -140,6 +141,9 @@ def rollout_trainer(
         if asked is not None:
             rows = rows.add_column(GIVEN_COLUMN, [context.given for context in asked])
         reward_function = RewardFunction(job.reward, job.records, ends, job.processes)
+        added = list(additions(job.config.method, reward_function))
+        if config.method.advantage.baseline == "prefix":
+            added.append(PrefixBaseline(config.method, reward_function))
         trainer = RolloutTrainer(
             # With a KL term TRL makes the reference policy.
             reference=None
@@ -147,7 +151,7 @@ def rollout_trainer(
             else frozen_reference(config, parts["model"]),
             reward_function=reward_function,
             rows_at_a_time=job.cut.rows_at_a_time,
-            additions=additions(job.config.method, reward_function),
+            additions=added,
             train_dataset=rows,
             **{**parts, "config": config},
         )

@@ -65,8 +65,6 @@ def test_each_token_has_the_advantage_that_is_written_out(
     for row, response in enumerate(found.responses):
         group = range(row // 4 * 4, row // 4 * 4 + 4)
         learnable = [one for one in group if found.group.learnable[one]]
-        spread = np.std([found.rewards[one] for one in learnable], ddof=1) if len(learnable) > 1 else 1.0  # fmt: skip
-        divisor = max(spread, 0.02) if scale == "group_std" else 1.0
         for place in range(len(response)):
             advantage = expected = found.group.advantages[row]
             start = place // EVERY * EVERY
@@ -79,8 +77,10 @@ def test_each_token_has_the_advantage_that_is_written_out(
                 }
                 scored = [score for score in up_to.values() if not np.isnan(score)]
                 if not np.isnan(up_to[row]):
-                    weight = 1 - np.exp(-2 * start / mean_length)
-                    expected = advantage - weight * (up_to[row] - np.mean(scored)) / divisor
+                    lead = up_to[row] - np.mean(scored)
+                    if scale == "group_std":
+                        lead /= max(np.std(scored, ddof=1) if len(scored) > 1 else 0.0, 0.02)
+                    expected = advantage - (1 - np.exp(-1.75 * start / mean_length)) * lead
             assert batch["advantages"][row, place] == pytest.approx(expected, abs=1e-5)
             left += expected**2
             whole += advantage**2

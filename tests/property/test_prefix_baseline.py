@@ -1,5 +1,6 @@
 """The baseline of prefixes: its formula on any groups, and that it leaves the mean of the gradient as it is."""
 
+import statistics
 from itertools import product
 
 import numpy as np
@@ -9,32 +10,45 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rlsr.config.method import AdvantageConfig
-from rlsr.methods.advantages import group_advantages, group_divisors
+from rlsr.methods.advantages import group_advantages
 from rlsr.methods.prefix_baseline import prefix_baselines, prefix_weights
 
 SCORES = st.one_of(st.floats(-1, 1), st.just(float("nan")))
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
+def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, AdvantageConfig]:
     size, groups, prefixes = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(0, 4))  # fmt: skip
     scores = draw(arrays(np.float64, (size * groups, prefixes), elements=SCORES))
-    return size, scores, draw(arrays(np.float64, prefixes, elements=st.floats(0, 1)))
+    spreads = draw(arrays(np.float64, groups, elements=st.one_of(st.floats(0, 1), st.just(float("nan")))))  # fmt: skip
+    scale, floor = draw(st.sampled_from(["group_std", "none"])), draw(st.sampled_from([0.0, 0.02, 0.5]))  # fmt: skip
+    weights = draw(arrays(np.float64, prefixes, elements=st.floats(0, 1)))
+    return scores, spreads, weights, AdvantageConfig(scale=scale, std_floor=floor)
 
 
 @given(tables())
 def test_each_lead_is_over_the_scored_ones_of_its_group(
-    drawn: tuple[int, np.ndarray, np.ndarray],
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray, AdvantageConfig],
 ) -> None:
-    size, scores, weights = drawn
-    found = prefix_baselines(scores, size, weights)
+    scores, spreads, weights, config = drawn
+    found = prefix_baselines(scores, spreads, weights, config)
+    size = len(scores) // len(spreads)
     for row, column in product(*map(range, scores.shape)):
         first = row // size * size
         group = [scores[one, column] for one in range(first, first + size)]
         scored = [score for score in group if not np.isnan(score)]
-        own = scores[row, column]
-        expected = weights[column] * (own - sum(scored) / len(scored)) if not np.isnan(own) else 0.0
-        assert found[row, column] == pytest.approx(expected, abs=1e-12)
+        expected = 0.0
+        if not np.isnan(scores[row, column]):
+            expected = weights[column] * (scores[row, column] - statistics.fmean(scored))
+        if config.scale == "group_std" and expected:
+            spread = statistics.stdev(scored) if len(scored) > 1 else 0.0
+            expected /= max(spread, config.std_floor)
+            if spreads[row // size] < config.std_floor:
+                expected *= spreads[row // size] / config.std_floor
+            elif np.isnan(spreads[row // size]) and config.std_floor:
+                expected = 0.0
+        # The mean of equal numbers is not always that number, and may be divided by as small a spread.
+        assert found[row, column] == pytest.approx(expected, rel=1e-6, abs=1e-6) or abs(scores[row, column] - statistics.fmean(scored)) < 1e-12  # fmt: skip
 
 
 @given(st.floats(0.5, 1000), st.lists(st.floats(0, 1000), min_size=2, max_size=5))
@@ -45,49 +59,42 @@ def test_weights_grow_from_nothing_to_one(mean_length: float, positions: list[fl
     assert (found <= 1).all()
 
 
-@given(arrays(np.float64, 4, elements=SCORES), st.sampled_from(["group_std", "none"]))
-def test_divisors_are_what_advantages_are_divided_by(rewards: np.ndarray, scale: str) -> None:
-    config = AdvantageConfig(scale=scale)
-    found = group_advantages(rewards, 4, config)
-    divisor = group_divisors(found.group_std, config)[0]
-    centred = rewards - np.nanmean(rewards) if (~np.isnan(rewards)).any() else rewards
-    expected = np.where(found.learnable, centred / divisor, 0.0)
-    np.testing.assert_allclose(found.advantages, expected, atol=1e-12)
-
-
-def test_the_gradient_keeps_its_mean_and_loses_variance() -> None:
-    """A policy over texts of three letters, two letters to choose from, in groups of two: every group there is, by its probability."""
+@pytest.mark.parametrize("config", [AdvantageConfig(scale="none"), AdvantageConfig(std_floor=0)], ids=["plain", "scaled"])  # fmt: skip
+def test_the_gradient_keeps_its_mean_and_loses_variance(config: AdvantageConfig) -> None:
+    """A policy over texts of four letters of three kinds, in groups of two: every group there is, by its probability."""
     rng = np.random.default_rng(0)
-    texts = list(product((0, 1), repeat=3))
-    states = [text[:length] for length in range(3) for text in product((0, 1), repeat=length)]
-    probability = {state: rng.uniform(0.2, 0.8) for state in states}
-    worth = {text[:length]: rng.uniform(0, 1) for text in texts for length in (1, 2)}
-    reward = {text: worth[text[:2]] + rng.uniform(-0.1, 0.1) for text in texts}
-
-    def chance(text: tuple[int, ...]) -> float:
-        ones = [probability[text[:place]] for place in range(3)]
-        return float(np.prod([one if letter else 1 - one for one, letter in zip(ones, text, strict=True)]))  # fmt: skip
-
-    def gradient(text: tuple[int, ...], advantages: np.ndarray) -> np.ndarray:
-        """By the logit of the letter 1 in every state."""
-        found = np.zeros(len(states))
-        for place, letter in enumerate(text):
-            state = text[:place]
-            found[states.index(state)] += advantages[place] * (letter - probability[state])
-        return found
+    texts = list(product(range(3), repeat=4))
+    states = {text[:length]: None for text in texts for length in range(4)}
+    policy = {state: rng.dirichlet([3.0] * 3) for state in states}
+    # Every letter adds something to what a text is worth, as the words of an answer do.
+    added = rng.uniform(0, 1, (4, 3))
+    worth = {text: np.cumsum(added[range(4), text]) for text in texts}
+    chance = {
+        text: float(np.prod([policy[text[:place]][letter] for place, letter in enumerate(text)]))
+        for text in texts
+    }
+    # (text, place, weight): the gradient of a letter's log-probability by the logits of all states.
+    slopes = {text: np.zeros((4, len(states), 3)) for text in texts}
+    for text, place in product(texts, range(4)):
+        state = text[:place]
+        own = np.eye(3)[text[place]] - policy[state]
+        slopes[text][place, list(states).index(state)] = own
+    flat = {text: table.reshape(4, -1) for text, table in slopes.items()}
 
     moments = {}
-    for name, weights in {"group": np.zeros(2), "prefix": prefix_weights(np.array([1.0, 2.0]), 1.5)}.items():  # fmt: skip
-        first, second = np.zeros(len(states)), 0.0
+    for name, weights in {"group": np.zeros(3), "prefix": prefix_weights(np.arange(1.0, 4), 4.0)}.items():  # fmt: skip
+        first, second = np.zeros(3 * len(states)), 0.0
         for group in product(texts, repeat=2):
-            rewards = np.array([reward[text] for text in group])
-            of_prefixes = np.array([[worth[text[:1]], worth[text[:2]]] for text in group])
-            taken = np.pad(prefix_baselines(of_prefixes, 2, weights), ((0, 0), (1, 0)))
-            rows = (rewards - rewards.mean())[:, None] - taken
-            both = gradient(group[0], rows[0]) + gradient(group[1], rows[1])
-            weight = chance(group[0]) * chance(group[1])
-            first += weight * both
-            second += weight * float(both @ both)
+            scores = np.array([worth[text] for text in group])
+            advantages = group_advantages(scores[:, -1], 2, config)
+            taken = prefix_baselines(scores[:, :-1], advantages.group_std, weights, config)
+            rows = advantages.advantages[:, None] - np.pad(taken, ((0, 0), (1, 0)))
+            whole = rows[0] @ flat[group[0]] + rows[1] @ flat[group[1]]
+            weight = chance[group[0]] * chance[group[1]]
+            first += weight * whole
+            second += weight * float(whole @ whole)
         moments[name] = first, second - float(first @ first)
     np.testing.assert_allclose(moments["prefix"][0], moments["group"][0], atol=1e-12)
-    assert moments["prefix"][1] < 0.8 * moments["group"][1]
+    assert np.abs(moments["group"][0]).max() > 0.001
+    if config.scale == "none":
+        assert moments["prefix"][1] < 0.8 * moments["group"][1]

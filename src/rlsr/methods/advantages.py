@@ -76,7 +76,9 @@ def group_advantages(
     variances = np.square(centred).sum(axis=1) / np.maximum(counts - 1, 1)
     std = np.where(counts > 1, np.sqrt(variances), np.nan)
     has_signal = std > config.min_std
-    advantages = centred / group_divisors(std, config)[:, None]
+    advantages = centred
+    if config.scale == "group_std":
+        advantages = centred / np.where(has_signal, np.maximum(std, config.std_floor), 1.0)[:, None]
     learnable = scored & has_signal[:, None]
     return GroupAdvantages(
         advantages=np.where(learnable, advantages, 0.0).reshape(-1),
@@ -84,17 +86,3 @@ def group_advantages(
         group_std=std,
         has_signal=has_signal,
     )
-
-
-def group_divisors(group_std: Floats, config: AdvantageConfig) -> Floats:
-    """Say what differences of rewards are divided by to become advantages.
-
-    Args:
-        group_std: Standard deviation of each group; NaN where fewer than two responses were scored.
-        config: Scaling, floor, and from where on a group has no signal.
-
-    Returns:
-        One number a group, above 0; 1 for those without signal and without scaling.
-    """
-    is_scaled = (group_std > config.min_std) & (config.scale == "group_std")
-    return np.where(is_scaled, np.maximum(group_std, config.std_floor), 1.0)

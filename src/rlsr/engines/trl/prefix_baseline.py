@@ -9,7 +9,7 @@ from rlsr.config.method import RlsrMethod
 from rlsr.engines.trl.host import HostOverrides
 from rlsr.engines.trl.reward_function import RECORD_COLUMN, RewardFunction
 from rlsr.engines.trl.step import Addition, Step
-from rlsr.methods.advantages import Floats, group_divisors
+from rlsr.methods.advantages import Floats
 from rlsr.methods.prefix_baseline import prefix_baselines, prefix_weights
 
 
@@ -28,14 +28,18 @@ class PrefixBaseline(Addition):
         scores = host.timed("reward", lambda: self._scores(step, host))
         positions = config.prefix_tokens * np.arange(1.0, scores.shape[1] + 1)
         mean_length = float(np.mean(self.reward_function.last.num_tokens))
+        size = step.num_generations
+        own_groups = slice(step.own.start // size, step.own.stop // size)
         baselines = prefix_baselines(
-            scores, step.num_generations, prefix_weights(positions, mean_length)
+            scores,
+            step.group.group_std[own_groups],
+            prefix_weights(positions, mean_length),
+            config,
         )
-        divisors = np.repeat(group_divisors(step.group.group_std, config), step.num_generations)
         advantages = step.group.advantages[step.own]
         is_learnable = step.group.learnable[step.own]
         # Nothing stands before the first tokens.
-        by_prefix = np.pad(baselines / divisors[step.own, None], ((0, 0), (1, 0)))
+        by_prefix = np.pad(baselines, ((0, 0), (1, 0)))
         prefix_of_token = np.arange(step.given.shape[1]) // config.prefix_tokens
         by_token = (
             advantages[:, None] - by_prefix[:, np.minimum(prefix_of_token, by_prefix.shape[1] - 1)]

@@ -1,0 +1,1 @@
+"""verl behind the seam of an engine: a child process in an environment of its own trains, and this one follows it."""

@@ -40,6 +40,10 @@ class Failure:
     times: int = 1
 
 
+class FirstTokens(dict[str, float]):
+    """Log-probabilities of first tokens, in the place of a verdict: the likeliest is the answer."""
+
+
 Plan = Callable[[str, int], Failure | None]
 """From what is asked and how often it was asked before to how the server fails; None where it answers."""
 
@@ -64,7 +68,7 @@ class JudgeServer:
 
 
 def question_of(request: dict[str, Any]) -> str:
-    content: str = request["messages"][0]["content"]
+    content: str = request["messages"][-1]["content"]
     return content
 
 
@@ -103,6 +107,22 @@ def verdict_by_rule(question: str) -> dict[str, Any]:
     return {"reasons": "by rule", "score": score_by_rule(texts["response"], other)}
 
 
+def _choice(said: object, *, is_cut: bool) -> dict[str, Any]:
+    """Write a verdict as a completion has it."""
+    text = said if isinstance(said, str) else json.dumps(said)
+    further: dict[str, Any] = {}
+    if isinstance(said, FirstTokens):
+        text = max(said, key=said.__getitem__)
+        top = [{"token": token, "logprob": value} for token, value in said.items()]
+        further["logprobs"] = {"content": [{"token": text, "top_logprobs": top}]}
+    return {
+        "index": 0,
+        "message": {"role": "assistant", "content": text[: len(text) // 2] if is_cut else text},
+        "finish_reason": "length" if is_cut else "stop",
+        **further,
+    }
+
+
 @contextmanager
 def judge_server(
     plan: Plan = answers,
@@ -139,13 +159,7 @@ def judge_server(
                 self._send(failure.status, failure.body, failure.headers)
                 return
             said = verdict(question)
-            text = said if isinstance(said, str) else json.dumps(said)
-            is_cut = failure is not None and failure.is_cut
-            choice = {
-                "index": 0,
-                "message": {"role": "assistant", "content": text[: len(text) // 2] if is_cut else text},
-                "finish_reason": "length" if is_cut else "stop",
-            }  # fmt: skip
+            choice = _choice(said, is_cut=failure is not None and failure.is_cut)
             completion: dict[str, Any] = {"object": "chat.completion", "choices": [choice]}
             if tokens_per_call is not None:
                 completion["usage"] = {"prompt_tokens": tokens_per_call - 10, "completion_tokens": 10}  # fmt: skip

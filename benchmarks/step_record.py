@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from step_setting import Training
 
-Side = Literal["trl", "rlsr", "trl-vllm"]
+Side = Literal["rlsr", "rlsr-grouped", "rlsr-vllm", "trl", "trl-vllm"]
+"""Who trains: rlsr as it is by default, with passes by groups or with vLLM's rollouts; TRL with its own rollouts or vLLM's."""
 
 PHASES = ("generate", "reward", "reference", "update", "other")
 """Parts of a step: sampling; scoring; log-probabilities of the reference; forward, backward and optimiser; the rest."""
@@ -37,6 +38,8 @@ class Request:
     """Prompts of a step."""
     num_generations: int = 8
     """Responses to each."""
+    encoder: str = "builtin:minilm"
+    """Of the reward: that one or a directory of sentence-transformers."""
     gradient_checkpointing: bool = False
     """Whether TRL recomputes activations, as is its own default; rlsr's is not to."""
 

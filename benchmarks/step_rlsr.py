@@ -15,6 +15,13 @@ from typing import Any
 
 from step_record import Request, Result, Step, code_version, split_phases, write_result
 
+SIDES = {
+    "rlsr": (),
+    "rlsr-grouped": ("engine.passes=grouped",),
+    "rlsr-vllm": ("engine.rollout=vllm", "engine.options.vllm_gpu_memory_utilization=0.3"),
+}
+"""Settings by which the sides of rlsr differ."""
+
 
 class Clock:
     """Observer of a run that notes when stages begin and steps end."""
@@ -68,13 +75,14 @@ def overrides(request: Request) -> list[str]:
         Arguments of ``load_config``.
     """
     return [
+        *SIDES[request.side],
         f"seed={request.seed}",
         f"model.name={request.model}",
         "model.dtype=bfloat16",
         *(["model.lora=null"] if request.training == "full" else []),
         f"data.path={request.data}",
         "data.heldout=0",
-        "embedding=builtin:minilm",
+        f"embedding={request.encoder}",
         "reward.similarity.variant=cosine",
         f"method.num_generations={request.num_generations}",
         f"method.max_response_tokens={request.max_response_tokens}",

@@ -20,7 +20,13 @@ from step_record import Request, Result, read_result, write_json
 logger = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
-_SCRIPTS = {"rlsr": "step_rlsr.py", "trl": "step_trl.py", "trl-vllm": "step_trl.py"}
+_SCRIPTS = {
+    "rlsr": "step_rlsr.py",
+    "rlsr-grouped": "step_rlsr.py",
+    "rlsr-vllm": "step_rlsr.py",
+    "trl": "step_trl.py",
+    "trl-vllm": "step_trl.py",
+}
 _SHOWN_CHARACTERS = 3000
 
 

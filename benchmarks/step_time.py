@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from step_record import Request, Result, Side, write_json
 from step_runs import Inputs, StepRunError, measure
@@ -58,8 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         help="leave it on for TRL, as is TRL's default: less memory, more time",
     )
     parser.add_argument(
-        "--vllm", action="store_true", help="a third side: TRL with vLLM in its process (GPU only)"
+        "--sides", default="rlsr,trl", help=f"of {', '.join(get_args(Side))}; default: rlsr,trl"
     )
+    parser.add_argument("--prompts-per-step", type=int, default=4)
+    parser.add_argument(
+        "--response-tokens", type=int, help="longest response, where it is not the setting's"
+    )
+    parser.add_argument("--encoder", default="builtin:minilm", help="or a directory")
     return parser
 
 
@@ -69,12 +74,16 @@ def _absolute(text: str) -> Path:
 
 
 def _sides(arguments: argparse.Namespace) -> tuple[Side, ...]:
+    wanted = arguments.sides.split(",")
+    unknown = [side for side in wanted if side not in get_args(Side)]
+    if unknown or "rlsr" not in wanted:
+        raise StepRunError(
+            f"--sides: rlsr and any of {', '.join(get_args(Side))}, got {arguments.sides}"
+        )
+    if any(side.endswith("vllm") for side in wanted) and package_directory("vllm") is None:
+        raise StepRunError("--sides: vllm is not installed")
     # rlsr goes first: the others then take its prompts in its order.
-    if not arguments.vllm:
-        return ("rlsr", "trl")
-    if package_directory("vllm") is None:
-        raise StepRunError("--vllm: vllm is not installed")
-    return ("rlsr", "trl", "trl-vllm")
+    return tuple(sorted(set(wanted), key=get_args(Side).index))
 
 
 def _measure_setting(
@@ -91,17 +100,28 @@ def _measure_setting(
                 side=side,
                 training=setting.training,
                 model=inputs.model(endless=not natural),
-                data=inputs.rows(setting.prompt_tokens, with_instruction=natural)
-                if side == "rlsr"
+                data=inputs.rows(
+                    setting.prompt_tokens, with_instruction=natural, num_rows=_num_rows(arguments)
+                )
+                if side.startswith("rlsr")
                 else str(directory / f"rlsr-{number}.json"),
-                max_response_tokens=setting.max_response_tokens,
+                max_response_tokens=arguments.response_tokens or setting.max_response_tokens,
                 num_steps=arguments.steps,
                 seed=number,
-                gradient_checkpointing=side != "rlsr" and arguments.trl_gradient_checkpointing,
+                prompts_per_step=arguments.prompts_per_step,
+                encoder=arguments.encoder,
+                gradient_checkpointing=side.startswith("trl")
+                and arguments.trl_gradient_checkpointing,
             )
             results[side].append(measure(request, directory / f"{side}-{number}.json"))
         _check_same_prompts({side: rounds[-1] for side, rounds in results.items()})
     return results
+
+
+def _num_rows(arguments: argparse.Namespace) -> int:
+    """Count the prompts of a process, whole sets of the 64 that there are."""
+    steps = arguments.steps + 1
+    return 64 * -(-steps * arguments.prompts_per_step // 64)
 
 
 def _check_same_prompts(by_side: dict[str, Result]) -> None:
@@ -130,7 +150,7 @@ def _report(
         "settings": {
             setting.name: {
                 **asdict(setting),
-                "max_response_tokens": setting.max_response_tokens,
+                "max_response_tokens": arguments.response_tokens or setting.max_response_tokens,
                 **as_table(by_side),
             }
             for setting, by_side in results.items()

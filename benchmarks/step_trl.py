@@ -94,10 +94,11 @@ def make_reward(encoder: Any) -> Callable[..., list[float]]:
     return similarity
 
 
-def load_encoder(device: str) -> Any:
-    """Load MiniLM from the package that rlsr finds it in.
+def load_encoder(name: str, device: str) -> Any:
+    """Load an encoder from where rlsr finds it.
 
     Args:
+        name: ``builtin:minilm`` or a directory.
         device: Where it runs.
 
     Returns:
@@ -105,9 +106,9 @@ def load_encoder(device: str) -> Any:
     """
     from sentence_transformers import SentenceTransformer
 
-    from rlsr.embeddings.builtin import MINILM, builtin_encoder_path
+    from rlsr.embeddings.builtin import builtin_encoder_path
 
-    return SentenceTransformer(builtin_encoder_path(MINILM), device=device)
+    return SentenceTransformer(builtin_encoder_path(name), device=device)
 
 
 class StepClock:
@@ -227,7 +228,7 @@ def run(request: Request) -> Result:
     with tempfile.TemporaryDirectory(prefix="trl-step-") as scratch:
         trainer = GRPOTrainer(
             model=request.model,
-            reward_funcs=[make_reward(load_encoder(device))],
+            reward_funcs=[make_reward(load_encoder(request.encoder, device))],
             args=GRPOConfig(**grpo_arguments(request, scratch, on_cpu=not on_gpu)),
             train_dataset=Dataset.from_list(
                 [

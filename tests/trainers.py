@@ -14,7 +14,7 @@ from rlsr.engines.job import TrainingJob
 from rlsr.engines.memory import StepCut
 from rlsr.engines.step_log import StepLog
 from rlsr.engines.trl.train import make_trainer
-from rlsr.models import load_policy
+from rlsr.models import Device, load_policy
 from rlsr.rewards import Reward, RewardBatch, RewardResult, open_reward
 from rlsr.runs import RunDirectory
 
@@ -26,18 +26,19 @@ def trainer_of_config(
     tokens_per_pass: int,
     records: Sequence[PromptRecord] | None = None,
     reward: Reward | None = None,
+    device: Device = "cpu",
 ) -> Any:
     """Make the trainer of a run of three steps; by default with the config's own data and reward."""
     job = TrainingJob(
         config=config,
         records=load_dataset(config.data).train if records is None else records,
-        reward=open_reward(config, "cpu", keep=False) if reward is None else reward,
+        reward=open_reward(config, device, keep=False) if reward is None else reward,
         run=RunDirectory.create(path, config),
-        device="cpu",
+        device=device,
         num_steps=3,
         cut=StepCut(tokens_per_pass),
     )
-    return make_trainer(job, load_policy(config.model, "cpu"), StepLog(job, SilentObserver()))
+    return make_trainer(job, load_policy(config.model, device), StepLog(job, SilentObserver()))
 
 
 class FixedReward(Reward):

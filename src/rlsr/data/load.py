@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -13,6 +13,7 @@ from rlsr.data.checks import (
     check_leaks,
     check_length,
     merge_same_prompts,
+    prompt_key,
 )
 from rlsr.data.convert import to_entry
 from rlsr.data.dataset import (
@@ -23,14 +24,18 @@ from rlsr.data.dataset import (
     survey_columns,
 )
 from rlsr.data.layouts import ResolvedLayout, resolve_layout, rows_to_detect
+from rlsr.data.overlap_files import without_overlap
 from rlsr.data.record import PromptRecord
-from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem, count_kinds, show
+from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem, count_kinds, show
 from rlsr.data.sources import read_rows, source_kind
-from rlsr.data.split import choose_heldout
+from rlsr.data.split import choose_places
 from rlsr.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 _NUM_SHOWN_PROBLEMS = 20
+
+Sources = tuple[tuple[int, int], tuple[int, int]]
+"""Rows and bad rows, of ``data.path`` and of ``data.heldout_path``."""
 
 
 def load_dataset(
@@ -55,7 +60,7 @@ def load_dataset(
             are listed in ``problems``, the first in the message), or if no row is left to train on.
         MissingPackageError: If reading the source needs a package that is not installed.
     """
-    _check_settings(config)
+    check_settings(config)
     entries, num_rows, layout = _read_entries(config)
     if max_prompt_tokens is not None:
         assert count_tokens is not None, "a budget needs a way to count"
@@ -63,14 +68,18 @@ def load_dataset(
             entries, count_tokens=count_tokens, max_prompt_tokens=max_prompt_tokens
         )
     entries = _settle_same_prompts(config, check_leaks(entries))
-    _handle_problems(config, entries, num_rows)
+    problems = [entry for entry in entries if isinstance(entry, Problem)]
+    handle_problems(config, problems, (_size(entries[:num_rows]), _size(entries[num_rows:])))
     records = [entry for entry in entries if isinstance(entry, MarkedRecord)]
-    _warn_of_left_out(config, records)
-    train, heldout = _divide(config, records)
-    return Dataset(train, heldout, _report(config, layout, entries, train, heldout))
+    warn_of_left_out(config, Counter(column for row in records for column in row.left_out))
+    divided, heldout = _divide(config, records)
+    train, num_overlapping = without_overlap(config, divided)
+    report = _report(config, layout, entries, train, heldout)
+    return Dataset(train, heldout, replace(report, num_overlapping=num_overlapping))
 
 
-def _check_settings(config: DataConfig) -> None:
+def check_settings(config: DataConfig) -> None:
+    """Refuse settings that clash."""
     kind = source_kind(config.path)
     if config.split != "train" and kind in ("builtin", "file"):
         raise ConfigError(
@@ -95,27 +104,36 @@ def _is_set(config: DataConfig, name: str) -> bool:
 
 def _read_entries(config: DataConfig) -> tuple[list[Entry], int, ResolvedLayout]:
     """Read all rows; the number is that of the rows of ``data.path``, before those of ``data.heldout_path``."""
-    entries, layout = _read_source(config, config.path, config.limit)
+    rows, layout = open_source(config)
+    entries = list(rows)
     num_rows = len(entries)
-    if not config.use_marks:
-        entries = [_without_mark(entry) for entry in entries]
-    if config.heldout_path:
-        heldout, _ = _read_source(config, config.heldout_path, None)
-        entries += [_mark_heldout(entry) for entry in heldout]
+    entries += heldout_entries(config)
     return entries, num_rows, layout
 
 
-def _read_source(
+def open_source(config: DataConfig) -> tuple[Iterator[Entry], ResolvedLayout]:
+    """Open ``data.path``; its rows are read as they are asked for."""
+    entries, layout = _open_source(config, config.path, config.limit)
+    return (entries if config.use_marks else map(_without_mark, entries)), layout
+
+
+def heldout_entries(config: DataConfig) -> Iterator[Entry]:
+    """Read the rows of ``data.heldout_path``, where there is one."""
+    if config.heldout_path:
+        yield from map(_mark_heldout, _open_source(config, config.heldout_path, None)[0])
+
+
+def _open_source(
     config: DataConfig, path: str, limit: int | None
-) -> tuple[list[Entry], ResolvedLayout]:
+) -> tuple[Iterator[Entry], ResolvedLayout]:
     rows = islice(read_rows(path, split=config.split), limit)
     first_rows = rows_to_detect(rows)
     layout = resolve_layout(first_rows, layout=config.layout, columns=config.columns, source=path)
     # One after another: all raw rows beside all records would be twice the memory.
-    entries: list[Entry] = [
+    entries = (
         row if isinstance(row, Problem) else to_entry(row, layout)
         for row in chain(first_rows, rows)
-    ]
+    )
     return entries, layout
 
 
@@ -140,9 +158,8 @@ def _settle_same_prompts(config: DataConfig, entries: list[Entry]) -> list[Entry
     return check_duplicates(entries) if config.same_prompt == "error" else entries
 
 
-def _warn_of_left_out(config: DataConfig, rows: Sequence[MarkedRecord]) -> None:
-    """Name further columns that rewards will not see."""
-    counts = Counter(column for row in rows for column in row.left_out)
+def warn_of_left_out(config: DataConfig, counts: Mapping[str, int]) -> None:
+    """Name further columns that rewards will not see, and in how many rows."""
     if counts:
         logger.warning(
             "%s: further columns are left out where JSON cannot hold their values: %s; store them as text to use them",
@@ -151,13 +168,22 @@ def _warn_of_left_out(config: DataConfig, rows: Sequence[MarkedRecord]) -> None:
         )
 
 
-def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int) -> None:
-    """Stop at bad rows, or say that they are skipped."""
-    problems = [entry for entry in entries if isinstance(entry, Problem)]
+def handle_problems(config: DataConfig, problems: Sequence[Problem], sizes: Sources) -> None:
+    """Stop at bad rows, or say that they are skipped.
+
+    Args:
+        config: What is done with them.
+        problems: All of them, in file order.
+        sizes: Of each source, its rows and how many of them are bad.
+
+    Raises:
+        DataError: They are not to be skipped, or no row is left.
+    """
     if not problems:
         return
-    summary = f"{len(problems)} of {len(entries)} rows cannot be used: {count_kinds(problems)}"
-    if len(problems) < len(entries) and _may_skip(config, entries, num_rows):
+    num_rows = sum(rows for rows, _ in sizes)
+    summary = f"{len(problems)} of {num_rows} rows cannot be used: {count_kinds(problems)}"
+    if len(problems) < num_rows and _may_skip(config, sizes):
         logger.warning(
             "%s: %s; they are skipped (data.on_bad_row), the first is %s",
             config.path,
@@ -169,7 +195,7 @@ def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int
     if len(problems) > len(shown):
         shown.append(f"  ... and {len(problems) - len(shown)} more")
     way_out = "put them right, or leave them out with data.on_bad_row=skip"
-    if len(problems) == len(entries):
+    if len(problems) == num_rows:
         summary = f"no usable row is left: {summary}"
         way_out = "put them right, or set data.path or data.layout to what is meant"
     elif config.on_bad_row == "skip_few":
@@ -178,22 +204,40 @@ def _handle_problems(config: DataConfig, entries: Sequence[Entry], num_rows: int
     raise DataError(message, [problem.line for problem in problems])
 
 
-def _may_skip(config: DataConfig, entries: Sequence[Entry], num_rows: int) -> bool:
+def _may_skip(config: DataConfig, sizes: Sources) -> bool:
     if config.on_bad_row == "skip_few":
-        sources = entries[:num_rows], entries[num_rows:]
-        return all(_are_few(rows, config.max_bad_share) for rows in sources)
+        return all(bad <= config.max_bad_share * rows for rows, bad in sizes)
     return config.on_bad_row == "skip"
 
 
-def _are_few(entries: Sequence[Entry], max_share: float) -> bool:
-    num_bad = sum(isinstance(entry, Problem) for entry in entries)
-    return num_bad <= max_share * len(entries)
+def _size(entries: Sequence[Entry]) -> tuple[int, int]:
+    return len(entries), sum(isinstance(entry, Problem) for entry in entries)
 
 
 def _divide(
     config: DataConfig, rows: Sequence[MarkedRecord]
 ) -> tuple[tuple[PromptRecord, ...], tuple[PromptRecord, ...]]:
-    num_marked = sum(row.mark == "heldout" for row in rows)
+    marks = [row.mark for row in rows]
+    chosen = choose_by_settings(config, marks, b"".join(prompt_key(row.record) for row in rows))
+    records = _with_unique_ids([row.record for row in rows])
+    train = tuple(record for index, record in enumerate(records) if index not in chosen)
+    return train, tuple(records[index] for index in sorted(chosen))
+
+
+def choose_by_settings(
+    config: DataConfig, marks: Sequence[Mark | None], keys: bytes
+) -> frozenset[int]:
+    """Choose the held-out rows, and say where settings have no effect or cannot be met.
+
+    Args:
+        config: How many.
+        marks: Of the usable rows.
+        keys: Of each 16 bytes, which rows share that must stay together.
+
+    Returns:
+        Their places among the usable rows.
+    """
+    num_marked = sum(mark == "heldout" for mark in marks)
     if config.heldout_path and num_marked == 0:
         raise DataError(
             f"{config.heldout_path}: no usable row is left to hold out; put its rows right"
@@ -214,12 +258,9 @@ def _divide(
             f"data.max_heldout: bounds the share data.heldout alone, got {config.max_heldout} where {held_out}; remove "
             "data.max_heldout, or choose by a share with data.use_marks=false and data.heldout below 1"
         )
-    chosen = choose_heldout(
-        rows, heldout=config.heldout, max_heldout=config.max_heldout, seed=config.seed
+    return choose_places(
+        marks, keys, heldout=config.heldout, max_heldout=config.max_heldout, seed=config.seed
     )
-    records = _with_unique_ids([row.record for row in rows])
-    train = tuple(record for index, record in enumerate(records) if index not in chosen)
-    return train, tuple(records[index] for index in sorted(chosen))
 
 
 def _with_unique_ids(records: Sequence[PromptRecord]) -> list[PromptRecord]:

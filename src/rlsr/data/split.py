@@ -1,11 +1,11 @@
 """Which rows are held out: those that say so themselves, or a seeded choice."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from rlsr.data.checks import prompt_key
-from rlsr.data.rows import MarkedRecord
+from rlsr.data.rows import Mark, MarkedRecord
 from rlsr.errors import ConfigError, DataError
 
 
@@ -32,21 +32,53 @@ def choose_heldout(
         ConfigError: If ``heldout`` is neither a share nor a whole number.
         DataError: If too few rows are left to train on, or to choose from.
     """
-    marked = frozenset(index for index, row in enumerate(records) if row.mark == "heldout")
-    count = len(marked) or _count(len(records), heldout, max_heldout)
-    if count and count >= len(records):
+    return choose_places(
+        [row.mark for row in records],
+        b"".join(prompt_key(row.record) for row in records),
+        heldout=heldout,
+        max_heldout=max_heldout,
+        seed=seed,
+    )
+
+
+def choose_places(
+    marks: Sequence[Mark | None],
+    keys: bytes,
+    *,
+    heldout: float,
+    max_heldout: int,
+    seed: int,
+) -> frozenset[int]:
+    """Choose as ``choose_heldout`` does, from what it looks at alone.
+
+    Args:
+        marks: What each row says of the split.
+        keys: Of each row 16 bytes, which near doubles share.
+        heldout: A share of the rows below 1, or a count.
+        max_heldout: Upper bound on what a share comes to.
+        seed: Seed of the choice.
+
+    Returns:
+        Places of the held-out rows.
+    """
+    num_rows = len(marks)
+    marked = frozenset(index for index, mark in enumerate(marks) if mark == "heldout")
+    count = len(marked) or _count(num_rows, heldout, max_heldout)
+    if count and count >= num_rows:
         raise DataError(
-            f"data.heldout: {count} of {len(records)} usable rows would be held out, which leaves "
+            f"data.heldout: {count} of {num_rows} usable rows would be held out, which leaves "
             "none to train on; add rows, or set data.heldout=0 or data.heldout_path"
         )
     if marked or count == 0:
         return marked
-    candidates = _candidates(records, count)
+    candidates = _candidates(marks, keys, count)
     chosen: list[int] = []
-    for place in np.random.default_rng(seed).permutation(len(candidates)).tolist():
-        if len(chosen) + len(candidates[place]) <= count:
+    for place in np.random.default_rng(seed).permutation(len(candidates)):
+        if len(chosen) + candidates.sizes[place] <= count:
             chosen += candidates[place]
-    if not chosen or count > sum(map(len, candidates)):
+            if len(chosen) == count:
+                break
+    if not chosen or count > candidates.sizes.sum():
         raise DataError(
             f"data.heldout: {count} rows are to be held out, but only {len(chosen)} can be: the others are marked `train`, "
             "or share a prompt (case and spacing aside) with more rows than that, and such rows stay together; change "
@@ -65,15 +97,43 @@ def _count(num_rows: int, heldout: float, max_heldout: int) -> int:
     return int(heldout)
 
 
-def _candidates(records: Sequence[MarkedRecord], count: int) -> list[list[int]]:
+class _Prompts:
+    """The rows of each prompt, in the order of its first row: two numbers a row, since a list a prompt would take a hundred bytes."""
+
+    def __init__(self, group_of_row: np.ndarray, groups: np.ndarray) -> None:
+        self._rows = np.argsort(group_of_row, kind="stable")
+        ends = np.cumsum(np.bincount(group_of_row))
+        self._ends, self._starts = ends[groups], np.concatenate([[0], ends[:-1]])[groups]
+        self.sizes = self._ends - self._starts
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, place: int) -> list[int]:
+        found: list[int] = self._rows[self._starts[place] : self._ends[place]].tolist()
+        return found
+
+
+def _candidates(marks: Sequence[Mark | None], keys: bytes, count: int) -> _Prompts:
     """List what can be held out, each with all rows of its prompt: single rows alone where they are enough."""
-    prompts: dict[Hashable, list[int]] = {}
-    for index, row in enumerate(records):
-        prompts.setdefault(prompt_key(row.record), []).append(index)
-    single = _unmarked([rows for rows in prompts.values() if len(rows) == 1], records)
-    return single if len(single) >= count else _unmarked(list(prompts.values()), records)
+    _, first, inverse, sizes = np.unique(
+        np.frombuffer(keys, dtype="S16"),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    group_of_row, sizes = rank[inverse], sizes[order]
+    is_marked = np.fromiter((mark is not None for mark in marks), bool, len(marks))
+    num_marked = np.bincount(group_of_row, weights=is_marked)
+    every = np.arange(len(sizes))
+    single = _unmarked(every[sizes == 1], num_marked)
+    groups = single if len(single) >= count else _unmarked(every, num_marked)
+    return _Prompts(group_of_row, groups)
 
 
-def _unmarked(prompts: list[list[int]], records: Sequence[MarkedRecord]) -> list[list[int]]:
-    unmarked = [rows for rows in prompts if all(records[index].mark is None for index in rows)]
-    return unmarked or prompts
+def _unmarked(groups: np.ndarray, num_marked: np.ndarray) -> np.ndarray:
+    unmarked = groups[num_marked[groups] == 0]
+    return unmarked if len(unmarked) else groups

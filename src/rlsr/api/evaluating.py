@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from rlsr.api.frames import to_frame
 from rlsr.api.given_data import Data, GivenData
 from rlsr.api.progress import LineObserver, Say
 from rlsr.api.settings import Config, Settings, given_options, overrides_of, read_layers
 from rlsr.api.show import ShownTable
+from rlsr.api.side_by_side import SideBySideResult, evaluate_together
 from rlsr.api.trained_run import TrainedRun
 from rlsr.api.training import directory_for
-from rlsr.cli.arguments import model_of
+from rlsr.cli.arguments import default_directory, model_of
 from rlsr.cli.main import prepare_environment
+from rlsr.comparison.evaluate_models import ask_models
 from rlsr.config.layers import merge_layers
 from rlsr.config.load import check_config
 from rlsr.engines import SilentObserver
@@ -110,8 +112,13 @@ def _cells(metric: MetricMean) -> tuple[str, str]:
     return labelled(metric.name, in_reward=metric.in_reward), mean
 
 
+Model = TrainedRun | str | Path
+"""A trained run, the directory of one or of a model, an id of the hub, or a built-in model."""
+
+
+@overload
 def evaluate(
-    run: TrainedRun | str | Path | None = None,
+    run: Model | None = None,
     config: Config = None,
     *,
     data: Data | None = None,
@@ -122,17 +129,51 @@ def evaluate(
     out: str | Path | None = None,
     resume: bool = False,
     say: Say | None = print,
-) -> EvaluationResult:
-    """Measure a policy on held-out prompts without training it.
+) -> EvaluationResult: ...
+
+
+@overload
+def evaluate(
+    run: list[Model] | tuple[Model, ...],
+    config: Config = None,
+    *,
+    data: Data | None = None,
+    heldout: Data | None = None,
+    suites: Sequence[str] = (),
+    settings: Settings = (),
+    baseline: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    say: Say | None = print,
+) -> SideBySideResult: ...
+
+
+def evaluate(
+    run: Model | list[Model] | tuple[Model, ...] | None = None,
+    config: Config = None,
+    *,
+    data: Data | None = None,
+    heldout: Data | None = None,
+    model: str | Path | None = None,
+    suites: Sequence[str] = (),
+    settings: Settings = (),
+    baseline: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    say: Say | None = print,
+) -> EvaluationResult | SideBySideResult:
+    """Measure a policy on held-out prompts without training it, or several side by side.
 
     Args:
-        run: A trained run, or its directory: its model is measured as it was, by its own config. Of stages the last one is taken.
+        run: A trained run, or its directory: its model is measured as it was, by its own config. Of stages the last one is taken. A list
+            of runs and models puts them side by side, measured by the config of the baseline; an empty one goes on with those of ``out``.
         config: In its place, or over it: a YAML file, the same as a table, or several of either.
         data: A file, ``builtin:instructions``, a Hugging Face id, or rows in memory, which the directory keeps.
         heldout: The same of held-out data; None holds out rows of ``data``.
         model: The policy, where it is not the run's.
         suites: What to evaluate by; the held-out prompts if not given.
         settings: Settings over all of these, as ``{"evaluation.batch_size": 8}``.
+        baseline: Of several models the one that the others are held against; the first one if not given.
         out: Directory of the answers; ``runs/NAME-evaluation-DATE-TIME`` if not given.
         resume: Go on with the interrupted evaluation in ``out``.
         say: Told what happens, line by line; None for silence.
@@ -146,6 +187,14 @@ def evaluate(
     from rlsr.pipeline.evaluate import evaluate_run
 
     given = GivenData.of(data, heldout)
+    if isinstance(run, list | tuple):
+        if model is not None:
+            raise ConfigError(f"model: is of one evaluation, got {model} besides a list; put it in")
+        return _side_by_side(run, config, given, suites, settings, baseline, out, resume=resume, say=say)  # fmt: skip
+    if baseline is not None:
+        raise ConfigError(
+            f"baseline: is of several models, got {baseline!r}; give a list of runs and models"
+        )
     layers = [*_of_run(run), *read_layers(config)]
     options = given_options(model=model_of(str(model)) if model is not None else None)
     overrides = [*options, *overrides_of(settings)]
@@ -171,6 +220,34 @@ def evaluate(
         plan = plan_run(checked, trains=False)
         summary = evaluate_run(plan, path, suites, resume=resume, observer=observer)
     return EvaluationResult(summary)
+
+
+def _side_by_side(
+    models: Sequence[Model],
+    config: Config,
+    given: GivenData,
+    suites: Sequence[str],
+    settings: Settings,
+    baseline: str | None,
+    out: str | Path | None,
+    *,
+    resume: bool,
+    say: Say | None,
+) -> SideBySideResult:
+    names = [str(one.path if isinstance(one, TrainedRun) else one) for one in models]
+    layers, overrides = read_layers(config), overrides_of(settings)
+    path = Path(out).expanduser() if out else default_directory("runs", [], "side-by-side")
+    if resume:
+        if out is None or names or layers or overrides or suites or baseline or given.name:
+            raise ConfigError(
+                "resume: several models go on as they were begun; give an empty list and the directory in out, alone"
+            )
+        return evaluate_together(None, path, resume=True, say=say)
+    if len(names) < 2:
+        raise ConfigError(f"run: several models are at least two, got {names}; give one without a list")  # fmt: skip
+    with given.kept_in(path) as data_settings:
+        asked = ask_models(names, layers, [*data_settings, *overrides], suites=suites, baseline=baseline)  # fmt: skip
+        return evaluate_together(asked, path, resume=False, say=say)
 
 
 def _of_run(run: TrainedRun | str | Path | None) -> list[dict[str, Any]]:

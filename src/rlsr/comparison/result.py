@@ -12,6 +12,7 @@ from rlsr.comparison.experiment import BudgetConfig
 from rlsr.config.file_names import is_file_name
 from rlsr.errors import RunError
 from rlsr.evaluation.metrics import SharedMetric
+from rlsr.evaluation.suites import HELDOUT
 from rlsr.runs.json_file import read_json, write_json
 from rlsr.runs.rows import StepRow
 from rlsr.runs.step_metrics import TRAINED_TOKENS
@@ -166,6 +167,13 @@ class Comparison:
     whose files have them, and in older files."""
     primary: tuple[str, ...] = ()
     """The metrics whose differences are read; empty in older files, which read every metric by itself."""
+    prompts: str = HELDOUT
+    """The suite that the prompts are of."""
+
+    @property
+    def prompts_in_words(self) -> str:
+        """What the prompts are, as in ``held-out prompts``."""
+        return f"{'held-out' if self.prompts == HELDOUT else self.prompts} prompts"
 
 
 def write_comparison(file: Path, comparison: Comparison) -> None:
@@ -182,6 +190,7 @@ def write_comparison(file: Path, comparison: Comparison) -> None:
     for found, recipe in zip(table["recipes"], comparison.recipes, strict=True):
         del found["compared_with"]
         found |= {cost: getattr(recipe, cost) for cost in _COSTS}
+    del table["prompts"]
     for name in ("validation", "curves", "scores", "primary"):
         if not table[name]:
             del table[name]

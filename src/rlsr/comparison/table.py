@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from rlsr.comparison.result import ComparedRecipe, Comparison
 from rlsr.comparison.words import Tone, duration, tone, training_in_words
 from rlsr.evaluation.metrics import SharedMetric, describe
+from rlsr.evaluation.suites import HELDOUT
 from rlsr.statistics.against_baseline import Verdict
 from rlsr.statistics.in_words import NOTHING, interval, number
 from rlsr.statistics.wins import WinShares
 
 # What training did not aim at comes first: only it can show that a policy became better.
-_HELDOUT_TITLES = (
-    ("Held-out prompts, by measures that are not in the reward", False),
-    ("Held-out prompts, by what is in the reward", True),
+_TITLES = (
+    ("by measures that are not in the reward", False),
+    ("by what is in the reward", True),
 )
 _BETTER_WORDS = {
     "higher": "higher is better",
@@ -77,18 +78,19 @@ class ComparisonTable:
 
 def table_of(comparison: Comparison) -> ComparisonTable:
     """Lay out what was found."""
-    recipes = comparison.recipes
+    recipes, suite = comparison.recipes, comparison.prompts
+    whose = "Held-out prompts" if suite == HELDOUT else f"Prompts of {suite}"
     groups = (
         *(
             TableGroup(
-                title,
+                f"{whose}, {title}",
                 tuple(
                     _metric_row(metric, recipes, is_primary=metric.name in comparison.primary)
                     for metric in comparison.metrics
                     if metric.in_reward == wanted
                 ),
             )
-            for title, wanted in _HELDOUT_TITLES
+            for title, wanted in _TITLES
         ),
         TableGroup(
             f"Prompt by prompt against {comparison.baseline}",

@@ -107,7 +107,7 @@ def duration(seconds: float) -> str:
 
 def how_it_was_compared(comparison: Comparison) -> str:
     """Say what the numbers of a table are, in sentences to stand below it."""
-    over = f"{comparison.num_prompts} held-out prompts"
+    over = f"{comparison.num_prompts} {comparison.prompts_in_words}"
     if len(comparison.seeds) > 1:
         over += f" and {len(comparison.seeds)} seeds"
     sentences = [f"Means over {over}."]

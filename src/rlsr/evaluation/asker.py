@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.generate import answer_prompts
+from rlsr.evaluation.kept_responses import KeptResponses
 from rlsr.models import Policy
 
 
@@ -29,6 +31,11 @@ class Asker:
     """The resolved config of the run."""
     on_progress: Callable[[int, int], None] | None = None
     """To be told how many of a suite's answers are there, of how many."""
+    directory: Path | None = None
+    """Where a suite may leave files of its own beside its answers, and find those that it left before an interruption; None
+    keeps nothing."""
+    kept: KeptResponses | None = None
+    """Responses of this policy from before; None keeps none."""
 
     def answer(
         self,
@@ -60,5 +67,6 @@ class Asker:
             temperature=settings.temperature if temperature is None else temperature,
             seeds=[(self.config.seed, place, draw) for place in range(len(records))],
             on_progress=on_progress or self.on_progress,
+            kept=self.kept,
         )
         return [Answer(text, not was_cut) for text, was_cut in zip(texts, cut, strict=True)]

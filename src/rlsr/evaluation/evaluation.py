@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.config import RunConfig
+from rlsr.data.overlap import asked, measure_overlap
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.asker import Asker
 from rlsr.evaluation.change import MetricChange, metric_changes
 from rlsr.evaluation.generate import answer_prompts
+from rlsr.evaluation.kept import KeptMetric, KeptSuite, digests
+from rlsr.evaluation.kept_responses import KeptResponses
+from rlsr.evaluation.metrics import Better
 from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
 from rlsr.evaluation.suites import HELDOUT, AskingSuite, Suite, ask_policy, score_answers
 from rlsr.models import Policy
@@ -48,6 +53,8 @@ class MetricMean:
     """Its mean over the prompts; the name is that of trained policies, whose last measurement it is."""
     in_reward: bool
     """Whether the reward has it."""
+    better: Better | None = None
+    """Which way is better; None where nothing says so, and in older files."""
 
 
 class Evaluation:
@@ -73,12 +80,25 @@ class Evaluation:
         self._config = config
         self._processes = processes
 
-    def run(self, policy: Policy, on_progress: Callable[[int, int], None] | None = None) -> Answers:
+    @property
+    def answers_in_words(self) -> str | None:
+        """How the answers come about, as in ``greedy responses``; None is as ``evaluation.temperature`` says."""
+        return self._suite.answers_in_words
+
+    def run(
+        self,
+        policy: Policy,
+        on_progress: Callable[[int, int], None] | None = None,
+        directory: Path | None = None,
+        kept: KeptResponses | None = None,
+    ) -> Answers:
         """Let a policy answer every prompt, as ``evaluation.temperature`` or the suite says, and score the answers.
 
         Args:
             policy: The policy.
             on_progress: Told how many prompts are answered, of how many; with several processes those of this one.
+            directory: Where a suite that asks the policy itself may leave files.
+            kept: Responses of this policy from before, which it does not write again; None keeps none.
 
         Returns:
             Answers and scores, the same in every process.
@@ -86,7 +106,7 @@ class Evaluation:
         if isinstance(self._suite, AskingSuite):
             # One process asks, and the others wait.
             return self._processes.from_main(
-                self._ask(self._suite, Asker(policy, self._config, on_progress))
+                self._ask(self._suite, Asker(policy, self._config, on_progress, directory, kept))
                 if self._processes.is_main
                 else Answers((), {})
             )
@@ -102,6 +122,7 @@ class Evaluation:
             temperature=settings.temperature,
             seeds=self._processes.share(seeds),
             on_progress=on_progress,
+            kept=kept,
         )
         answers = self._processes.merge(list(zip(own, cut, strict=True)))
         responses = [text for text, _ in answers]
@@ -197,14 +218,52 @@ class Evaluation:
             answers: The policy's.
 
         Returns:
-            One mean a metric, with intervals over prompts.
+            One mean a metric, with intervals over prompts, and what else the suite estimates.
         """
+        found = {
+            name: bootstrap_mean(values, **self._options) for name, values in answers.scores.items()
+        }
+        found |= self._suite.estimates(
+            answers.responses, answers.scores, answers.texts, **self._options
+        )
         return [
-            MetricMean(
-                name, bootstrap_mean(values, **self._options), self._suite.is_trained_on(name)
-            )
-            for name, values in answers.scores.items()
+            MetricMean(name, estimate, self._suite.is_trained_on(name), self._suite.better(name))
+            for name, estimate in found.items()
         ]
+
+    def remarks(self, answers: Answers) -> tuple[str, ...]:
+        """Say what else people should read beside the numbers of one policy.
+
+        Args:
+            answers: The policy's.
+        """
+        return tuple(self._suite.remarks(answers.scores, answers.texts))
+
+    def keep(self, answers: Answers, train: Sequence[PromptRecord]) -> KeptSuite:
+        """Put together what is kept of one policy besides its answers.
+
+        Args:
+            answers: The policy's.
+            train: The training rows that prompts are looked for in; empty where there are none.
+        """
+        num_words = self._config.data.overlap_words
+        prompts = [(record.id, asked(record)) for record in self._records]
+        return KeptSuite(
+            prompts=digests(self.rows(answers)),
+            metrics=tuple(
+                KeptMetric(
+                    name=mean.name,
+                    better=mean.better,
+                    in_reward=mean.in_reward,
+                    scorer=self._suite.scorer(mean.name),
+                    mean=mean.after,
+                    scores=tuple(answers.scores[mean.name].tolist()),
+                )
+                for mean in self.means(answers)
+                if mean.name in answers.scores
+            ),
+            overlap=measure_overlap(prompts, train, num_words) if train else None,
+        )
 
     def compare(self, before: Answers, after: Answers) -> tuple[MetricChange, ...]:
         """Put two policies side by side.

@@ -1,10 +1,12 @@
 """One way to ask scorers about the same pairs of a better and a worse answer."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rlsr.config import RunConfig
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.evaluation import Answers, Evaluation
+from rlsr.evaluation.kept_responses import KeptResponses
 from rlsr.evaluation.metrics.pairs import pair_scores
 from rlsr.evaluation.suites import Scored, Suite
 from rlsr.models import Policy
@@ -30,12 +32,20 @@ class PairEvaluation(Evaluation):
     ) -> None:
         super().__init__(_Pairs(records), config, processes)
 
-    def run(self, policy: Policy, on_progress: Callable[[int, int], None] | None = None) -> Answers:
+    def run(
+        self,
+        policy: Policy,
+        on_progress: Callable[[int, int], None] | None = None,
+        directory: Path | None = None,
+        kept: KeptResponses | None = None,
+    ) -> Answers:
         """Score every pair.
 
         Args:
             policy: The scorer.
             on_progress: Told how many pairs are scored, of how many; with several processes those of this one.
+            directory: Is not looked at.
+            kept: Is not looked at: a scorer writes nothing.
 
         Returns:
             The answers that it prefers, with the metrics of ``rlsr.evaluation.metrics.pairs``; the same in every process.

@@ -107,4 +107,17 @@ def _answer(content: Any, shown: str) -> Answer:
     except (LookupError, TypeError, AttributeError):
         return Answer(None, f"no chat completion in the answer: {shown}")
     # A model that ends at once has nothing to say: an answer, and an empty one.
-    return Answer(text if isinstance(text, str) else "", is_cut=reason == "length")
+    return Answer(
+        text if isinstance(text, str) else "",
+        is_cut=reason == "length",
+        first_tokens=_first_tokens(choice),
+    )
+
+
+def _first_tokens(choice: Mapping[str, Any]) -> dict[str, float] | None:
+    """Read the log-probabilities of the likeliest first tokens."""
+    try:
+        found = {one["token"]: float(one["logprob"]) for one in choice["logprobs"]["content"][0]["top_logprobs"]}  # fmt: skip
+    except (LookupError, TypeError, ValueError):
+        return None
+    return found or None

@@ -20,6 +20,8 @@ class Answer:
     """Why it failed."""
     is_cut: bool = False
     """Whether the model was stopped at the longest answer."""
+    first_tokens: Mapping[str, float] | None = None
+    """Log-probabilities of the likeliest first tokens; None where the server was not asked for them, or gives none."""
 
 
 def question_of(body: Mapping[str, Any]) -> str:
@@ -105,7 +107,8 @@ def _answer_of(value: bytes) -> Answer | None:
         answer = Answer(**json.loads(value))
     except (ValueError, TypeError, RecursionError):
         return None
-    return answer if isinstance(answer.text, str) else None
+    is_whole = isinstance(answer.text, str) and isinstance(answer.first_tokens, dict | None)
+    return answer if is_whole else None
 
 
 def num_to_ask(bodies: Iterable[Mapping[str, Any]], directory: Path, config: ChatEndpoint) -> int:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from rlsr.comparison.policies import AnsweringPolicy
 from rlsr.comparison.result import Comparison, read_comparison
+from rlsr.comparison.side_by_side import FILE, read_side_by_side, suites_side_by_side
 from rlsr.errors import RunError
+from rlsr.evaluation.kept import FILE as KEPT_EVALUATION
+from rlsr.evaluation.kept import read_kept
+from rlsr.evaluation.suites import HELDOUT
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.record import UNTRAINED, Run, is_run, read_run
 from rlsr.runs.rows import HeldoutRow
@@ -40,6 +44,8 @@ class ReportData:
     """What a finished comparison found."""
     notices: tuple[str, ...] = field(default=())
     """What is missing or does not fit together, a sentence each."""
+    suites: Mapping[str, Comparison] = field(default_factory=dict)
+    """What evaluations have found by further suites, by name."""
 
 
 class NothingToReport(RunError):
@@ -64,8 +70,17 @@ def read_report_data(paths: Sequence[Path], read: Callable[[Path], Run] = read_r
             f"{comparisons[0]}: a comparison is reported on alone, got {len(paths)} directories; "
             f"name single runs of it instead, as in {comparisons[0] / 'runs' / 'RECIPE' / 'seed-0'}"
         )
-    data = _of_comparison(paths[0]) if comparisons else _of_runs(paths, read)
-    if not data.policies and not any(
+    together = [path for path in paths if (path / FILE).is_file()]
+    if together and len(paths) > 1:
+        raise RunError(
+            f"{together[0]}: models that were evaluated side by side are reported on alone, got {len(paths)} directories; name single "
+            f"evaluations in it instead, as in {together[0] / 'MODEL'}"
+        )
+    if comparisons:
+        data = _of_comparison(paths[0])
+    else:
+        data = _of_models(paths[0], read) if together else _of_runs(paths, read)
+    if not data.policies and not data.suites and not any(
         stage.steps for recipe in data.recipes for run in recipe.runs.values() for stage in run.stages
     ):  # fmt: skip
         raise NothingToReport(
@@ -95,9 +110,43 @@ def _of_runs(paths: Sequence[Path], read: Callable[[Path], Run]) -> ReportData:
     runs = {name: read(path) for name, path in zip(names, paths, strict=True)}
     policies = _policies_of_one(*runs.values()) if len(runs) == 1 else _policies_of_several(runs)
     recipes = tuple(ReportedRecipe(name, {_seed(run): run}) for name, run in runs.items())
-    notices = [notice for run in runs.values() for notice in _missing(run)]
+    kept = {
+        name: read_kept(run.path)
+        for name, run in runs.items()
+        if (run.path / KEPT_EVALUATION).is_file()
+    }
+    suites, odd = suites_side_by_side(kept, without=[HELDOUT])
+    notices = [notice for name, run in runs.items() for notice in _missing(run, in_suites=name in kept)]  # fmt: skip
     return ReportData(
-        ", ".join(names), recipes, policies, notices=(*notices, *_differing_prompts(policies))
+        ", ".join(names),
+        recipes,
+        policies,
+        notices=(*notices, *_differing_prompts(policies), *odd),
+        suites=suites,
+    )
+
+
+def _of_models(path: Path, read: Callable[[Path], Run]) -> ReportData:
+    """Read models that were evaluated side by side; the held-out prompts, else those of the first suite, are the main part."""
+    found = read_side_by_side(path / FILE)
+    runs = {name: read(path / name) for name in found.models}
+    main = HELDOUT if HELDOUT in found.suites else next(iter(found.suites))
+    policies = tuple(
+        AnsweringPolicy(
+            name,
+            {0: run.after},
+            None if name == found.baseline else found.baseline,
+            {0: run.stages},
+        )
+        for name, run in runs.items()
+        if run.after
+    )
+    return ReportData(
+        path.resolve().name,
+        tuple(ReportedRecipe(name, {0: run}) for name, run in runs.items()),
+        policies,
+        found.suites[main],
+        suites={name: one for name, one in found.suites.items() if name != main},
     )
 
 
@@ -153,7 +202,7 @@ def _answers(rows: tuple[HeldoutRow, ...] | None) -> frozenset[tuple[str, ...]]:
     return frozenset((*row.key, row.response) for row in rows or ())
 
 
-def _missing(run: Run) -> list[str]:
+def _missing(run: Run, *, in_suites: bool = False) -> list[str]:
     """Say what a run does not have yet."""
     found = []
     if not run.is_complete:
@@ -162,7 +211,7 @@ def _missing(run: Run) -> list[str]:
         found.append(
             f"{run.path} is not complete: {steps} step{'' if steps == 1 else 's'} so far{rest}. This page shows what is there."
         )
-    if run.is_complete and not run.after:
+    if run.is_complete and not run.after and not in_suites:
         found.append(f"{run.path} was not evaluated: it has no held-out answers to show.")
     return found
 

@@ -107,6 +107,7 @@ def _content(data: ReportData) -> dict[str, Any]:
     curves = shown_curves(comparison) if comparison else None
     return {
         "data": data,
+        "kind": _kind(data),
         "version": rlsr.__version__,
         "comparison": comparison,
         "table": table_of(comparison) if comparison else None,
@@ -116,6 +117,10 @@ def _content(data: ReportData) -> dict[str, Any]:
             for choice in (comparison.choices if comparison else ())
         ],
         "caption": how_it_was_compared(comparison) if comparison else "",
+        "suites": [
+            (name, found, table_of(found), findings(found), how_it_was_compared(found))
+            for name, found in data.suites.items()
+        ],
         "crossings": crossings_in_words(comparison) if comparison else [],
         "curve_names": curve_order(curves, names) if curves else [],
         "curves_caption": how_curves_were_made(curves) if curves else "",
@@ -134,6 +139,13 @@ def _content(data: ReportData) -> dict[str, Any]:
         "browser": browser,
         "browser_words": _browser_words(browser),
     }
+
+
+def _kind(data: ReportData) -> str:
+    """Say what a page is on; only a comparison of recipes says where it comes from."""
+    if data.comparison is None:
+        return "Training report"
+    return "Comparison of recipes" if data.comparison.origin else "Models side by side"
 
 
 def _kept_weights(recipes: Sequence[ReportedRecipe]) -> list[str]:

@@ -96,3 +96,49 @@ def paired_difference(
     return bootstrap_mean(
         after - before, confidence=confidence, num_resamples=num_resamples, seed=seed
     )
+
+
+def unpaired_difference(
+    before: Floats,
+    after: Floats,
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 10_000,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate the difference of the means of two groups of prompts that are not the same.
+
+    Args:
+        before: One score a prompt; NaN is left out.
+        after: The scores of the other prompts.
+        confidence: Level of the interval, in (0, 1).
+        num_resamples: Bootstrap resamples, of each group by itself.
+        seed: Of the resampling.
+
+    Returns:
+        The mean of after minus the mean of before, with a percentile interval; ``num`` is that of the smaller group, and the
+        interval is NaN where that has fewer than ``FEWEST_UNITS`` values.
+    """
+    groups = [values[~np.isnan(values)] for values in (before, after)]
+    num = min(group.size for group in groups)
+    if num == 0:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    difference = float(groups[1].mean() - groups[0].mean())
+    if num < FEWEST_UNITS:
+        return Estimate(difference, np.nan, np.nan, num)
+    rng = np.random.default_rng(seed)
+    earlier, later = (_resampled_means(group, num_resamples, rng) for group in groups)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(later - earlier, [tail, 1 - tail])
+    return Estimate(difference, float(low), float(high), num)
+
+
+def _resampled_means(values: Floats, num_resamples: int, rng: np.random.Generator) -> Floats:
+    at_a_time = max(1, _MOST_CELLS // values.size)
+    means = [
+        values[
+            rng.integers(values.size, size=(min(at_a_time, num_resamples - start), values.size))
+        ].mean(axis=1)
+        for start in range(0, num_resamples, at_a_time)
+    ]
+    return np.concatenate(means)

@@ -54,12 +54,17 @@ def test_a_metric_that_cannot_be_says_why(change: dict[str, Any], message: str) 
 
 
 def test_margins_that_are_not_named_keep_their_default() -> None:
-    assert tie_margins({"chrf": 2.0}) == {"independent_similarity": 0.01, "chrf": 2.0, "bleu": 1.0}
-    assert set(tie_margins({})) == {"independent_similarity", "chrf", "bleu"}
+    assert tie_margins({"chrf": 2.0}) == {
+        "independent_similarity": 0.01,
+        "chrf": 2.0,
+        "bleu": 1.0,
+        "exact_match": 0.0,
+    }
+    assert set(tie_margins({})) == {"independent_similarity", "chrf", "bleu", "exact_match"}
     with pytest.raises(ConfigError) as caught:
         tie_margins({"reward": 0.1})
     assert str(caught.value) == (
-        "tie_margins: wins are counted by independent_similarity, chrf, bleu, got a margin for 'reward'"
+        "tie_margins: wins are counted by independent_similarity, chrf, bleu, exact_match, got a margin for 'reward'"
     )
 
 

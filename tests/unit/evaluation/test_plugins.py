@@ -210,7 +210,7 @@ def test_an_installed_suite_brings_prompts_and_scores_answers(
 @pytest.mark.parametrize(
     ("source", "name", "parts"),
     [
-        (SUMS, "products", ["--suite: there is no suite 'products'; those that are installed are heldout, ifeval, sums"]),
+        (SUMS, "products", ["--suite: there is no suite 'products'; those that are installed are heldout, ifeval, ", ", lm_eval-TASK, sums"]),
         ("open_sums = 3", "sums", ["'sums', which sums (sums:open_sums) adds, must be a function that opens a suite, got int"]),
         ("import nothing_like_it", "sums", ["cannot be imported: ModuleNotFoundError", "sums (sums:open_sums)"]),
         (SUMS.replace("return Sums()", "return 1 / 0"), "sums", ["cannot be opened: ZeroDivisionError", "sums (sums:open_sums)"]),

@@ -26,7 +26,10 @@ OF_FORMULAS = {"logic", "parsed", "equivalent"}
 def test_equal_configs_share_all_metrics_in_the_order_of_an_evaluation() -> None:
     assert names(config(), config(method="sft")) == ALL
     assert names(config(**NO_ENCODER)) == [name for name in ALL if name != "independent_similarity"]
-    assert set(ALL) | OF_FORMULAS | OF_SCORERS | {"reference_nll"} == set(BUILT_IN)
+    further = {"exact_match", "distinct_1", "distinct_2"}
+    assert set(ALL) | OF_FORMULAS | OF_SCORERS | {"reference_nll"} | further == set(BUILT_IN)
+    both = config(evaluation={"further_metrics": ["distinct", "exact_match"]})
+    assert set(names(both)) == {*ALL, *further}
     assert set(names(config(method="reward_model"))) == OF_SCORERS
     assert names(config(evaluation={"likelihood": True})) == [*ALL, "reference_nll"]
     formulas = names(config(reward="logic"))

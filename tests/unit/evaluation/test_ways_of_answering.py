@@ -1,6 +1,6 @@
 """How policies answer when they are measured: greedily or by draws of their own, and how likely references are to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from rlsr.evaluation import Answers, Evaluation
 from rlsr.evaluation.asker import Asker
 from rlsr.evaluation.suites import AskingSuite, Scored, Suite
 from rlsr.models import Policy, load_policy, prompt_ids, response_ids
+from rlsr.statistics import Estimate
+from rlsr.statistics.resamples import Floats
 from tiny import WORDS
 
 LIMIT = 12
@@ -124,3 +126,39 @@ def test_a_suite_may_ask_a_policy_itself(policy: Policy) -> None:
 def test_a_suite_that_asks_itself_answers_every_prompt(policy: Policy) -> None:
     with pytest.raises(EvaluationError, match="'twice' must return one response a prompt, got 5 for 3 prompts"):  # fmt: skip
         Evaluation(Twice(3), RunConfig(), name="twice").run(policy)
+
+
+class Remarked(Lengths):
+    """Estimates one metric in its own way and another that no prompt has, and has something to say."""
+
+    def estimates(
+        self,
+        responses: Sequence[str],
+        scores: Mapping[str, Floats],
+        texts: Mapping[str, Sequence[str | None]],
+        *,
+        confidence: float,
+        num_resamples: int,
+    ) -> Mapping[str, Estimate]:
+        longest = float(max(map(len, responses)))
+        return {
+            "length": Estimate(float(scores["length"].sum()), 0.0, confidence, 1),
+            "longest": Estimate(longest, 0.0, float(num_resamples), 1),
+        }
+
+    def remarks(
+        self, scores: Mapping[str, Floats], texts: Mapping[str, Sequence[str | None]]
+    ) -> Sequence[str]:
+        return [f"{len(scores['length'])} answers"]
+
+
+def test_a_suite_may_estimate_and_say_more_than_means_over_prompts() -> None:
+    config = RunConfig.model_validate({"evaluation": {"confidence": 0.8, "num_resamples": 300}})
+    evaluation = Evaluation(Remarked(), config, name="remarked")
+    answers = evaluation.score(["a" * length for length in range(1, 6)])
+    means = {mean.name: mean.after for mean in evaluation.means(answers)}
+    assert list(means) == ["length", "reference_nll", "longest"]
+    assert (means["length"].mean, means["length"].high) == (15.0, 0.8)
+    assert (means["longest"].mean, means["longest"].high) == (5.0, 300.0)
+    assert evaluation.remarks(answers) == ("5 answers",)
+    assert Evaluation(Lengths(), config).remarks(answers) == ()

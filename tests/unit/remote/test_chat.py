@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from judge_server import Failure, JudgeServer, in_turn, judge_server, question_of
+from judge_server import Failure, FirstTokens, JudgeServer, in_turn, judge_server, question_of
 from rlsr.config.remote import ChatEndpoint
 from rlsr.errors import BudgetError, RemoteError
 from rlsr.remote import ChatClient
@@ -108,6 +108,30 @@ def test_what_was_cut_says_so_from_the_cache_too() -> None:
             (answer,) = client(server).ask([ask("abcd")])
             assert (answer.text, answer.is_cut) == ("about", True)
     assert len(server.requests) == 1
+
+
+def test_probabilities_of_the_first_token_are_read_and_kept() -> None:
+    likely = FirstTokens({"m": -0.25, "M": -1.5})
+    with judge_server(verdict=lambda _: likely) as server:
+        for _ in range(2):
+            (answer,) = client(server).ask([ask("a", logprobs=True)])
+            assert (answer.text, answer.first_tokens) == ("m", {"m": -0.25, "M": -1.5})
+        assert len(server.requests) == 1
+    with judge_server(verdict=echo) as server:
+        (answer,) = client(server).ask([ask("a", logprobs=True)])
+        assert answer.first_tokens is None
+
+
+@pytest.mark.parametrize(
+    "logprobs", [None, 3, {"content": None}, {"content": []}, {"content": [{}]}, {"content": [{"top_logprobs": [{"token": "m"}]}]},
+                 {"content": [{"top_logprobs": [{"token": "m", "logprob": "x"}]}]}, {"content": [{"top_logprobs": []}]}]
+)  # fmt: skip
+def test_probabilities_of_another_form_are_none(logprobs: object) -> None:
+    choice = {"message": {"content": "m"}, "logprobs": logprobs}
+    body = json.dumps({"choices": [choice]})
+    with judge_server(lambda *_: Failure(body=body)) as server:
+        (answer,) = client(server).ask([ask("a")])
+    assert (answer.text, answer.first_tokens) == ("m", None)
 
 
 def test_what_will_be_asked_is_known_before() -> None:

@@ -1,6 +1,6 @@
 """Held-out metrics: one table of what each is called, how it is shown and what scores it."""
 
-from rlsr.evaluation.metrics.metric import Given, HeldoutBatch, Metric
+from rlsr.evaluation.metrics.metric import Better, Given, HeldoutBatch, Metric
 from rlsr.evaluation.metrics.shared import (
     SharedMetric,
     in_reward,
@@ -11,6 +11,7 @@ from rlsr.evaluation.metrics.shared import (
 from rlsr.evaluation.metrics.table import (
     BUILT_IN,
     describe,
+    find_metric,
     installed_metrics,
     labelled,
     measured_in_words,
@@ -21,11 +22,13 @@ from rlsr.evaluation.metrics.table import (
 
 __all__ = [
     "BUILT_IN",
+    "Better",
     "Given",
     "HeldoutBatch",
     "Metric",
     "SharedMetric",
     "describe",
+    "find_metric",
     "in_reward",
     "installed_metrics",
     "labelled",

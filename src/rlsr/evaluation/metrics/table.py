@@ -9,6 +9,8 @@ from rlsr.config import RunConfig
 from rlsr.config.training import EvaluationConfig
 from rlsr.errors import ConfigError
 from rlsr.evaluation.metrics import (
+    diversity,
+    exact,
     formulas,
     independent,
     of_reward,
@@ -35,8 +37,10 @@ BUILT_IN: Mapping[str, Metric] = {
         *formulas.METRICS,
         *independent.METRICS,
         *overlap.METRICS,
+        *exact.METRICS,
         LENGTH_RATIO,
         *repetition.METRICS,
+        *diversity.METRICS,
         CUT,
         REFERENCE_NLL,
         *pairs.METRICS,

@@ -7,7 +7,7 @@ from rlsr.errors import EvaluationError, RlsrError
 from rlsr.evaluation.asker import Asker
 from rlsr.evaluation.metrics.checked import WAY_OUT, counted_scores
 from rlsr.evaluation.suites.suite import AskingSuite, Scored, Suite
-from rlsr.evaluation.suites.table import BUILT_IN
+from rlsr.evaluation.suites.table import is_built_in
 from rlsr.rewards.protocol import Scores
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def _called(name: str, call: Callable[[], T]) -> T:
     except RlsrError:
         raise
     except Exception as error:
-        if name in BUILT_IN:
+        if is_built_in(name):
             raise
         raise EvaluationError(
             f"suite {name!r} cannot score: {type(error).__name__}: {error}; {WAY_OUT}"

@@ -7,7 +7,7 @@ from rlsr.data import Dataset
 from rlsr.data.record import PromptRecord
 from rlsr.embeddings import Embedder, load_named_embedder
 from rlsr.errors import ConfigError, DataError
-from rlsr.evaluation.metrics import HeldoutBatch, in_reward, metrics_of
+from rlsr.evaluation.metrics import HeldoutBatch, in_reward, metric_scorers, metrics_of
 from rlsr.evaluation.metrics.checked import metric_scores
 from rlsr.evaluation.suites.suite import Scored, Suite
 from rlsr.models import Device
@@ -75,6 +75,14 @@ class HeldoutSuite(Suite):
             True where a policy that is trained on the reward is trained on the metric.
         """
         return in_reward(name, self._config)
+
+    def scorer(self, name: str) -> str | None:
+        """Say what a metric depends on besides the response, as the table of metrics does.
+
+        Args:
+            name: The metric.
+        """
+        return metric_scorers(self._config).get(name)
 
     def close(self) -> None:
         """Let go of the reward."""

@@ -67,6 +67,11 @@ class IfevalSuite(Suite):
         """Where an answer is cut."""
         return self._max_response_tokens
 
+    @property
+    def right_metric(self) -> str:
+        """An answer is right where it follows everything, strictly."""
+        return METRICS[0]
+
     def score(self, responses: Sequence[str], ended: Sequence[bool | None]) -> Scored:
         """Check what each answer follows.
 
@@ -107,8 +112,8 @@ def open_ifeval(config: RunConfig, dataset: Dataset, device: Device) -> IfevalSu
         EvaluationError: What the checker reads is not there.
         DataError: The prompts cannot be read.
     """
+    settings = settings_of_suite(config, NAME, reads=("path", "num_prompts", "max_response_tokens"))
     follows, known = _load_checker()
-    settings = settings_of_suite(config, NAME)
     rows = read_ifeval(settings.path or HUB_ID)
     for row in rows:
         for name in row["instruction_id_list"]:

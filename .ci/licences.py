@@ -25,6 +25,9 @@ Made by `make licences` from the packages of `constraints.txt`, as these name th
 `.ci/licences.py` fails it. All of them allow any use, commercial use included; packages under MPL-2.0 or
 the LGPL (two that the harness of the extra `eval` brings) ask that changes to their own files be published. On Linux with CUDA, PyTorch's own wheels bring NVIDIA's libraries, whose licence is proprietary and free of charge.
 
+The extra `verl` lives in an environment of its own and is not in the list; of its packages verl, Ray and TransferQueue are under Apache-2.0, msgspec, pyzmq and uvicorn under
+BSD-3-Clause, cachetools and fastapi under MIT.
+
 | package | needed for | licence |
 |---|---|---|
 """
@@ -36,12 +39,18 @@ def pinned() -> list[str]:
     return [normalised(line.partition("==")[0]) for line in lines if "==" in line and not line.startswith("#")]  # fmt: skip
 
 
+ELSEWHERE = {"verl"}
+"""Extras of an environment of their own, which no list of one environment can hold."""
+
+
 def direct() -> dict[str, str]:
     """Name the packages of ``pyproject.toml``, each with its extra; what every installation has comes first."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = {"everything": project["dependencies"], **project["optional-dependencies"]}
     found: dict[str, str] = {}
     for group, requirements in groups.items():
+        if group in ELSEWHERE:
+            continue
         for requirement in requirements:
             name = re.match(r"[\w.-]+", requirement)
             assert name is not None, requirement

@@ -91,7 +91,8 @@ def test_a_broken_package_stops_before_the_work_and_not_the_help(
     unknown = cli("evaluate", *tiny_settings, "--suite", "shapes", "--out", tmp_path / "out")
     assert unknown.returncode == 2, unknown.stdout
     assert "there is no suite 'shapes'" in unknown.stderr
-    assert "heldout, ifeval, colours" in unknown.stderr
+    assert "heldout, ifeval, " in unknown.stderr
+    assert ", colours" in unknown.stderr
     package.write_text("raise RuntimeError('no such luck')", encoding="utf-8")
     result = cli("train", *tiny_settings, "--out", tmp_path / "out")
     assert result.returncode == 2, result.stdout

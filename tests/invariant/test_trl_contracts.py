@@ -16,8 +16,9 @@ from families import SUPPORTED, make_policy, save_with_tokenizer
 from rlsr.config import load_config
 from rlsr.engines.trl.grpo_loss import OnePass
 from rlsr.engines.trl.padded import read_responses, rollout_responses
+from rlsr.engines.trl.rollout_writer import samples_otherwise
 from rlsr.engines.trl.step import STEP
-from rlsr.engines.trl.trainer import RolloutTrainer, samples_otherwise
+from rlsr.engines.trl.trainer import RolloutTrainer
 from rlsr.engines.trl.trainers import trainer_of
 from rlsr.forward.generation import generate_groups
 from rlsr.methods import group_advantages
@@ -523,6 +524,9 @@ def test_options_of_sampling_leave_the_rollout_to_trl(
         ("engine.passes=grouped", "ours"),
         ("engine.passes=plain", "TRL's"),
         ("engine.options.repetition_penalty=1.1", "TRL's"),
+        ("engine.rollout=grouped", "ours"),
+        ("engine={passes: plain, rollout: grouped}", "ours"),
+        ("engine.rollout=generate", "TRL's"),
     ],
 )
 def test_a_rollout_goes_the_way_that_was_chosen(
@@ -549,7 +553,7 @@ def test_a_rollout_goes_the_way_that_was_chosen(
     trainer.model.train()
     batch = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))
     assert taken == [way]
-    assert trainer.by_groups is (setting != "engine.passes=plain")
+    assert trainer.by_groups is ("plain" not in setting)
     assert batch["completion_ids"].shape == (8, 8)
 
 

@@ -24,6 +24,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[object]] = {
     "install": texts,
     "kind": texts,
     "way_out": texts,
+    "status": st.integers(400, 599),
+    "headers": st.none() | st.dictionaries(texts, texts, max_size=2),
+    "retry_after_s": st.integers(1, 99),
 }
 
 

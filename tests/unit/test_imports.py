@@ -25,6 +25,8 @@ LIGHT = (
     "rlsr.watch",
     "rlsr.cli.commands",
     "rlsr.api",
+    "rlsr.integrations",
+    "rlsr.paper.presets",
 )
 
 

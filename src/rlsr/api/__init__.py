@@ -9,6 +9,7 @@ from rlsr.api.comparing import ComparisonResult, compare
 from rlsr.api.evaluating import EvaluationResult, evaluate
 from rlsr.api.reading import load_run
 from rlsr.api.scoring import OpenReward, Scored, open_reward
+from rlsr.api.side_by_side import SideBySideResult
 from rlsr.api.trained_run import TrainedRun
 from rlsr.api.training import train
 
@@ -18,6 +19,7 @@ __all__ = [
     "EvaluationResult",
     "OpenReward",
     "Scored",
+    "SideBySideResult",
     "TrainedRun",
     "audit",
     "compare",

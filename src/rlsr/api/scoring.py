@@ -10,14 +10,9 @@ from rlsr.api.settings import Config, Settings, overrides_of, plain, read_layers
 from rlsr.api.show import ShownTable
 from rlsr.cli.main import prepare_environment
 from rlsr.config import RunConfig
-from rlsr.config.data import ColumnNames
 from rlsr.config.layers import merge_layers
 from rlsr.config.load import check_config
-from rlsr.data.columns import json_value
-from rlsr.data.convert import to_entry
-from rlsr.data.layouts import resolve_layout
-from rlsr.data.record import PromptRecord
-from rlsr.data.rows import Problem, RawRow
+from rlsr.data.answered import AnsweredPrompt, read_answered
 from rlsr.errors import DataError
 from rlsr.rewards import Part, Reward, RewardBatch, RewardResult
 from rlsr.statistics.in_words import number
@@ -117,8 +112,8 @@ class OpenReward:
         """Score responses.
 
         Args:
-            rows: Each a tuple (prompt, response, reference), or a dict with ``prompt``, ``response`` and ``reference`` and further columns
-                for rewards that read them. A prompt may be a list of messages.
+            rows: Each a tuple (prompt, response, reference), or a dict with ``prompt``, ``response`` and ``reference``, or
+                ``references`` with all of several, and further columns for rewards that read them. A prompt may be a list of messages.
 
         Returns:
             Scores and their parts, in the order of the rows; NaN is unscored.
@@ -130,15 +125,14 @@ class OpenReward:
         from rlsr.rewards import reward_kind
 
         given = [_as_row(place, row) for place, row in enumerate(rows, start=1)]
-        records = [record for record, _ in given]
-        responses = [response for _, response in given]
         if not given:
             raise DataError(
                 "rows: nothing to score; give (prompt, response, reference) for each response"
             )
-        reward_kind(self.config).check(self.config, records)
-        result = self._reward.score(RewardBatch(records, responses))
-        return Scored(tuple(responses), result, tuple(self._reward.parts))
+        batch = RewardBatch.of_answered(given)
+        reward_kind(self.config).check(self.config, batch.records)
+        result = self._reward.score(batch)
+        return Scored(tuple(batch.responses), result, tuple(self._reward.parts))
 
     def close(self) -> None:
         """Let go of models, connections and files; the reward is not used afterwards."""
@@ -161,38 +155,17 @@ class OpenReward:
         return f"OpenReward({reward_kind(self.config).describe(self.config)})"
 
 
-def _as_row(place: int, row: Any) -> tuple[PromptRecord, str]:
+def _as_row(place: int, row: Any) -> AnsweredPrompt:
     """Read a row as data are read, with the reference as the answer of the prompt."""
-    fields = _fields(place, row)
-    response = fields.pop("response", None)
-    if not isinstance(response, str):
-        raise DataError(
-            f"rows: row {place}: the response must be a text, got {type(response).__name__}; write what the policy has answered"
-        )
-    # Its rejected answer is not compared with, and need not be one that could be trained on.
-    raw = RawRow(f"row {place}", {**fields, "rejected": None})
-    entry = to_entry(raw, _LAYOUT)
-    if isinstance(entry, Problem):
-        raise DataError(f"rows: {entry.line}", [entry.line])
-    return entry.record, response
-
-
-def _fields(place: int, row: Any) -> dict[str, Any]:
     if isinstance(row, Mapping):
-        try:
-            return {key: json_value(plain(value)) for key, value in row.items()}
-        except ValueError as error:
-            raise DataError(f"rows: row {place}: a value that JSON cannot hold: {error}") from error
-    if isinstance(row, Sequence) and not isinstance(row, str) and len(row) == 3:
-        return dict(zip(("prompt", "response", "reference"), row, strict=True))
-    raise DataError(
-        f"rows: row {place}: must be (prompt, response, reference) or a dict with these names, got {type(row).__name__}"
-    )
-
-
-_LAYOUT = resolve_layout(
-    [], layout="prompt_response", columns=ColumnNames(response="reference"), source="rows"
-)
+        fields = {key: plain(value) for key, value in row.items()}
+    elif isinstance(row, Sequence) and not isinstance(row, str) and len(row) == 3:
+        fields = dict(zip(("prompt", "response", "reference"), row, strict=True))
+    else:
+        raise DataError(
+            f"rows: row {place}: must be (prompt, response, reference) or a dict with these names, got {type(row).__name__}"
+        )
+    return read_answered(fields, f"row {place}")
 
 
 def _short(text: str) -> str:

@@ -1,5 +1,6 @@
 """Commands share some options, how files are told from settings, and what holds where an option is not given."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ DataOption = Annotated[
 CONFIG_AND_SETTINGS = "[CONFIG.yaml]... [KEY=VALUE]..."
 """How the arguments are named that ``split_arguments`` takes."""
 
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _CONFIG_ENDINGS = {".yaml", ".yml", ".json"}
 
 
@@ -48,30 +50,38 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     return files, [argument for argument in arguments if "=" in argument]
 
 
-def run_among(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Find the directory of a run, which stands for its config.
+def models_among(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell models from configs and settings.
 
     Args:
         arguments: What stands on the command line without an option.
 
     Returns:
-        The directory, None where there is none, and the arguments with its config in its place.
-
-    Raises:
-        ConfigError: There are several.
+        Directories of runs, stages and models, ids of the hub with their owner, and built-in models; and the others.
     """
-    # The config.json of a model is not that of a run.
-    runs = [
-        one
-        for one in arguments
+    models = [one for one in arguments if _is_model(one)]
+    return models, [one for one in arguments if one not in models]
+
+
+def _is_model(argument: str) -> bool:
+    if Path(argument).expanduser().is_dir() or argument.startswith("builtin:"):
+        return True
+    return not is_config_or_setting(argument) and _HUB_ID.fullmatch(argument) is not None
+
+
+def with_configs_of_runs(arguments: Sequence[str]) -> list[str]:
+    """Put the config of a run into the place of its directory.
+
+    Args:
+        arguments: What stands on the command line without an option.
+    """
+    return [
+        str(Path(one) / "config.json")
+        # The config.json of a model is not that of a run.
         if all((Path(one) / name).is_file() for name in ("config.json", "provenance.json"))
+        else one
+        for one in arguments
     ]
-    if len(runs) > 1:
-        raise ConfigError(
-            f"one run at a time can be named, got {' and '.join(runs)}; name the others' models with --model"
-        )
-    given = [str(Path(one) / "config.json") if one in runs else one for one in arguments]
-    return (runs[0] if runs else None), given
 
 
 def settings_of(options: Mapping[str, str | None]) -> list[str]:

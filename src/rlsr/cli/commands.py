@@ -17,7 +17,9 @@ from rlsr.cli import (
     forecast,
     graders,
     init,
+    paper,
     report,
+    serve_reward,
     track,
     train,
     watch,
@@ -41,6 +43,8 @@ app.command(name="watch")(watch.watch)
 app.command(name="track")(track.track)
 app.command(name="chat")(chat.chat)
 app.command(name="export")(export.export)
+app.command(name="serve-reward")(serve_reward.serve_reward)
+app.command(name="paper")(paper.paper)
 app.add_typer(data.app, name="data")
 app.add_typer(graders.app, name="graders")
 app.add_typer(config.app, name="config")

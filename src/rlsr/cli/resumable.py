@@ -26,15 +26,13 @@ def resumable(console: Console, command: str, path: Path) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    from rlsr.runs.pipeline_directory import PipelineDirectory
-
     try:
         yield
     except KeyboardInterrupt as interruption:
         console.print(f"\n{how_to_go_on(interruption, command, path)}", markup=False)
         raise typer.Exit(code=128 + number_of(interruption)) from None
     except BudgetError as error:
-        if (path / "config.json").is_file() or PipelineDirectory.is_one(path):
+        if _is_begun(path):
             resume = shlex.join(["rlsr", command, "--resume", "--out", str(path), error.way_out])
             console.print(f"\n`{resume}` goes on with a larger budget", markup=False)
         raise
@@ -48,11 +46,17 @@ def how_to_go_on(interruption: KeyboardInterrupt, command: str, path: Path) -> s
         command: What resumes it.
         path: The directory of the run or of the stages, there or not.
     """
-    from rlsr.runs.pipeline_directory import PipelineDirectory
-
-    if not (path / "config.json").is_file() and not PipelineDirectory.is_one(path):
+    if not _is_begun(path):
         return "interrupted before anything was written; give the same command again"
     resume = shlex.join(["rlsr", command, "--resume", "--out", str(path)])
     if isinstance(interruption, Interrupted) and interruption.step is not None:
         return f"interrupted; step {interruption.step} is saved, and `{resume}` goes on from it"
     return f"interrupted; `{resume}` goes on from what is saved"
+
+
+def _is_begun(path: Path) -> bool:
+    """Say whether there is a run, stages, or an evaluation of several models to go on with."""
+    from rlsr.comparison.evaluate_models import asks_models
+    from rlsr.runs.pipeline_directory import PipelineDirectory
+
+    return (path / "config.json").is_file() or PipelineDirectory.is_one(path) or asks_models(path)

@@ -29,7 +29,7 @@ def means_table(found: "SuiteSummary", evaluation: "EvaluationConfig") -> Table:
     prompts = f"{found.title} prompts"
     few = too_few(found.num_prompts, prompts)
     intervals = "" if few else f", {percent(evaluation.confidence)} intervals"
-    measured = measured_in_words((metric.name for metric in found.metrics), evaluation)
+    measured = found.answers_in_words or measured_in_words((metric.name for metric in found.metrics), evaluation)  # fmt: skip
     table = Table(
         title=f"{found.num_prompts} {prompts}, {measured}{intervals}",
         title_justify="left",

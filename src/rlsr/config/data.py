@@ -65,5 +65,11 @@ class DataConfig(ConfigTable):
     ``skip`` leaves them out however many they are; ``error`` stops at any. Rows that are left out are counted and listed."""
     max_bad_share: float = Field(default=0.01, gt=0, lt=1)
     """Largest share of bad rows that ``skip_few`` leaves out, of ``path`` and of ``heldout_path`` each."""
+    remove_overlap: tuple[str, ...] = ()
+    """Files of suites, as in ``[ifeval.jsonl]``: training rows whose prompt or reference shares ``overlap_words`` words in a row with a
+    prompt there are left out and counted, so that what is measured by the suite was not trained on. Held-out rows stay."""
+    overlap_words: int = Field(default=13, ge=1)
+    """How many words in a row a prompt must share with a training row to count as known, case and punctuation aside; a prompt with
+    fewer has to be the same as a whole. Evaluations say how many of their prompts are."""
     seed: int = Field(default=0, ge=0)
     """Seed of the held-out choice; apart from the run's seed, so that runs with other seeds share their split."""

@@ -5,8 +5,8 @@ from typing import Any
 from rlsr.config.differences import differing_keys
 from rlsr.config.run import RunConfig
 
-_ALONG_THE_WAY = {"during", "during_prompts"}
-"""Says when a policy is measured and on which of the prompts, and not how."""
+_ALONG_THE_WAY = {"during", "during_prompts", "keep_responses"}
+"""Says when a policy is measured, on which of the prompts and what is kept of it, and not how."""
 
 
 def measurement(config: RunConfig) -> dict[str, Any]:

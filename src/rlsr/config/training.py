@@ -79,10 +79,16 @@ class EvaluationConfig(ConfigTable):
     likelihood: bool = False
     """Whether the negative log-likelihood of the references is measured, too: what a policy still knows of prompts that
     training was not about."""
+    further_metrics: tuple[Literal["distinct", "exact_match"], ...] = ()
+    """Metrics that are not measured unless asked for: ``distinct`` is which part of a response's words and pairs of words are said once,
+    ``exact_match`` the share of responses that are the reference, of references with up to five words."""
     batch_size: int = Field(default=32, ge=1)
     """Prompts answered at a time."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Level of the means' intervals, and of all readings of a table together."""
+    keep_responses: bool = True
+    """Whether ``rlsr evaluate`` keeps the responses of a policy in the cache directory, and takes those that the same weights have
+    given to the same prompt with the same decoding before. It changes no answer."""
     suites: Mapping[str, SuiteConfig] = Field(default_factory=dict)
     """Settings of suites by name, for ``rlsr evaluate --suite NAME``."""
     num_resamples: int = Field(default=10_000, ge=100, le=1_000_000)

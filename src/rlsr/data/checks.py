@@ -108,7 +108,7 @@ def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
     return merged
 
 
-def prompt_key(record: PromptRecord) -> Hashable:
+def prompt_key(record: PromptRecord) -> bytes:
     """Give what two prompts share that differ in case and white space alone.
 
     A digest, since the keys of all rows would take as much memory as their prompts.
@@ -148,8 +148,18 @@ def _check_record_leak(entry: Entry, heldout_places: dict[Hashable, str]) -> Ent
     place = heldout_places.get(prompt_key(entry.record))
     if place is None:
         return entry
+    return leaked(entry.record.location, place)
+
+
+def leaked(location: str, place: str) -> Problem:
+    """Say that a training row has a held-out prompt.
+
+    Args:
+        location: Of the row.
+        place: Of the held-out row.
+    """
     return Problem(
-        entry.record.location,
+        location,
         "split_leak",
         f"the prompt is also held out, at {place} (case and spacing aside), so it would be "
         "trained on and measured; remove it here or there",
@@ -157,13 +167,30 @@ def _check_record_leak(entry: Entry, heldout_places: dict[Hashable, str]) -> Ent
 
 
 def _repeated(record: PromptRecord, first: PromptRecord) -> Problem:
-    if record.reference == first.reference:
-        message = f"repeats {first.location}, prompt and reference; remove one of the two"
-        if record.rejected != first.rejected:
+    return repeated(
+        record.location,
+        first.location,
+        same_reference=record.reference == first.reference,
+        same_rejected=record.rejected == first.rejected,
+    )
+
+
+def repeated(location: str, first: str, *, same_reference: bool, same_rejected: bool) -> Problem:
+    """Say that a row's prompt stood before.
+
+    Args:
+        location: Of the row.
+        first: Where the prompt stood first.
+        same_reference: Whether with the same reference.
+        same_rejected: Whether with the same rejected answer, or none both times.
+    """
+    if same_reference:
+        message = f"repeats {first}, prompt and reference; remove one of the two"
+        if not same_rejected:
             message = (
-                f"repeats {first.location}, prompt and reference, with another rejected answer; "
+                f"repeats {first}, prompt and reference, with another rejected answer; "
                 "keep one of the two"
             )
-        return Problem(record.location, "duplicate", message)
-    message = f"the prompt stands at {first.location} with another reference; keep one of the two"
-    return Problem(record.location, "conflicting_reference", message)
+        return Problem(location, "duplicate", message)
+    message = f"the prompt stands at {first} with another reference; keep one of the two"
+    return Problem(location, "conflicting_reference", message)

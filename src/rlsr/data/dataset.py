@@ -49,7 +49,8 @@ class DataReport:
     beside: tuple[str, ...]
     """Columns of its first rows that are not read, and might be taken for the prompt, the reference or a judgement."""
     num_rows: int
-    """Rows read, bad ones included: ``num_train + num_heldout + num_merged + num_repeated + len(skipped)``."""
+    """Rows read, bad ones included: ``num_train + num_heldout + num_merged + num_repeated + num_overlapping +
+    len(skipped)``."""
     num_train: int
     num_heldout: int
     num_merged: int
@@ -68,6 +69,8 @@ class DataReport:
     """Training and held-out rows with a worse answer beside the reference."""
     columns: tuple[ColumnFacts, ...]
     """Further columns, in the order of their first row."""
+    num_overlapping: int = 0
+    """Training rows that are left out since they hold a prompt of ``data.remove_overlap``."""
 
     @property
     def answer_in_words(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from rlsr.config.run import RunConfig
 from rlsr.engines.memory import PolicySize
 from rlsr.forward.precision import computes_in_bfloat16
-from rlsr.forward.ways import wants_groups
 
 # Time over matrix products alone, set so that the dry run of the demo gives its 8.5 s a step on two CPU cores (docs/log.md):
 # sampling, attention and memory traffic come on top of the products. Other devices have other overheads, hence "to a factor of two".
@@ -50,7 +49,14 @@ class TimeEstimate:
     """Of all of it what budgets of time count: the steps and what is measured between them."""
 
 
-def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: str) -> TimeEstimate:
+def estimate(
+    config: RunConfig,
+    policy: PolicySize,
+    work: Workload,
+    *,
+    device: str,
+    reads_prompts_once: bool = True,
+) -> TimeEstimate:
     """Estimate the time of a run.
 
     Args:
@@ -58,6 +64,7 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         policy: The policy.
         work: Sizes of the data.
         device: Where it will run; rates are measured there.
+        reads_prompts_once: Whether a prompt passes through the policy once for all its responses.
 
     Returns:
         The estimate; expect a factor of two either way, more where responses end early.
@@ -73,7 +80,9 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
         else 0.0
     )
     passes = 3 * method.updates_per_step + method.extra_passes
-    update = UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, device) / fast
+    update = (
+        UPDATE_OVERHEAD * passes * forward * _update_tokens(config, work, reads_prompts_once) / fast
+    )
     written = GENERATE_OVERHEAD * forward * work.answer_tokens / slow
     read = UPDATE_OVERHEAD * forward * (work.prompt_tokens + work.response_tokens) / fast
     # A scorer reads both answers of a pair.
@@ -101,11 +110,11 @@ def estimate(config: RunConfig, policy: PolicySize, work: Workload, *, device: s
     )
 
 
-def _update_tokens(config: RunConfig, work: Workload, device: str) -> float:
+def _update_tokens(config: RunConfig, work: Workload, reads_prompts_once: bool) -> float:
     """Count the tokens that pass through the policy once for an update."""
     prompts = config.training.prompts_per_step
     responses = prompts * config.method.responses_per_prompt
-    times_read = prompts if wants_groups(config.engine.passes, device) else responses
+    times_read = prompts if reads_prompts_once else responses
     return times_read * work.prompt_tokens + responses * work.response_tokens
 
 

@@ -6,8 +6,9 @@ from rlsr.config.run import RunConfig
 from rlsr.config.unions import UNIONS
 from rlsr.engines.job import Engine
 from rlsr.engines.trl.engine import TrlTraining
+from rlsr.engines.verl.engine import VerlTraining
 
-ENGINES: Mapping[str, Engine] = {"trl": TrlTraining()}
+ENGINES: Mapping[str, Engine] = {"trl": TrlTraining(), "verl": VerlTraining()}
 """Each loads its trainer when it is used, and nothing of it before."""
 
 assert set(ENGINES) == set(UNIONS["engine"].tables), (

@@ -109,7 +109,7 @@ def _generate(
     for step in range(max_response_tokens):
         written[rows, step] = drawn
         ended = torch.isin(drawn, stop_ids)
-        ends[rows[ended]] = torch.minimum(ends[rows[ended]], torch.tensor(step + 1))
+        ends[rows[ended]] = ends[rows[ended]].clamp(max=step + 1)
         running = ends[rows] > step + 1
         num_running = int(running.sum())
         if num_running == 0 or step + 1 == max_response_tokens:

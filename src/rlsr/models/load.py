@@ -37,11 +37,14 @@ class Policy:
     """The decoding settings that the model was published with; put back before it is saved."""
 
 
-def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
+def choose_device(
+    wanted: Literal["auto", "cpu", "cuda", "mps"], *, trains_here: bool = True
+) -> Device:
     """Choose the device of a run.
 
     Args:
         wanted: The config's ``device``.
+        trains_here: Whether this process trains; one that only measures takes the first of several GPUs.
 
     Returns:
         ``auto`` becomes CUDA where there is one, else the CPU; MPS only on request, since the same run is not
@@ -54,7 +57,7 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     count = torch.cuda.device_count()
-    if wanted == "cuda" and count > 1 and launched_processes() == 1:
+    if trains_here and wanted == "cuda" and count > 1 and launched_processes() == 1:
         raise EngineError(
             f"device: one process trains on one GPU, but {count} are visible; take --processes {count} for all of them, or set "
             "CUDA_VISIBLE_DEVICES=0 for one"

@@ -11,7 +11,7 @@ from typing import Any
 from rlsr.config import RunConfig
 from rlsr.config.embedding import embedding_named
 from rlsr.config.preference import PairMethod
-from rlsr.data import Dataset, PromptRecord, load_dataset
+from rlsr.data import DataReport, Dataset, PromptRecord, load_dataset
 from rlsr.embeddings import require_embedder
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
@@ -95,7 +95,7 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
         require_trackers(config)
         require_fitting_adapters(config, load_model_config(config.model))
     _require_encoders(config)
-    device = choose_device(config.device)
+    device = choose_device(config.device, trains_here=config.engine.trains_here)
     processes = join_processes(device)
     set_threads(config.threads)
     tokenizer = load_tokenizer(config.model)
@@ -308,7 +308,16 @@ def _warnings(
         found.append(
             "no row is held out (data.heldout is 0): nothing will be measured before and after"
         )
-    report = dataset.report
+    found += _of_data(config, dataset.report)
+    few = too_few(len(dataset.heldout), "held-out prompts")
+    if config.evaluation.enabled and dataset.heldout and few:
+        found.append(f"{few}: {_more_heldout(config, dataset)}")
+    return found
+
+
+def _of_data(config: RunConfig, report: DataReport) -> list[str]:
+    """Say which rows are merged or left out, and what is no part of the others."""
+    found = []
     if report.num_merged:
         found.append(
             f"rows merged: {report.num_merged}, "
@@ -318,15 +327,17 @@ def _warnings(
         found.append(
             f"rows left out that repeat the prompt and answer of another: {report.num_repeated} (data.same_prompt)"
         )
+    if report.num_overlapping:
+        found.append(
+            f"training rows left out that hold a prompt of {', '.join(config.data.remove_overlap)}: {report.num_overlapping} "
+            "(data.remove_overlap)"
+        )
     if report.skipped:
         found.append(
             f"{len(report.skipped)} bad rows are skipped (data.on_bad_row); the run lists them in skipped_rows.jsonl"
         )
     if report.beside:
         found.append(report.answer_in_words)
-    few = too_few(len(dataset.heldout), "held-out prompts")
-    if config.evaluation.enabled and dataset.heldout and few:
-        found.append(f"{few}: {_more_heldout(config, dataset)}")
     return found
 
 

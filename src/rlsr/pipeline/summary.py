@@ -132,6 +132,7 @@ def data_facts(report: DataReport) -> dict[str, Any]:
         "num_heldout": report.num_heldout,
         "num_merged": report.num_merged,
         "num_repeated": report.num_repeated,
+        "num_overlapping": report.num_overlapping,
         "num_several_references": report.num_several_references,
         "columns": [column.name for column in report.columns],
         "skipped": [problem.line for problem in report.skipped],

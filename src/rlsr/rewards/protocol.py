@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rlsr.data.answered import AnsweredPrompt
 from rlsr.data.record import Message, PromptRecord
 
 Scores = NDArray[np.float64]
@@ -61,6 +62,22 @@ class RewardBatch:
             responses=[self.responses[row] for row in rows],
             ended=[self.ended[row] for row in rows],
             tokens=None if self.tokens is None else [self.tokens[row] for row in rows],
+        )
+
+    @classmethod
+    def of_answered(cls, rows: Sequence[AnsweredPrompt]) -> Self:
+        """Put responses together that were read one by one.
+
+        Args:
+            rows: Responses with what they answer.
+
+        Returns:
+            The batch, in their order.
+        """
+        return cls(
+            [row.record for row in rows],
+            [row.response for row in rows],
+            [row.ended for row in rows],
         )
 
     @classmethod

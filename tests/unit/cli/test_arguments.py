@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rlsr.cli.arguments import (
     default_directory,
     directory_to_resume,
-    run_among,
+    models_among,
     settings_of,
     split_arguments,
 )
@@ -89,15 +89,12 @@ def test_without_a_config_or_a_directory_there_is_nothing_to_do(resume: bool, me
         )
 
 
-def test_a_run_stands_for_its_config_and_a_model_does_not(tmp_path: Path) -> None:
-    run, other, final = tmp_path / "run", tmp_path / "other", tmp_path / "run" / "final"
-    for directory in (run, other, final):
-        directory.mkdir(parents=True)
-        (directory / "config.json").write_text("{}")
-    for directory in (run, other):
-        (directory / "provenance.json").write_text("{}")
-    arguments = ["a=1", str(run), str(final)]
-    assert run_among(arguments) == (str(run), ["a=1", str(run / "config.json"), str(final)])
-    assert run_among(["a=1", "b.yaml"]) == (None, ["a=1", "b.yaml"])
-    with pytest.raises(ConfigError, match="one run at a time can be named"):
-        run_among([str(run), str(other)])
+def test_models_are_told_from_configs_and_settings(tmp_path: Path) -> None:
+    run = tmp_path / "run=1.yaml"
+    run.mkdir()
+    given = ["a=1", str(run), "b.yaml", "builtin:smollm2-135m", "me/model-1.5", "data.path=x/y"]
+    models, others = models_among(given)
+    assert models == [str(run), "builtin:smollm2-135m", "me/model-1.5"]
+    assert others == ["a=1", "b.yaml", "data.path=x/y"]
+    # A directory that is not there is no model, and split_arguments says what is wrong with it.
+    assert models_among(["nothing", "a/b/c", "no such"]) == ([], ["nothing", "a/b/c", "no such"])

@@ -12,6 +12,7 @@ from rlsr.cli.table import change_table, means_table
 from rlsr.config.training import EvaluationConfig
 from rlsr.evaluation import MetricChange, MetricMean
 from rlsr.evaluation.change import metric_changes
+from rlsr.evaluation.kept import KeptSuite
 from rlsr.evaluation.metrics import BUILT_IN, describe
 from rlsr.pipeline.evaluate import SuiteSummary
 from rlsr.statistics import Estimate
@@ -97,7 +98,7 @@ def test_of_too_few_prompts_there_are_numbers_and_the_reason_why_nothing_is_read
 
 
 def test_means_of_too_few_prompts_say_so_and_have_no_interval() -> None:
-    found = SuiteSummary("heldout", Path(), 2, (MetricMean("chrf", Estimate(20.0, NAN, NAN, 2), in_reward=False),), 1.0)  # fmt: skip
+    found = SuiteSummary("heldout", Path(), 2, (MetricMean("chrf", Estimate(20.0, NAN, NAN, 2), in_reward=False),), 1.0, KeptSuite((), (), None))  # fmt: skip
     text = io.StringIO()
     Console(file=text, width=140).print(means_table(found, EvaluationConfig()))
     words = " ".join(text.getvalue().split())

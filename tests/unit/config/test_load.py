@@ -270,7 +270,7 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
             "method=reinforce",
             "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'reinforce'",
         ),
-        ("engine=slime", "engine.type: must be 'trl', got 'slime'"),
+        ("engine=slime", "engine.type: must be 'trl', 'verl', got 'slime'"),
         (
             "engine.passes=packed",
             "engine.passes: must be 'auto', 'grouped' or 'plain', got 'packed'",

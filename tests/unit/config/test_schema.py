@@ -87,6 +87,7 @@ def test_there_are_examples() -> None:
         {"tracking": ["tensorboard", {"type": "mlflow", "experiment": "mine"}]},
         {"tracking": []},
         {"evaluation": {"suites": {"ifeval": {"path": "input_data.jsonl", "num_prompts": 50}}}},
+        {"evaluation": {"suites": {"arena_hard": {"judge": {"endpoint": {"url": "http://localhost:8000/v1", "model": "m"}}}}}},
     ],
     ids=str,
 )  # fmt: skip
@@ -123,6 +124,13 @@ def test_what_loads_is_right(table: dict[str, Any], tmp_path: Path) -> None:
         {"tracking": "wandbb"},
         {"tracking": [{"type": "wandb", "projekt": "mine"}]},
         {"evaluation": {"suites": {"ifeval": {"num_prompts": 0}}}},
+        {
+            "evaluation": {
+                "suites": {
+                    "arena_hard": {"judge": {"endpoint": {"url": "http://localhost:8000/v1"}}}
+                }
+            }
+        },
     ],
     ids=str,
 )

@@ -27,6 +27,13 @@ DEMO = Workload(
 SETTINGS = ["model.lora=null", "training.prompts_per_step=4"]
 
 
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is always as fast: on a busy one the same work takes other times; a wide product is the faster one on any."""
+    monkeypatch.setattr(estimate_module, "_matrix_rate", lambda *_, rows: 1e7 * rows)
+
+
+@pytest.mark.usefixtures("steady")
 def test_time_grows_with_steps_and_with_the_policy() -> None:
     config = load_config(overrides=[*SETTINGS, "evaluation.enabled=false"])
     once = estimate(config, SMOLLM2, DEMO, device="cpu")
@@ -42,6 +49,7 @@ def test_the_held_out_evaluation_takes_its_time() -> None:
     assert with_it.total_minutes > with_it.step_seconds * 24 / 60
 
 
+@pytest.mark.usefixtures("steady")
 def test_supervised_steps_sample_nothing() -> None:
     settings = ["model.lora=null", "training.prompts_per_step=4", "evaluation.enabled=false"]
     rlsr = estimate(load_config(overrides=settings), SMOLLM2, DEMO, device="cpu")
@@ -56,9 +64,8 @@ def test_a_budget_of_time_bounds_the_estimate() -> None:
     ).total_minutes == pytest.approx(0.001 / 60)
 
 
-def test_samples_before_training_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Measured twice on a busy machine, one and the same work takes other times; a wide product is the faster one on any.
-    monkeypatch.setattr(estimate_module, "_matrix_rate", lambda *_, rows: 1e7 * rows)
+@pytest.mark.usefixtures("steady")
+def test_samples_before_training_take_their_time() -> None:
     config = load_config(overrides=[*SETTINGS[1:], "method=dpo", "evaluation.enabled=false"])
     without = estimate(config, SMOLLM2, DEMO, device="cpu").total_minutes
     assert (

@@ -6,8 +6,9 @@ import pytest
 
 from rlsr.config import RunConfig, load_config
 from rlsr.engines.prompt_order import prompts_per_process
+from rlsr.engines.trl.settings import grpo_arguments, shared_arguments
 from rlsr.engines.trl.trainers import trainer_of
-from rlsr.errors import ConfigError
+from rlsr.errors import ConfigError, RlsrError
 
 pytest.importorskip("trl", reason="the train extra is not installed")
 
@@ -52,6 +53,47 @@ def made(one: RunConfig, *, num_steps: int = 10, num_processes: int = 1) -> Any:
 )
 def test_a_setting_arrives_in_its_field(override: str, field: str, value: Any) -> None:
     assert getattr(made(config(override)), field) == value
+
+
+@pytest.mark.parametrize(
+    ("overrides", "device", "message"),
+    [
+        (["method=sft", "engine.rollout=generate"], "cpu", "engine.rollout: method sft has no rollouts; leave it out"),
+        (["engine.rollout=vllm"], "cpu", "engine.rollout: vLLM writes on a GPU and this run is on the CPU; leave it out, or"),
+        (["engine.rollout=grouped", "engine.options.use_vllm=true"], "cuda", "engine.options.use_vllm: engine.rollout says what writes"),
+        (["engine.rollout=grouped", "engine.options.min_p=0.1"], "cpu", "engine.options.min_p: changes how TRL generates and has no effect on engine.rollout=grouped"),
+        (["engine.rollout=vllm"], "cuda", "vllm is not installed; it is needed to write responses by engine.rollout=vllm. Install it with: pip install 'trl[vllm]'"),
+    ],
+)  # fmt: skip
+def test_a_rollout_that_cannot_be_is_refused(
+    overrides: list[str], device: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlsr.engines.trl.rollout_writer.package_directory", lambda _: None)
+    with pytest.raises(RlsrError) as refused:
+        shared_arguments(load_config(overrides=overrides), output_dir="out", device=device, num_steps=1)  # fmt: skip
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method={type: sgrpo, num_generations: 2, prefix_ratios: [0, 0.5]}", "engine.rollout: cannot go on from prefixes; leave it out, or take"),
+        ("method=rlpt", "engine.rollout: cannot stop behind a sentence; leave it out, or take another method"),
+    ],
+)  # fmt: skip
+def test_vllm_writes_for_methods_whose_responses_are_all_its_own(
+    override: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        grpo_arguments(load_config(overrides=[override, "engine.rollout=vllm"]), {})
+    assert str(refused.value).startswith(message)
+
+
+def test_vllm_is_asked_by_its_field_of_trl() -> None:
+    wanted = load_config(overrides=["engine.rollout=vllm"])
+    found = grpo_arguments(wanted, {"per_device_train_batch_size": 4})
+    assert found["use_vllm"] is True
+    assert "use_vllm" not in grpo_arguments(config(), {"per_device_train_batch_size": 4})
 
 
 def test_every_update_is_on_policy_and_advantages_are_ours() -> None:

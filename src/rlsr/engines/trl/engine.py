@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rlsr.config.engine import TrlEngine
 from rlsr.config.run import RunConfig
 from rlsr.engines.estimate import TimeEstimate, Workload, estimate
 from rlsr.engines.job import TrainingJob
@@ -9,6 +10,7 @@ from rlsr.engines.memory import MemoryPlan, free_memory, free_memory_gb, plan_me
 from rlsr.engines.observer import TrainingObserver
 from rlsr.engines.sizes import policy_size, rollout_size
 from rlsr.engines.trl.trainers import trainer_of
+from rlsr.forward.ways import wants_groups
 from rlsr.models import Device, load_model_config
 from rlsr.processes import Processes
 
@@ -65,7 +67,9 @@ class TrlTraining:
             The time in one process.
         """
         policy = policy_size(load_model_config(config.model), config, device)
-        return estimate(config, policy, work, device=device)
+        assert isinstance(config.engine, TrlEngine), "another engine is asked for"
+        once = wants_groups(config.engine.passes, device)
+        return estimate(config, policy, work, device=device, reads_prompts_once=once)
 
     def train(self, job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path:
         """Train with the trainer of the method.

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from rlsr.config.engine import TrlEngine
 from rlsr.config.run import RunConfig
 from rlsr.engines.schedule import rate_factor
 from rlsr.engines.trl.gradients import average_gradients
@@ -68,6 +69,7 @@ class HostOverrides(GuardedTrainer):
         self.num_trained_tokens = 0
         self.num_out_of_memory = 0
         super().__init__(keep_checkpoints=config.training.keep_checkpoints, **kwargs)
+        assert isinstance(config.engine, TrlEngine), "another engine is asked for"
         self.by_groups = self.can_share_prompts and takes_groups(config.engine, self.model)
         if reference is not None:
             self.ref_model = reference

@@ -5,11 +5,13 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from rlsr.config.engine import TrlEngine
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.preference import DpoMethod, RewardModelMethod
 from rlsr.config.rlpt import RlptMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.prompt_order import prompts_per_process
+from rlsr.engines.trl.rollout_writer import asks_vllm, check_rollout
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 
@@ -34,7 +36,12 @@ def shared_arguments(
 
     Returns:
         Keyword arguments of ``trl.GRPOConfig``, ``trl.SFTConfig``, ``trl.DPOConfig`` and ``trl.RewardConfig``.
+
+    Raises:
+        ConfigError: ``engine.rollout`` cannot have its effect.
+        MissingPackageError: It is vLLM, which is not installed.
     """
+    check_rollout(config, device)
     training = config.training
     return {
         "output_dir": output_dir,
@@ -105,6 +112,9 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
         # Advantages are ours (rlsr.methods); TRL's are replaced.
         "scale_rewards": "none",
     }
+    assert isinstance(config.engine, TrlEngine), "another engine is asked for"
+    if config.engine.rollout == "vllm":
+        ours["use_vllm"] = True
     if config.model.revision is not None:
         # The reference policy is loaded by TRL and must be of the same revision.
         ours["model_init_kwargs"] = {"revision": config.model.revision}
@@ -113,8 +123,10 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
 
 def _refuse_other_samplers(config: RunConfig, reason: str, way_out: str) -> None:
     """Refuse what would sample by probabilities of its own, which TRL then wants of what we changed, too."""
-    if config.engine.options.get("use_vllm"):
-        raise ConfigError(f"engine.options.use_vllm: {reason}; leave it out, or {way_out}")
+    assert isinstance(config.engine, TrlEngine), "another engine is asked for"
+    if asks_vllm(config.engine):
+        chosen = "rollout" if config.engine.rollout == "vllm" else "options.use_vllm"
+        raise ConfigError(f"engine.{chosen}: {reason}; leave it out, or {way_out}")
 
 
 def sft_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, Any]:

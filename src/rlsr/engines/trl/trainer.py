@@ -46,6 +46,7 @@ import numpy as np
 import torch
 from trl import GRPOTrainer
 
+from rlsr.config.engine import TrlEngine
 from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.rollout import sample_rows
@@ -55,6 +56,7 @@ from rlsr.engines.trl.out_of_memory import try_smaller
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
+from rlsr.engines.trl.rollout_writer import writes_by_groups
 from rlsr.engines.trl.step import GIVEN_COLUMN, PLACE, STEP, Addition, Step, make_step, step_metrics
 from rlsr.engines.trl.update import OLD_LOG_PROBS, Update, rows_of_update
 from rlsr.errors import ConfigError
@@ -66,15 +68,6 @@ from rlsr.methods.advantages import Floats
 
 REFERENCE_TEMPERATURE = 1.0
 """References are scored by the policy as it is, whatever the temperature of the rollouts, as in SFT."""
-
-SAMPLING_OPTIONS = (
-    "use_vllm",
-    "use_transformers_continuous_batching",
-    "generation_kwargs",
-    "cache_implementation",
-    "min_p",
-)
-"""Options of TRL that choose or change its own way to generate; with one of them the rollout is TRL's."""
 
 
 class RolloutTrainer(HostOverrides, GRPOTrainer):
@@ -107,7 +100,10 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self.reward_function = reward_function
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
-        self._writes_by_groups = self.by_groups and not samples_otherwise(self.args)
+        assert isinstance(config.engine, TrlEngine), "another engine is asked for"
+        self._writes_by_groups = writes_by_groups(
+            config.engine, self.model, self.args, passes=self.by_groups
+        )
         # TRL would ask the reference policy about all responses, before it knows which of them teach something.
         self.beta = 0.0
         # An entropy bonus and the loss of a mixture of experts need TRL's own pass.
@@ -390,9 +386,3 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         log_probs = self.score_in_passes(rows, partial(self._score_responses, model))
         padding = logits_to_keep - log_probs.shape[1]
         return torch.nn.functional.pad(log_probs, (0, padding)), None, None
-
-
-def samples_otherwise(arguments: Any) -> bool:
-    """Say whether an option of a ``trl.GRPOConfig`` chooses or changes TRL's own way to generate."""
-    chosen = any(getattr(arguments, option) for option in SAMPLING_OPTIONS)
-    return chosen or arguments.repetition_penalty != 1.0

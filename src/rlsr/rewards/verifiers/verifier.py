@@ -170,6 +170,10 @@ class AnswerKind(RewardKind[Rule]):
         """List what keeps a response from being right or wrong."""
         return PARTS
 
+    def seen_metrics(self, config: RunConfig) -> frozenset[str]:
+        """List the held-out metrics that a policy is trained on; a right answer that is all of the response is an exact match."""
+        return super().seen_metrics(config) | {"exact_match"}
+
     @abstractmethod
     def compared(self, settings: Rule) -> str:
         """Say what a right answer is, as in ``the right number``."""

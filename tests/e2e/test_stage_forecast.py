@@ -104,6 +104,7 @@ def test_a_damaged_forecast_is_named(cli: Cli, finished: tuple[Path, str], tmp_p
     assert "delete it, and the stage asks again" in " ".join(result.stderr.split())
 
 
+@pytest.mark.slow
 def test_without_an_encoder_that_the_reward_never_saw_there_is_no_forecast(
     cli: Cli, settings: list[str], tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def test_all_weights_and_adapters_follow_each_other(
     assert run.read_metrics()[1]["optim/kl"] > 0, "it was trained"
 
 
+@pytest.mark.slow
 def test_answers_that_were_measured_otherwise_are_made_again(
     cli: Cli, settings: list[str], tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from tiny import Cli
         pytest.param(
             "{type: rlsr, updates_per_rollout: 2}", "bfloat16", "null", marks=pytest.mark.slow
         ),
-        ("rank", "float32", "null"),
+        pytest.param("rank", "float32", "null", marks=pytest.mark.slow),
         pytest.param("rank", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
         pytest.param("rlpt", "float32", "null", marks=pytest.mark.slow),
     ],
@@ -54,7 +54,7 @@ def test_resume_equals_no_resume(
     ("method", "dtype", "lora"),
     [
         ("sft", "bfloat16", "{rank: 4}"),
-        ("pear", "float32", "null"),
+        pytest.param("pear", "float32", "null", marks=pytest.mark.slow),
         pytest.param("iw_sft", "bfloat16", "null", marks=pytest.mark.slow),
         pytest.param("ift", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
     ],

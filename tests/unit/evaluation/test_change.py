@@ -70,6 +70,7 @@ def test_a_metric_that_few_prompts_have_is_not_read_beside_others_that_are() -> 
     assert num_scored([bleu, chrf]) == 40
 
 
+@pytest.mark.slow
 def test_chance_makes_no_headline_more_often_than_the_level_says() -> None:
     names = ("independent_similarity", "chrf", "bleu", "length_ratio", "cut")
     read = 0

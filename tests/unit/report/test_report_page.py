@@ -240,6 +240,7 @@ def test_a_pipeline_says_that_stages_follow_one_another(tmp_path: Path) -> None:
     assert "Stages follow one another" in page.one("training")
 
 
+@pytest.mark.slow
 def test_a_large_comparison_stays_under_three_megabytes(tmp_path: Path) -> None:
     path = write_sample_comparison(
         tmp_path / "compared", num_prompts=128, num_steps=30, seeds=(0, 1, 2)

@@ -15,6 +15,8 @@ from rlsr.runs.step_metrics import BRIEFS, BUDGET_SHARE, MONITOR, Brief
 
 Metrics = Mapping[str, float | None]
 
+_QUIET_SECONDS = 60.0
+
 _STYLES = {"note": "", "warn": "yellow", "alarm": "bold red"}
 
 
@@ -56,19 +58,20 @@ def signs_in_words(metrics: Metrics) -> str:
     return "; ".join(f"{level}: {', '.join(found)}" for level, found in names.items() if found)
 
 
-def minutes_left(seconds: float, done: float, share: float) -> str:
+def minutes_left(seconds: float, done: float, share: float, what: str = " of training") -> str:
     """Say how long it takes yet, if it goes on as it has.
 
     Args:
         seconds: That a part took.
         done: Which share of the whole that part was.
         share: Of the whole that is done.
+        what: Of what, with a space before it; empty says nothing.
 
     Returns:
         As in ``about 12 min of training left``; empty below a minute, or where nothing says.
     """
     minutes = seconds / done * (1 - share) / 60 if done > 0 else 0.0
-    return f"about {minutes:,.0f} min of training left" if minutes >= 1 else ""
+    return f"about {minutes:,.0f} min{what} left" if minutes >= 1 else ""
 
 
 def _deciding_share(step: int, num_steps: int, metrics: Metrics) -> float | None:
@@ -96,6 +99,8 @@ class PlainObserver:
         self._clock = clock
         self._started = clock()
         self._first: tuple[float, float] | None = None  # when, and at which share of the training
+        self._counted: tuple[float, int] | None = None  # when a count began, and at which number
+        self._said = self._started  # when something was printed last
 
     def __enter__(self) -> Self:
         return self
@@ -114,11 +119,23 @@ class PlainObserver:
         Args:
             name: In words.
         """
-        self._first = None
-        self._console.print(f"[{self._clock() - self._started:4.0f} s] {name}", markup=False)
+        self._first = self._counted = None
+        self._print(f"[{self._clock() - self._started:4.0f} s] {name}")
 
     def on_progress(self, done: int, total: int) -> None:
-        """Stay silent: a file needs no bar."""
+        """Print how far it is where nothing was printed for a minute: a file needs no bar, and who waits a sign of life.
+
+        Args:
+            done: Units done.
+            total: Units in all.
+        """
+        if self._counted is None or done < self._counted[1]:
+            self._counted = self._clock(), done
+        if done >= total or self._clock() - self._said < _QUIET_SECONDS:
+            return
+        since, before = self._counted
+        left = minutes_left(self._clock() - since, (done - before) / total, done / total, "")
+        self._print(f"{done} of {total}  {left}" if left else f"{done} of {total}")
 
     def on_step(self, step: int, num_steps: int, metrics: Metrics) -> None:
         """Print a line.
@@ -134,7 +151,11 @@ class PlainObserver:
         since, before = self._first
         left = minutes_left(self._clock() - since, share - before, share)
         line = step_line(step, num_steps, metrics)
-        self._console.print(f"{line}  {left}" if left else line, markup=False)
+        self._print(f"{line}  {left}" if left else line)
+
+    def _print(self, line: str) -> None:
+        self._said = self._clock()
+        self._console.print(line, markup=False)
 
     def on_finding(self, level: str, words: str) -> None:
         """Print it.

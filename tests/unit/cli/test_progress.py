@@ -96,6 +96,30 @@ def test_a_file_says_how_long_the_training_takes_yet() -> None:
     assert step(5, {"budget/share": 0.6}).endswith("about 27 min of training left")
 
 
+def test_a_file_says_how_far_it_is_where_nothing_else_was_said_for_a_minute() -> None:
+    made, text = console(terminal=False)
+    now = [0.0]
+    observer = PlainObserver(made, lambda: now[0])
+
+    def progress(seconds: float, done: int, total: int = 100) -> str:
+        now[0] += seconds
+        before = len(text.getvalue())
+        observer.on_progress(done, total)
+        return text.getvalue()[before:].strip()
+
+    observer.on_stage("evaluating")
+    assert not progress(59, 10)
+    assert progress(1, 20) == "20 of 100"  # what is left takes seconds
+    assert not progress(30, 21)
+    assert progress(170, 30) == "30 of 100  about 12 min left"  # 20 in 201 s
+    observer.on_step(1, 10, {})
+    assert not progress(50, 90)
+    assert not progress(100, 100), "all is done"
+    # Another count in the same stage has a pace of its own.
+    assert progress(60, 2, 8) == "2 of 8"
+    assert progress(120, 4, 8) == "4 of 8  about 4 min left"
+
+
 def test_a_terminal_says_how_long_it_takes_yet_where_steps_take_minutes() -> None:
     made, text = console(terminal=True)
     now = [0.0]

@@ -37,10 +37,12 @@ def answer_prompts(  # noqa: PLR0913 - what to answer, how, and what is known al
         The answers as text, and whether each was cut at the maximum, in the order of the records.
     """
     seeds = seeds if temperature > 0 else None
+    prompts: list[list[int]] = []
     questions: list[str] = []
     # Without seeds what is drawn is another answer every time.
     if kept is not None and (seeds is not None or temperature == 0):
-        questions = _questions(policy, records, max_response_tokens, batch_size, temperature, seeds)
+        prompts = [prompt_ids(policy.tokenizer, record.messages) for record in records]
+        questions = _questions(policy, prompts, max_response_tokens, batch_size, temperature, seeds)
     known = kept.read(questions) if kept is not None else {}
     missing = [
         place for place in range(len(records)) if not questions or questions[place] not in known
@@ -48,8 +50,7 @@ def answer_prompts(  # noqa: PLR0913 - what to answer, how, and what is known al
     portions = [missing]
     if kept is not None and questions and takes_groups(policy.model):
         # The very batches that would be written together, each kept once it is there.
-        lengths = [len(prompt_ids(policy.tokenizer, record.messages)) for record in records]
-        ordered = sorted(missing, key=lambda place: lengths[place])
+        ordered = sorted(missing, key=lambda place: len(prompts[place]))
         portions = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]  # fmt: skip
     num_known = len(records) - len(missing)
     if num_known and on_progress is not None:
@@ -85,14 +86,13 @@ def _tell(
 
 def _questions(
     policy: Policy,
-    records: Sequence[PromptRecord],
+    prompts: Sequence[Sequence[int]],
     max_response_tokens: int,
     batch_size: int,
     temperature: float,
     seeds: Sequence[Sequence[int]] | None,
 ) -> list[str]:
     """Write what decides each answer."""
-    prompts = [prompt_ids(policy.tokenizer, record.messages) for record in records]
     batch = None
     if not takes_groups(policy.model):
         # Padded batches draw from one generator, and round by who is beside whom.

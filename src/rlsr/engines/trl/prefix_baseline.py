@@ -75,8 +75,9 @@ class PrefixBaseline(Addition):
             if learnable[row]
             for place in range((len(response) - 1) // size)
         ]
-        longest = max(map(len, step.responses))
-        scores = np.repeat(whole[:, None], (longest - 1) // size, axis=1)
+        # TRL may mask all of a response, and then nothing of it is here.
+        num_prefixes = max(max(map(len, step.responses)) - 1, 0) // size
+        scores = np.repeat(whole[:, None], num_prefixes, axis=1)
         rows, places, texts = zip(*prefixes, strict=True) if prefixes else ((), (), ())
         scores[list(rows), list(places)] = self.reward_function.prefix_scores(
             [step.rows[row][RECORD_COLUMN] for row in rows], texts

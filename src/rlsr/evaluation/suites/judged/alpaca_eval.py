@@ -82,7 +82,7 @@ def preference(item: Item, answer: Answer) -> float | None:
     return of_first if of_first is None or item.shows_policy_first else 1 - of_first
 
 
-class AlpacaEvalSuite(JudgedSuite):
+class AlpacaEvalSuite(JudgedSuite[Item]):
     """Lets a model say how likely it prefers a policy's answers to those of a baseline.
 
     Args:
@@ -102,8 +102,7 @@ class AlpacaEvalSuite(JudgedSuite):
         max_response_tokens: int,
         gamed: Gamed | None,
     ) -> None:
-        super().__init__([item.record for item in items], judge, max_response_tokens)
-        self._items = tuple(items)
+        super().__init__(items, judge, max_response_tokens)
         self._gamed = gamed
 
     @property

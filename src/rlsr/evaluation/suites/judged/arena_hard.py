@@ -50,7 +50,7 @@ _STYLE_RESAMPLES = 1000
 """At most, since each fits a regression."""
 
 
-class ArenaHardSuite(JudgedSuite):
+class ArenaHardSuite(JudgedSuite[Item]):
     """Lets a model compare a policy's answers with those of a baseline, in both orders.
 
     Args:
@@ -60,12 +60,6 @@ class ArenaHardSuite(JudgedSuite):
     """
 
     name = NAME
-
-    def __init__(
-        self, items: Sequence[Item], judge: Judge | None, max_response_tokens: int
-    ) -> None:
-        super().__init__([item.record for item in items], judge, max_response_tokens)
-        self._items = tuple(items)
 
     @property
     def answers_in_words(self) -> str:

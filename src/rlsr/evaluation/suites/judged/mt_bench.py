@@ -53,7 +53,7 @@ def rating_of(text: str) -> float | None:
     return None
 
 
-class MtBenchSuite(JudgedSuite):
+class MtBenchSuite(JudgedSuite[Item]):
     """Asks a policy in two turns, and lets a model grade each.
 
     Args:
@@ -63,12 +63,6 @@ class MtBenchSuite(JudgedSuite):
     """
 
     name = NAME
-
-    def __init__(
-        self, items: Sequence[Item], judge: Judge | None, max_response_tokens: int
-    ) -> None:
-        super().__init__([item.record for item in items], judge, max_response_tokens)
-        self._items = tuple(items)
 
     @property
     def answers_in_words(self) -> str:

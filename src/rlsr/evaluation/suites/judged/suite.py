@@ -5,7 +5,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from rlsr.data.record import PromptRecord
 from rlsr.evaluation.asker import Asker
@@ -27,11 +27,23 @@ Table = dict[str, Any]
 Progress = Callable[[int, int], None] | None
 
 
-class JudgedSuite(AskingSuite):
+class HasRecord(Protocol):
+    """A prompt of a suite with what its judge has to know."""
+
+    @property
+    def record(self) -> PromptRecord:
+        """What the policy is asked."""
+        ...
+
+
+Item = TypeVar("Item", bound=HasRecord)
+
+
+class JudgedSuite(AskingSuite, Generic[Item]):
     """Asks a policy, writes its answers as the suite's own program reads them, and lets a model judge them.
 
     Args:
-        records: The prompts.
+        items: The prompts.
         judge: Who judges; None only writes the answers.
         max_response_tokens: Where an answer is cut.
     """
@@ -42,9 +54,10 @@ class JudgedSuite(AskingSuite):
     """Of the file of answers: JSON lines, or ``.json`` for one list."""
 
     def __init__(
-        self, records: Sequence[PromptRecord], judge: Judge | None, max_response_tokens: int
+        self, items: Sequence[Item], judge: Judge | None, max_response_tokens: int
     ) -> None:
-        self._records = tuple(records)
+        self._items = tuple(items)
+        self._records = tuple(item.record for item in items)
         self._judge = judge
         self._max_response_tokens = max_response_tokens
 

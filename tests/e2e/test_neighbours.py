@@ -57,6 +57,26 @@ def test_a_policy_learns_behind_its_own_predictions(
     assert "of which 0.3 is the policy's own prediction" in (run.final / "README.md").read_text()
 
 
+def test_a_policy_sharpens_by_its_own_responses(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    result = cli(
+        "train", *tiny_settings, "method=osft", "method.temperature=0.2", "training.steps=12",
+        "training.learning_rate=0.003", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "online SFT trains all weights" in result.stdout
+    assert "2 x 4 responses" in result.stdout
+    run = RunDirectory(path)
+    rows = run.read_metrics()
+    assert rows[-1]["optim/nll"] < rows[0]["optim/nll"] - 0.3
+    for row in rows:
+        assert row["optim/loss"] == pytest.approx(row["optim/nll"], rel=1e-3)
+        assert row["tokens/trained"] > 0
+    assert "chosen by no reward" in (run.final / "README.md").read_text()
+
+
 def test_a_policy_writes_the_next_sentence(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.method_base import MethodTable
+from rlsr.config.osft import OsftMethod
 from rlsr.config.preference import DpoMethod, RewardModelMethod
 from rlsr.config.rank import RankMethod
 from rlsr.config.rlpt import RlptMethod
@@ -16,6 +17,7 @@ MethodConfig = Annotated[
     | SgrpoMethod
     | RlptMethod
     | RankMethod
+    | OsftMethod
     | SupervisedMethod
     | DpoMethod
     | RewardModelMethod,

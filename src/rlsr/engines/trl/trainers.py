@@ -217,6 +217,12 @@ def _sentences(job: TrainingJob, policy: Policy) -> Sequence["Context"]:
     ]
 
 
+def _osft_additions(*_: Any) -> Sequence["Addition"]:
+    from rlsr.engines.trl.osft import OwnResponses
+
+    return [OwnResponses()]
+
+
 def _rank_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
     from rlsr.engines.trl.rank import rank_additions
 
@@ -295,6 +301,9 @@ TRAINERS: Mapping[str, MethodTrainer] = {
     ),
     "rank": rollout_trainer(
         _rank_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_sgrpo
+    ),
+    "osft": rollout_trainer(
+        _osft_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_rlsr
     ),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
     "reward_model": MethodTrainer("RewardConfig", reward_arguments, _reward_model_trainer),

@@ -63,6 +63,26 @@ def test_each_sentence_is_asked_for_behind_those_before_it(
     assert set(reward.last.ended) == {None}, "a sentence is no whole answer"
 
 
+def test_tokens_are_asked_for_behind_those_before_them(
+    tiny_settings: list[str], tmp_path: Path
+) -> None:
+    extra = ["method.segment=tokens", "method.segment_tokens=6", "method.stride=4"]
+    trainer, reward = make(tiny_settings, tmp_path / "run", *extra)
+    tokenizer = trainer.processing_class
+    tokens = tokenizer(" ".join(SENTENCES), add_special_tokens=False)["input_ids"]
+    starts = range(0, len(tokens), 4)
+    assert list(trainer.train_dataset["given_ids"]) == [tokens[:start] for start in starts]
+    batch = roll_out(trainer)
+    rows = rollout_responses(batch)
+    for place, record in enumerate(reward.last.records):
+        given = list(rows.prompts[place][len(prompt_ids(tokenizer, record.messages)) :])
+        assert given == tokens[: len(given)]
+        assert record.reference == tokenizer.decode(tokens[len(given) : len(given) + 6])
+        assert 1 <= len(rows.responses[place]) <= 6
+    assert max(map(len, step_of(batch).responses)) == 6
+    assert set(reward.last.ended) == {None}, "a segment is no whole answer"
+
+
 def test_what_was_sampled_behind_the_sentence_is_never_learnt(
     tiny_settings: list[str], tmp_path: Path
 ) -> None:

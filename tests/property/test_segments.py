@@ -1,4 +1,4 @@
-"""References cut into what is given and the sentence that comes next, and responses cut behind their first sentence."""
+"""References cut into what is given and the sentence, or the tokens, that come next, and responses cut behind their first sentence."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rlsr.data import Message, PromptRecord
 from rlsr.data.sentences import sentence_spans
-from rlsr.engines.trl.segments import first_sentence, next_segments
+from rlsr.engines.trl.segments import first_sentence, next_segments, strided_segments
 
 pieces = st.sampled_from(
     ["The cat sat", " on a mat", ".", "!", "?", " ", "\n", "Then it ran", "3.5", "e.g. red"]
@@ -54,6 +54,26 @@ def test_a_sentence_behind_too_much_is_left_out_but_the_first_never_is(
     found = next_segments(record(text), characters, most_given=most)
     assert found == [context for context in every if len(context.given) <= most]
     assert found
+
+
+@given(texts, st.integers(1, 9), st.integers(1, 9), st.integers(0, 40))
+def test_segments_of_tokens_begin_at_every_stride(
+    text: str, stride: int, length: int, most: int
+) -> None:
+    found = strided_segments(
+        record(text), characters, text_of, stride=stride, length=length, most_given=most
+    )
+    expected = [
+        (text[:start], text[start : start + length])
+        for start in range(0, len(text), stride)
+        if start <= most and text[start : start + length].strip()
+    ]
+    assert [(text_of(context.given), context.record.reference) for context in found] == (
+        expected or [("", text)]
+    )
+    for context in found:
+        assert context.record.references == (context.record.reference,)
+        assert context.record.messages == record(text).messages
 
 
 @given(st.lists(pieces, max_size=12))

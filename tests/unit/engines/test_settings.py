@@ -78,7 +78,7 @@ def test_a_rollout_that_cannot_be_is_refused(
     ("override", "message"),
     [
         ("method={type: sgrpo, num_generations: 2, prefix_ratios: [0, 0.5]}", "engine.rollout: cannot go on from prefixes; leave it out, or take"),
-        ("method=rlpt", "engine.rollout: cannot stop behind a sentence; leave it out, or take another method"),
+        ("method=rlpt", "engine.rollout: cannot write the segments of rlpt; leave it out, or take another method"),
     ],
 )  # fmt: skip
 def test_vllm_writes_for_methods_whose_responses_are_all_its_own(

@@ -93,7 +93,7 @@ def grpo_arguments(config: RunConfig, shared: Mapping[str, Any]) -> dict[str, An
             config, "cannot go on from prefixes", "take method.prefix_ratios=null"
         )
     if isinstance(method, RlptMethod):
-        _refuse_other_samplers(config, "cannot stop behind a sentence", "take another method")
+        _refuse_other_samplers(config, "cannot write the segments of rlpt", "take another method")
     ours = {
         # To TRL a rollout is one step; that it may be learnt from several times is ours (RolloutTrainer.compute_loss).
         "per_device_train_batch_size": shared["per_device_train_batch_size"]

@@ -193,28 +193,20 @@ def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence
     return sgrpo_additions(method, reward_function)
 
 
-def _rlpt_additions(*_: Any) -> Sequence["Addition"]:
-    from rlsr.engines.trl.segments import OneSentence
+def _rlpt_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.segments import segment_additions
 
-    return [OneSentence()]
+    return segment_additions(method)
 
 
-def _sentences(job: TrainingJob, policy: Policy) -> Sequence["Context"]:
-    from rlsr.engines.trl.segments import next_segments
+def _segments(job: TrainingJob, policy: Policy) -> Sequence["Context"]:
+    from rlsr.engines.trl.segments import segments_of
 
     method = job.config.method
-    assert isinstance(method, RlptMethod), "no other method asks for sentences"
-    room = _longest_response(job) - method.longest_sample
-
-    def encode(text: str) -> list[int]:
-        ids: list[int] = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    return [
-        context
-        for record in job.records
-        for context in next_segments(record, encode, most_given=room)
-    ]
+    assert isinstance(method, RlptMethod), "no other method asks for segments"
+    return segments_of(
+        method, job.records, policy.tokenizer, longest_response=_longest_response(job)
+    )
 
 
 def _osft_additions(*_: Any) -> Sequence["Addition"]:
@@ -297,7 +289,7 @@ TRAINERS: Mapping[str, MethodTrainer] = {
     "rlpt": rollout_trainer(
         _rlpt_additions,
         in_terms_of_rlsr=lambda method: method.in_terms_of_rlsr,
-        contexts=_sentences,
+        contexts=_segments,
     ),
     "rank": rollout_trainer(
         _rank_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_sgrpo

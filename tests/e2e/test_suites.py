@@ -64,12 +64,12 @@ def test_two_tasks_on_a_real_policy_score_as_by_the_harness_itself(tmp_path: Pat
         bootstrap_iters=0,
     )
     own = theirs["results"]
-    assert means["acc_arc_easy"].mean == own["arc_easy"]["acc,none"]
-    assert means["acc_norm_arc_easy"].mean == own["arc_easy"]["acc_norm,none"]
-    assert means["acc_winogrande"].mean == own["winogrande"]["acc,none"]
+    assert means["acc/arc_easy"].mean == own["arc_easy"]["acc,none"]
+    assert means["acc_norm/arc_easy"].mean == own["arc_easy"]["acc_norm,none"]
+    assert means["acc/winogrande"].mean == own["winogrande"]["acc,none"]
     assert means["acc"].mean == (own["arc_easy"]["acc,none"] + own["winogrande"]["acc,none"]) / 2
     assert (means["acc"].num, means["acc_norm"].num) == (16, 8)
-    assert means["acc_arc_easy"].mean > 0.3, "this policy knows more than chance does"
+    assert means["acc/arc_easy"].mean > 0.3, "this policy knows more than chance does"
 
 
 @pytest.mark.slow

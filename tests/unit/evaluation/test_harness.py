@@ -263,7 +263,7 @@ def test_tasks_of_one_suite_are_its_parts(policy: Policy, tasks: Path) -> None:
     answers = evaluation.run(policy)
     assert [record.category for record in suite.records] == ["a"] * 4 + ["b"] * 4
     assert len({record.id for record in suite.records}) == 8
-    assert {"acc", "acc_norm", "acc_a", "acc_norm_a", "exact_match_whole_b"} <= set(answers.scores)
+    assert {"acc", "acc_norm", "acc/a", "acc_norm/a", "exact_match_whole/b"} <= set(answers.scores)
     assert np.count_nonzero(~np.isnan(answers.scores["acc"])) == 4
     assert len(answers.responses) == 8
 
@@ -341,4 +341,4 @@ def test_a_task_that_shuffles_its_options_asks_every_policy_the_same(policy: Pol
 def test_unscored_is_nan_and_never_0() -> None:
     columns = items_to_scores({"a": [Item("", {"acc": 1.0})], "b": [Item("")]})
     assert math.isnan(columns["acc"][1])
-    assert columns.keys() == {"acc", "acc_a"}
+    assert columns.keys() == {"acc", "acc/a"}

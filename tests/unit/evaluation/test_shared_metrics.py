@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from rlsr.config import RunConfig, config_from_table
-from rlsr.evaluation.metrics import BUILT_IN, in_reward, metric_scorers, shared_metrics
+from rlsr.evaluation.metrics import (
+    BUILT_IN,
+    SharedMetric,
+    in_reward,
+    metric_scorers,
+    primary_metrics,
+    shared_metrics,
+)
 
 NO_ENCODER = {"evaluation": {"independent_embedding": None}}
 
@@ -132,3 +139,11 @@ def test_one_reward_that_has_a_metric_is_enough() -> None:
     alone = {metric.name: metric for metric in shared_metrics([cosine, cosine])}
     assert not alone["chrf"].in_reward
     assert all(metric.better == BUILT_IN[name].better for name, metric in alone.items())
+
+
+def test_a_part_of_a_suite_is_shown_and_not_read() -> None:
+    metrics = [
+        SharedMetric(name, False, "higher")
+        for name in ("acc", "acc/piqa", "acc_norm", "acc_norm/piqa", "chrf/all")
+    ]
+    assert [metric.name for metric in primary_metrics(metrics)] == ["acc", "acc_norm"]

@@ -47,7 +47,7 @@ METRICS = (
     Metric(
         NAME,
         lambda batch: exact_match(batch.responses, batch.references),
-        label="share that is the reference, where that is short",
+        label="share of exact matches",
         short_label="exact match",
         better="higher",
         tie_margin=0.0,

@@ -14,6 +14,9 @@ from rlsr.rewards import RewardResult
 
 Better = Literal["higher", "lower", "near_one"]
 
+OF_PART = "/"
+"""Stands in the name of a metric before the part of a suite that it is over."""
+
 Given = Sequence[float | None] | NDArray[np.float64]
 """Numbers as a metric may return them; NaN or None is unscored."""
 

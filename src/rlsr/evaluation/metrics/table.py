@@ -20,7 +20,7 @@ from rlsr.evaluation.metrics import (
 )
 from rlsr.evaluation.metrics.length import CUT, LENGTH_RATIO
 from rlsr.evaluation.metrics.likelihood import REFERENCE_NLL
-from rlsr.evaluation.metrics.metric import HeldoutBatch, Metric
+from rlsr.evaluation.metrics.metric import OF_PART, HeldoutBatch, Metric
 from rlsr.evaluation.metrics.of_reward import measured_by_reward
 from rlsr.plugins import find_plugins, load_plugin, plugin_origins
 from rlsr.rewards import reward_kind
@@ -119,9 +119,10 @@ def describe(name: str) -> Metric:
         name: As in the scores of an evaluation.
 
     Returns:
-        The metric; one that only has its name where nothing here knows it.
+        The metric; one that only has its name where nothing here knows it. One of a part of a suite is never primary: its prompts
+        are among those of the whole.
     """
-    return find_metric(name) or Metric(name, _unknown)
+    return find_metric(name) or Metric(name, _unknown, rank=None if OF_PART in name else 100)
 
 
 def find_metric(name: str) -> Metric | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rlsr.evaluation.metrics.metric import OF_PART
+
 Sample = Mapping[str, Any]
 """One item as the harness lists it, once by each filter of its task."""
 
@@ -68,7 +70,7 @@ def items_to_scores(parts: Mapping[str, Sequence[Item]]) -> dict[str, list[float
 
     Returns:
         By metric one number an item, NaN where the item does not have it: ``acc`` of all and, where there are several parts,
-        ``acc_PART`` of those of each.
+        ``acc/PART`` of those of each.
     """
     items = [(part, item) for part, found in parts.items() for item in found]
     metrics = list(dict.fromkeys(metric for _, item in items for metric in item.scores))
@@ -77,7 +79,7 @@ def items_to_scores(parts: Mapping[str, Sequence[Item]]) -> dict[str, list[float
         return columns
     for part, found in parts.items():
         for metric in dict.fromkeys(metric for item in found for metric in item.scores):
-            columns[f"{metric}_{part}"] = [
+            columns[f"{metric}{OF_PART}{part}"] = [
                 item.scores.get(metric, np.nan) if of == part else np.nan for of, item in items
             ]
     return columns

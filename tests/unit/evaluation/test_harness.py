@@ -108,7 +108,7 @@ def test_columns_of_parts_make_up_those_of_all(parts: dict[str, list[dict[str, f
             continue
         assert np.nansum(columns[metric]) == pytest.approx(sum(known))
         assert np.count_nonzero(~np.isnan(columns[metric])) == len(known)
-        own = [columns[f"{metric}_{part}"] for part in parts if f"{metric}_{part}" in columns]
+        own = [columns[f"{metric}/{part}"] for part in parts if f"{metric}/{part}" in columns]
         assert bool(own) == (len(parts) > 1)
         if own:
             with np.errstate(all="ignore"):

@@ -23,10 +23,11 @@ class AdvantageConfig(ConfigTable):
     the reward about every ``prefix_tokens`` of each response, so that it is for rewards that cost next to nothing."""
     prefix_tokens: int = Field(default=8, ge=1)
     """Every how many tokens the reward is asked about the response up to there; without effect on the baseline ``group``."""
-    cut: Literal["as_scored", "lowest"] = "as_scored"
+    cut: Literal["as_scored", "lowest", "at_most_mean"] = "as_scored"
     """What a response counts as that was cut at the longest. ``as_scored``: as the reward says, as in the paper, where nothing asks
-    an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end; ``metrics.jsonl`` and
-    ``samples/`` still have its own."""
+    an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end, and short answers gain
+    wherever many are cut. ``at_most_mean``: as no more than the mean of its group, so that it does not pay either, and to end is no
+    merit of its own. ``metrics.jsonl`` and ``samples/`` still have its own reward."""
 
 
 class RlsrMethod(MethodTable):

@@ -24,25 +24,6 @@ class GroupAdvantages:
     """Whether the rewards of a group differ enough to learn from, one a group."""
 
 
-def lowest_where_cut(rewards: Floats, was_cut: NDArray[np.bool_], num_generations: int) -> Floats:
-    """Let responses that were cut count as the lowest of their group.
-
-    Leaving them out instead would take away the pressure to end (research on sequence rewards without an end, arXiv 2305.12254).
-
-    Args:
-        rewards: One a response, the responses of a prompt next to each other; NaN is unscored and stays so.
-        was_cut: Whether each was cut at the longest.
-        num_generations: Responses of a prompt.
-
-    Returns:
-        The rewards, those of cut responses replaced by the least scored one of their group.
-    """
-    groups = rewards.reshape(-1, num_generations)
-    lowest = np.fmin.reduce(groups, axis=1, keepdims=True)
-    replaced = was_cut.reshape(groups.shape) & ~np.isnan(groups)
-    return np.where(replaced, lowest, groups).reshape(-1)
-
-
 def group_advantages(
     rewards: Floats, num_generations: int, config: AdvantageConfig
 ) -> GroupAdvantages:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rlsr.config.method import AdvantageConfig
-from rlsr.methods import GroupAdvantages, group_advantages, lowest_where_cut
+from rlsr.methods import GroupAdvantages, count_cut, group_advantages
 
 NAN = float("nan")
 PLAIN = AdvantageConfig(scale="none")
@@ -108,7 +108,21 @@ def test_equal_rewards_teach_nothing_under_any_allowed_config() -> None:
 
 def test_what_was_cut_counts_as_the_lowest_of_its_group() -> None:
     rewards = np.array([0.9, 0.2, 0.5, NAN, 0.7, 0.8, NAN, NAN, NAN])
-    was_cut = np.array([True, False, False, True, True, False, True, False, True])
-    found = lowest_where_cut(rewards, was_cut, 3)
+    ended = [False, True, None, False, False, True, False, True, False]
+    found = count_cut(rewards, ended, 3, "lowest")
     assert found == pytest.approx([0.2, 0.2, 0.5, NAN, 0.7, 0.8, NAN, NAN, NAN], nan_ok=True)
     assert rewards[0] == 0.9, "what was given stays as it is"
+
+
+def test_what_was_cut_counts_as_no_more_than_the_mean_of_its_group() -> None:
+    rewards = np.array([0.9, 0.2, 0.4, 0.1, 0.7, 0.5, 0.6, 0.8, NAN, 0.5, 0.4, 0.1])
+    ended = [False, True, None, False, True, True, False, False, True, False, True, False]
+    found = count_cut(rewards, ended, 3, "at_most_mean")
+    # Above the mean of .2 and .4; below anyway; none that was scored ended; above the mean of .4 and .1, at which it stands then.
+    expected = [0.3, 0.2, 0.4, 0.1, 0.7, 0.5, 0.6, 0.6, NAN, 0.25, 0.4, 0.1]
+    assert found == pytest.approx(expected, nan_ok=True)
+    assert rewards[0] == 0.9, "what was given stays as it is"
+
+
+def test_what_was_cut_counts_as_scored_where_nothing_else_is_asked() -> None:
+    assert count_cut(np.array([0.9, 0.2]), [False, True], 2, "as_scored").tolist() == [0.9, 0.2]

@@ -63,7 +63,7 @@ from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
 from rlsr.forward.token_scores import TokenScores
-from rlsr.methods import lowest_where_cut
+from rlsr.methods import count_cut
 from rlsr.methods.advantages import Floats
 
 REFERENCE_TEMPERATURE = 1.0
@@ -166,10 +166,8 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         rollout = self.reward_function.last
         # In float32, as TRL keeps them.
         rewards = self.reward_function.learning_scores.astype(np.float32).astype(np.float64)
-        if self._method.advantage.cut == "as_scored":
-            return rewards
-        was_cut = np.array([ended is False for ended in rollout.ended], dtype=np.bool_)
-        return lowest_where_cut(rewards, was_cut, self._method.num_generations)
+        rule = self._method.advantage.cut
+        return count_cut(rewards, rollout.ended, self._method.num_generations, rule)
 
     def _write(
         self,

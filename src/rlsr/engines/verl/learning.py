@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsr.config.method import RlsrMethod
-from rlsr.methods import GroupAdvantages, group_advantages, lowest_where_cut
+from rlsr.methods import GroupAdvantages, count_cut, group_advantages
 from rlsr.methods.subset import max_variance_subset
 
 
@@ -34,8 +34,7 @@ def lesson_of(rewards: Sequence[float], ended: Sequence[bool | None], method: Rl
     size = method.num_generations
     # In float32, as the trainers keep them.
     scores = np.array(rewards, dtype=np.float32).astype(np.float64)
-    if method.advantage.cut == "lowest":
-        scores = lowest_where_cut(scores, np.array([one is False for one in ended]), size)
+    scores = count_cut(scores, ended, size, method.advantage.cut)
     selected = np.ones(len(scores), dtype=np.bool_)
     if method.update_subset is not None:
         selected = max_variance_subset(scores, size, method.update_subset)

@@ -74,7 +74,7 @@ def _train(directory: Path) -> None:
         if step % trainer["save_freq"] == 0 or step == run["num_steps"]:
             save(step)
         metrics = {"timing_s/step": 1.5, "actor/loss": 0.1, "actor/grad_norm": 1.0}
-        exchange.tell(step, {"metrics": metrics, "rollout": rollout})
+        exchange.tell(step, {"metrics": metrics, "rollout": rollout, "reference_tokens": 0})
         answer = exchange.wait_for_answer(step)
         if answer == "save_and_end":
             save(step)

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from rlsr.engines.verl.composition import environment
 from rlsr.engines.verl.train import VerlRun
 from rlsr.errors import ConfigError
 from rlsr.interruption import Interrupted
+from rlsr.models import load_policy
 from rlsr.pipeline import plan_run, train_run
 from rlsr.rewards import RewardBatch, open_reward
 from rlsr.runs import RunDirectory
-from trainers import trainer_of_config
+from trainers import roll_out, trainer_of_config
 
 PYTHON = os.environ.get("RLSR_VERL_PYTHON")
 pytestmark = [
@@ -52,6 +53,11 @@ def verl_settings(tiny_settings: list[str], tmp_path: Path) -> list[str]:
         "engine=verl",
         f"engine.python={PYTHON}",
     ]
+
+
+def by_sgrpo(settings: Sequence[str]) -> list[str]:
+    """Take another method; its name stands before its settings, which would begin anew with it."""
+    return ["method=sgrpo", *(one for one in settings if one != "method=rlsr")]
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +121,43 @@ def test_verl_reads_what_is_written_and_scores_by_the_same_reward(
     assert found["advantages"] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_what_is_overridden_is_there_as_it_was_read(
+    verl_settings: list[str], tmp_path: Path
+) -> None:
+    run, _ = begun(load_config(overrides=verl_settings), tmp_path / "run")
+    (found,) = ask(run, {"ask": "overrides"})
+    assert found == {
+        "_balance_batch": ["self", "batch", "metrics", "logging_prefix", "keep_minibatch"],
+        "_compute_advantage": ["self", "batch", "metrics"],
+        "_init_dataloader": ["self"],
+        "_next_train_batch": ["self", "num_prompts"],
+        "_update_actor": ["self", "batch", "metrics"],
+        "forward_backward_batch": ["self", "data", "loss_function", "forward_only"],
+        "on_train_begin": ["self"],
+        "_build_fsdp_module": ["self", "module"],
+        "_build_lr_scheduler": ["self", "optimizer"],
+    }
+
+
+def test_references_become_rows_that_verls_loss_leaves_out(
+    verl_settings: list[str], tmp_path: Path
+) -> None:
+    """Three responses with two references, of two and one tokens, behind prompts of one."""
+    run, _ = begun(load_config(overrides=by_sgrpo(verl_settings)), tmp_path / "run")
+    (found,) = ask(run, {"ask": "rows"})
+    assert found == {
+        "input_ids": [[1, 2, 3], [1, 4], [5, 6], [1, 7, 8], [5, 9]],
+        "position_ids": [[0, 1, 2], [0, 1], [0, 1], [0, 1, 2], [0, 1]],
+        "responses": [[2, 3], [4], [6], [7, 8], [9]],
+        "response_mask": [[1, 1], [1], [1], [0, 0], [0]],
+        "loss_mask": [[1, 1], [1], [1], [0, 0], [0]],
+        "ref_log_prob": [[-1.0, -1.0], [-1.0], [-1.0], [-0.5, -0.25], [-2.0]],
+        "temperature": pytest.approx([0.7, 0.7, 0.7, 1.0, 1.0]),
+        "is_reference": [False, False, False, True, True],
+        "global_token_num": [3, 2, 2],
+    }
+
+
 def test_verls_schema_refuses_an_option_that_is_none_of_its() -> None:
     options = "engine.options={actor_rollout_ref.rollout.nothing: 1}"
     settings = ["stages=null", "method=rlsr", "model.lora=null", "engine=verl", f"engine.python={PYTHON}", options]  # fmt: skip
@@ -125,31 +168,40 @@ def test_verls_schema_refuses_an_option_that_is_none_of_its() -> None:
         require_environment(config, device="cpu")
 
 
+RLSR: tuple[str, ...] = ()
+NLL = ("method.label_weight=0.7",)
+CLIPPED = (*NLL, "method.label_loss=ratio_clip")
+
+
+@pytest.mark.parametrize("method", [RLSR, NLL, CLIPPED])
 @pytest.mark.parametrize("average", ["token", "sequence"])
 @pytest.mark.parametrize("old", ["of_now", "of_before"])
 def test_loss_and_gradient_are_those_of_the_other_engine(
-    verl_settings: list[str], tmp_path: Path, average: str, old: str
+    verl_settings: list[str], tmp_path: Path, method: Sequence[str], average: str, old: str
 ) -> None:
-    more = [f"method.loss_average={average}", "method.kl_coefficient=0.3", "method.clip=0.1"]
-    if old == "of_before":
-        # verl does not weigh the KL term of later updates by the ratio.
-        more[1] = "method.kl_coefficient=0"
+    more = [*method, f"method.loss_average={average}", "method.clip=0.1"]
+    # verl does not weigh the KL term of later updates by the ratio.
+    more.append(f"method.kl_coefficient={0 if old == 'of_before' else 0.3}")
+    if method:
+        verl_settings = by_sgrpo(verl_settings)
     ours = [one for one in verl_settings if not one.startswith("engine")]
     trainer = trainer_of_config(load_config(overrides=[*ours, *more]), tmp_path / "trl", tokens_per_pass=150)  # fmt: skip
     assert isinstance(trainer, RolloutTrainer)
     trainer.model.train()
     batch: dict[str, Any] = trainer._generate_and_score_completions(next(iter(trainer.get_train_dataloader())))  # fmt: skip
     with torch.no_grad():
-        before = _log_probs(trainer, batch)
+        before, labels_before = _log_probs(trainer, batch), _label_log_probs(trainer)
         for weight in trainer.model.parameters():
             weight.add_(0.05 * torch.randn_like(weight))
-    now = _log_probs(trainer, batch)
+    now, labels = _log_probs(trainer, batch), _label_log_probs(trainer)
     if old == "of_before":
         batch["old_per_token_logps"] = torch.nn.utils.rnn.pad_sequence(before, batch_first=True)
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.zero_grad()
     loss = float(trainer.compute_loss(trainer.model, batch).detach())
     theirs = [weight.grad.clone() for weight in trainer.model.parameters()]
+
+    logged = {name: values[-1] for name, values in trainer._metrics["train"].items() if values}
 
     run, _ = begun(load_config(overrides=[*verl_settings, *more]), tmp_path / "run")
     lists = [row.tolist() for row in now]
@@ -163,29 +215,92 @@ def test_loss_and_gradient_are_those_of_the_other_engine(
         if reference is None
         else [row[:n].tolist() for row, n in zip(reference, lengths, strict=True)],
     }
-    (found,) = ask(run, {"ask": "loss", **rows})
-    assert found["loss"] == pytest.approx(loss, rel=1e-4, abs=1e-6)
-    # Its derivative by the log-probabilities, taken on to the weights.
-    trainer.model.zero_grad()
-    slopes = [torch.tensor(row) for row in found["slopes"]]
-    total = sum((one * slope).sum() for one, slope in zip(now, slopes, strict=True))
-    assert isinstance(total, torch.Tensor)
-    total.backward()
-    for mine, weight in zip(theirs, trainer.model.parameters(), strict=True):
-        torch.testing.assert_close(mine, weight.grad, rtol=1e-3, atol=1e-6)
+    if labels:
+        rows |= {
+            "label_log_probs": [row.tolist() for row in labels],
+            "labels_before": [row.tolist() for row in labels_before],
+        }
+    question = {"ask": "loss", **rows}
+    ways = [question, {**question, "rows_per_pass": 3}, {**question, "num_workers": 2, "rows_per_pass": 3}]  # fmt: skip
+    for found in ask(run, *ways):
+        assert found["loss"] == pytest.approx(loss, rel=1e-4, abs=1e-6)
+        if labels:
+            for name in ("label_loss", "label_nll"):
+                assert found[name] == pytest.approx(logged[f"optim/{name}"], rel=1e-4)
+        # Its derivative by the log-probabilities, taken on to the weights.
+        trainer.model.zero_grad()
+        slopes = [torch.tensor(row) for row in found["slopes"]]
+        total = sum((one * own).sum() for one, own in zip([*now, *labels], slopes, strict=True))
+        assert isinstance(total, torch.Tensor)
+        total.backward(retain_graph=True)
+        for mine, weight in zip(theirs, trainer.model.parameters(), strict=True):
+            torch.testing.assert_close(mine, weight.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_weights_after_two_mini_batches_are_those_of_the_other_engine(
+    verl_settings: list[str], tmp_path: Path
+) -> None:
+    """By verl's own engine of the policy, FSDP2 in one process, with references among what it reads."""
+    more = [*NLL, "method.prompts_per_update=1", "method.updates_per_rollout=2", "method.clip=0.02", "method.kl_coefficient=0"]  # fmt: skip
+    verl_settings = by_sgrpo(verl_settings)
+    ours = [one for one in verl_settings if not one.startswith("engine")]
+    trainer = trainer_of_config(load_config(overrides=[*ours, *more]), tmp_path / "trl", tokens_per_pass=150)  # fmt: skip
+    trainer.optimizer = torch.optim.SGD(trainer.model.parameters(), lr=0.3)
+    trainer.current_gradient_accumulation_steps = 1
+    batch = roll_out(trainer)
+    # The batch stands in the order of the mini-batches, of which each has one prompt here.
+    with torch.no_grad():
+        old = _log_probs(trainer, batch)
+    lengths = trainer.reward_function.last.num_tokens
+    steps = list(dict.fromkeys(step.mini_batch for step in batch["step"]))
+    references = [step.references.responses[0] for step in (batch["step"][0], batch["step"][-1])]
+    assert steps == [0, 1]
+    question = {
+        "rewards": trainer.reward_function.last.result.scores.tolist(),
+        "log_probs": [row.tolist() for row in old],
+        "old_log_probs": [row.tolist() for row in old],
+        "ref_log_probs": [row.tolist() for row in old],
+        "prompt_ids": [batch["prompt_ids"][row][batch["prompt_mask"][row].bool()].tolist() for row in range(len(old))],
+        "response_ids": [batch["completion_ids"][row][: lengths[row]].tolist() for row in range(len(old))],
+        "reference_ids": references,
+    }  # fmt: skip
+    trainer.compute_loss(trainer.model, batch)
+    trainer._update_weights(trainer.model)
+
+    run, _ = begun(load_config(overrides=[*verl_settings, *more]), tmp_path / "run")
+    (found,) = ask(run, {"ask": "train", "rate": 0.3, **question})
+    weights = dict(trainer.model.named_parameters())
+    assert set(found) == set(weights)
+    before = load_policy(run._config.model, "cpu").model.state_dict()
+    for name, weight in weights.items():
+        expected = torch.tensor(found[name]).reshape(weight.shape)
+        torch.testing.assert_close(weight.detach(), expected, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(weight.detach(), before[name]), "it has learnt"
 
 
 def _log_probs(trainer: RolloutTrainer, batch: dict[str, Any]) -> list[torch.Tensor]:
     """Of the tokens of every response, by a forward pass of its own."""
-    found = []
-    for row in range(len(batch["advantages"])):
-        prompt = batch["prompt_ids"][row][batch["prompt_mask"][row].bool()]
-        length = trainer.reward_function.last.num_tokens[row]
-        response = batch["completion_ids"][row][:length]
-        logits = trainer.model(input_ids=torch.cat([prompt, response])[None]).logits[0]
-        scores = torch.log_softmax(logits[-length - 1 : -1], -1)
-        found.append(scores[torch.arange(length), response])
-    return found
+    lengths = trainer.reward_function.last.num_tokens
+    return [
+        _scores(
+            trainer, batch["prompt_ids"][row][batch["prompt_mask"][row].bool()], response[:length]
+        )
+        for row, (response, length) in enumerate(zip(batch["completion_ids"], lengths, strict=True))
+    ]
+
+
+def _label_log_probs(trainer: RolloutTrainer) -> list[torch.Tensor]:
+    """Of the tokens of every reference that the update reads."""
+    assert trainer.step is not None, "a rollout was made"
+    read = trainer.step.references
+    pairs = zip(read.prompts, read.responses, strict=True)
+    return [_scores(trainer, torch.tensor(one), torch.tensor(other)) for one, other in pairs]
+
+
+def _scores(trainer: RolloutTrainer, prompt: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
+    logits = trainer.model(input_ids=torch.cat([prompt, response])[None]).logits[0]
+    scores = torch.log_softmax(logits[-len(response) - 1 : -1], -1)
+    return scores[torch.arange(len(response)), response]
 
 
 class _Stops(SilentObserver):
@@ -222,3 +337,49 @@ def test_a_policy_learns(verl_settings: list[str], tmp_path: Path) -> None:
     train_run(plan, tmp_path / "run")
     rewards = [row["reward/mean"] for row in RunDirectory(tmp_path / "run").read_metrics()]
     assert sum(rewards[-5:]) > 1.5 * sum(rewards[:5])
+
+
+def test_labels_are_learnt_in_mini_batches_and_a_run_goes_on(
+    verl_settings: list[str], tmp_path: Path
+) -> None:
+    more = ["method.label_weight=1", "method.label_schedule=linear", "method.prompts_per_update=1", "training.steps=6"]  # fmt: skip
+    plan, path = (
+        plan_run(load_config(overrides=[*by_sgrpo(verl_settings), *more, VOWELS])),
+        tmp_path / "run",
+    )
+    with pytest.raises(Interrupted):
+        train_run(plan, path, observer=_Stops(3))
+    assert train_run(plan, path, resume=True).num_steps == 6
+    rows = RunDirectory(path).read_metrics()
+    losses = [row["optim/label_loss"] for row in rows]
+    assert losses == [row["optim/label_nll"] for row in rows]
+    assert sum(losses[3:]) < 0.9 * sum(losses[:3])
+    weights = [row["optim/label_weight"] for row in rows]
+    assert weights == pytest.approx([1 - step / 6 for step in range(6)])
+    # References are read beside the responses.
+    assert rows[0]["tokens/trained"] > rows[0]["tokens/response"] * 8
+    # Two mini-batches a rollout, and rates of the steps.
+    optimizer = path / "checkpoints" / "global_step_6" / "actor" / "optim_world_size_1_rank_0.pt"
+    states = torch.load(optimizer, weights_only=False)["state"].values()
+    assert {int(state["step"]) for state in states} == {12}
+
+
+def test_two_workers_compare_labels_with_the_policy_before_training(
+    verl_settings: list[str], tmp_path: Path
+) -> None:
+    """Of three prompts a step, so that one worker has more references than the other; at a temperature of 1, whatever that of rollouts."""
+    more = ["method.label_loss=ratio_clip", "method.kl_coefficient=0", "method.temperature=0.7", "training.prompts_per_step=3", "training.steps=2"]  # fmt: skip
+    settings = [*by_sgrpo(verl_settings), *more, VOWELS]
+    config = load_config(
+        overrides=[*settings, "engine.gpus_per_node=2", "training.tokens_per_pass=100"]
+    )
+    train_run(plan_run(config), tmp_path / "run")
+    first, second = RunDirectory(tmp_path / "run").read_metrics()
+    assert first["optim/label_loss"] == pytest.approx(-1.0, abs=1e-5), "the ratio is 1 at first"
+    assert abs(second["optim/label_loss"] + 1.0) > 1e-3, "the policy has moved"
+    # What the references cost the policy at first is known without verl.
+    others = [one for one in settings if not one.startswith("engine")]
+    trainer = trainer_of_config(load_config(overrides=others), tmp_path / "trl", tokens_per_pass=150)  # fmt: skip
+    roll_out(trainer)
+    nll = -torch.cat(_label_log_probs(trainer)).mean()
+    assert first["optim/label_nll"] == pytest.approx(float(nll), rel=1e-4)

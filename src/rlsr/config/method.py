@@ -55,8 +55,12 @@ class RlsrMethod(MethodTable):
     loss_average: Literal["token", "sequence"] = "token"
     """``token``: every token of the batch weighs the same; ``sequence``: every response does, as in the GRPO paper."""
     updates_per_rollout: int = Field(default=1, ge=1)
-    """Updates that learn from the same rollout, one after another. The first is on-policy; the probabilities that it finds are those that
-    the ratios of the others are taken from."""
+    """Updates that learn from the same responses of a rollout, one after another. The first is on-policy; the probabilities that it finds
+    are those that the ratios of the others are taken from."""
+    prompts_per_update: int | None = Field(default=None, ge=1)
+    """Prompts of a mini-batch, which divide ``training.prompts_per_step``: an update learns from so many prompts of the rollout with their
+    whole groups, and the next one from others. The ratios of all of them are taken from the policy that wrote the rollout. With
+    ``updates_per_rollout`` above 1 all mini-batches are gone through as often. null learns from the whole rollout at once."""
     clip: float = Field(default=0.2, gt=0, lt=1)
     """Half-width of the probability-ratio clip; without effect on the first update of a rollout."""
     advantage: AdvantageConfig = AdvantageConfig()
@@ -85,8 +89,17 @@ class RlsrMethod(MethodTable):
 
     @property
     def updates_per_step(self) -> int:
-        """How often a rollout is learnt from."""
+        """How often each response of a rollout is learnt from."""
         return self.updates_per_rollout
+
+    def num_mini_batches(self, prompts_per_step: int) -> int:
+        """Count the mini-batches of a rollout."""
+        return prompts_per_step // (self.prompts_per_update or prompts_per_step)
+
+    @property
+    def extra_passes(self) -> int:
+        """Passes without gradient over what an update learns from, of the policy that wrote it among them."""
+        return super().extra_passes + int(self.prompts_per_update is not None)
 
     @property
     def needs_reference_policy(self) -> bool:
@@ -98,6 +111,9 @@ class RlsrMethod(MethodTable):
         subset, updates = self.update_subset, self.updates_per_rollout
         learnt = "" if subset is None else f", {subset} of each prompt's learnt from,"
         often = "" if updates == 1 else f", {updates} updates from them"
+        if self.prompts_per_update is not None:
+            updates *= self.num_mini_batches(num_prompts)
+            often = f", {updates} updates from {self.prompts_per_update} prompts each"
         return f"{num_prompts} x {self.num_generations} responses{learnt}{often}"
 
     def training_in_words(self, reward: str) -> str:

@@ -75,6 +75,10 @@ class MethodTable(ConfigTable):
         """How often a step learns from what it has read or sampled."""
         return 1
 
+    def num_mini_batches(self, prompts_per_step: int) -> int:
+        """Count the parts that a step is learnt from one after another, each with an update of its own."""
+        return 1
+
     @property
     def learns_references(self) -> bool:
         """Whether the tokens of the references are learnt from, alone or beside others."""

@@ -114,6 +114,17 @@ class RunConfig(ConfigTable):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mini_batches_are_whole(self) -> Self:
+        method, number = self.method, self.training.prompts_per_step
+        each = method.prompts_per_update if isinstance(method, RlsrMethod) else None
+        if each is not None and number % each:
+            raise ValueError(
+                f"method.prompts_per_update: must divide training.prompts_per_step = {number}, got {each}; take a divisor, or null to "
+                "learn from the whole rollout at once"
+            )
+        return self
+
     @property
     def validation_metric(self) -> MetricOfPolicies | MetricOfScorers:
         """What validation measures, with ``auto`` filled in."""

@@ -56,4 +56,10 @@ def prompts_per_process(config: RunConfig, num_processes: int) -> int:
             f"training.prompts_per_step: must be a multiple of the {num_processes} processes that train together, got {number}; "
             f"take {max(number // num_processes, 1) * num_processes}"
         )
+    of_update = number // config.method.num_mini_batches(number)
+    if of_update % num_processes:
+        raise ConfigError(
+            f"method.prompts_per_update: must be a multiple of the {num_processes} processes that train together, got {of_update}; take "
+            f"another, or null to learn from the whole rollout at once"
+        )
     return number // num_processes

@@ -349,6 +349,20 @@ def test_an_independent_encoder_that_is_the_rewards_is_refused() -> None:
     )
 
 
+def test_mini_batches_are_all_of_one_size() -> None:
+    one = load_config(
+        overrides=["method=rlsr", "training.prompts_per_step=8", "method.prompts_per_update=2"]
+    )
+    assert one.method.num_mini_batches(8) == 4
+    assert one.method.batch_in_words(8) == "8 x 8 responses, 4 updates from 2 prompts each"
+    assert message_of(
+        [], ["method=rlsr", "training.prompts_per_step=8", "method.prompts_per_update=3"]
+    ) == (
+        "method.prompts_per_update: must divide training.prompts_per_step = 8, got 3; take a divisor, or null to learn from the whole "
+        "rollout at once"
+    )
+
+
 def test_the_independent_encoder_is_another_than_the_rewards_by_itself() -> None:
     assert load_config().independent_embedding == "builtin:minilm"
     for model in ("builtin:minilm", "org/encoder"):

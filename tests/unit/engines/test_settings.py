@@ -167,6 +167,17 @@ def test_a_step_that_cannot_be_divided_is_refused(processes: int, way_out: int) 
         prompts_per_process(config("training.prompts_per_step=4"), processes)
 
 
+def test_a_mini_batch_that_cannot_be_divided_is_refused() -> None:
+    one = config("method=rlsr", "training.prompts_per_step=8", "method.prompts_per_update=2")
+    assert prompts_per_process(one, 2) == 4
+    with pytest.raises(ConfigError) as caught:
+        prompts_per_process(one, 4)
+    assert str(caught.value) == (
+        "method.prompts_per_update: must be a multiple of the 4 processes that train together, got 2; take another, or null to learn from "
+        "the whole rollout at once"
+    )
+
+
 # --- supervised methods --------------------------------------------------------------------------
 
 

@@ -66,12 +66,18 @@ GOLDEN: dict[str, dict[str, Any]] = {
     "method.num_generations=16": {"actor_rollout_ref.rollout.n": 16},
     "method.temperature=0.7": {"actor_rollout_ref.rollout.temperature": 0.7},
     "method.top_p=0.9": {"actor_rollout_ref.rollout.top_p": 0.9},
+    "method.prompts_per_update=2": {"actor_rollout_ref.actor.ppo_mini_batch_size": 2},
     "method.updates_per_rollout=3": {"actor_rollout_ref.actor.ppo_epochs": 3},
     "method.kl_coefficient=0.05": {
         "actor_rollout_ref.actor.use_kl_loss": True,
         "actor_rollout_ref.actor.kl_loss_coef": 0.05,
     },
     "method.kl_coefficient=0": {"actor_rollout_ref.actor.use_kl_loss": False},
+    # The label may ask the policy before training, too.
+    "method={type: sgrpo, max_response_tokens: 64, kl_coefficient: 0, label_loss: as_released}": {
+        "actor_rollout_ref.actor.use_kl_loss": True,
+        "actor_rollout_ref.actor.kl_loss_coef": 0,
+    },
     "method.loss_average=sequence": {
         "actor_rollout_ref.actor.loss_agg_mode": "seq-mean-token-mean"
     },

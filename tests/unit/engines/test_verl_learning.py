@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rlsr.engines.verl.exchange import Exchange
 from rlsr.engines.verl.learning import lesson_of
 from rlsr.engines.verl.logged_numbers import logged_numbers
 from rlsr.engines.verl.prompts import record_of, row_of, write_prompts
+from rlsr.engines.verl.row_order import order_of_rows
 from rlsr.engines.verl.steps import describe_step
 from rlsr.rewards import Part
 
@@ -52,6 +54,34 @@ def test_a_subset_is_learnt_from_and_averaged_over() -> None:
     assert lesson.selected.tolist() == [True, False, False, True]
     assert lesson.group.learnable.tolist() == [True, False, False, True]
     assert lesson.group_std[0] == pytest.approx(np.std([0.0, 0.5, 0.6, 1.0], ddof=1))
+
+
+# --- mini-batches ----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.randoms())
+def test_every_worker_finds_its_share_of_each_mini_batch_in_its_turn(
+    count: int, each: int, workers: int, size: int, random: Random
+) -> None:
+    """verl cuts the rows among the workers, and those of each into mini-batches, from the first on."""
+    prompts = [prompt for prompt in range(count * each) for _ in range(size * workers)]
+    random.shuffle(prompts)
+    order = order_of_rows(
+        prompts,
+        num_mini_batches=count,
+        num_workers=workers,
+        divide=lambda rows: [rows[worker::workers] for worker in range(workers)],
+    )
+    assert sorted(order) == list(range(len(prompts)))
+    own, share = len(order) // workers, len(order) // workers // count
+    for number in range(count):
+        found = [
+            prompts[row]
+            for worker in range(workers)
+            for row in order[worker * own + number * share : worker * own + (number + 1) * share]
+        ]
+        expected = [prompt for prompt in prompts if prompt % count == number]
+        assert sorted(found) == sorted(expected), "whole groups, and those of the engine trl"
 
 
 # --- prompts ---------------------------------------------------------------------------------------
@@ -106,6 +136,9 @@ def test_numbers_of_verl_have_our_names_or_are_ours_again() -> None:
         "response_length/mean": 4.0,
         "actor/pg_clipfrac": 0.0,
         "actor/kl_loss": None,
+        "actor/label_loss": 2.5,
+        "actor/label_nll": 2.5,
+        "actor/label_weight": 0.125,
     }
     assert logged_numbers(logs) == {
         "optim/loss": 0.5,
@@ -113,6 +146,9 @@ def test_numbers_of_verl_have_our_names_or_are_ours_again() -> None:
         "time/step": 3.0,
         "verl/actor/pg_clipfrac": 0.0,
         "optim/kl": None,
+        "optim/label_loss": 2.5,
+        "optim/label_nll": 2.5,
+        "optim/label_weight": 0.125,
     }
 
 
@@ -120,7 +156,8 @@ def told(scores: list[float | None]) -> dict[str, Any]:
     row = {"place": 0, "response": "a b", "num_tokens": 3, "ended": True, "texts": {}}
     rows = [{**row, "score": score, "components": {"near": score}} for score in scores]
     rows[-1] |= {"ended": False, "num_tokens": 5}
-    return {"metrics": {"timing_s/step": 2.0, "actor/grad_norm": 1.0}, "rollout": rows}
+    metrics = {"timing_s/step": 2.0, "actor/grad_norm": 1.0}
+    return {"metrics": metrics, "rollout": rows, "reference_tokens": 6}
 
 
 def test_a_step_is_described_as_by_the_other_engine() -> None:
@@ -136,7 +173,8 @@ def test_a_step_is_described_as_by_the_other_engine() -> None:
     assert step.metrics["reward/mean"] == pytest.approx(2 / 3)
     assert step.metrics["reward/near"] == pytest.approx(2 / 3)
     assert step.metrics["reward/num_unscored"] == 1
-    assert step.metrics["tokens/trained"] == 2 * (3 + 3 + 5), "what is unscored teaches nothing"
+    # What is unscored teaches nothing; references do.
+    assert step.metrics["tokens/trained"] == 2 * (3 + 3 + 5 + 6)
     assert step.metrics["tokens/share_cut"] == 0.25
     assert step.metrics["tokens/per_second"] == 7.0
     assert step.metrics["optim/skipped_updates"] == 0

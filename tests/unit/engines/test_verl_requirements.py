@@ -34,6 +34,7 @@ def refusal(*overrides: str, device: Device = "cpu", processes: Processes = ALON
 def test_the_defaults_without_adapters_are_possible() -> None:
     require_possible(config(), device="cpu", processes=ALONE)
     require_possible(config("engine.gpus_per_node=8"), device="cuda", processes=ALONE)
+    require_possible(config("method=sgrpo"), device="cpu", processes=ALONE)
 
 
 @pytest.mark.parametrize(
@@ -45,13 +46,16 @@ def test_the_defaults_without_adapters_are_possible() -> None:
         ),
         (
             ["method=sft"],
-            "method.type: the engine verl trains rlsr, got sft; take engine=trl for it, which of several stages can be one, as in "
-            "stages='[{method: sft}, {method: rlsr, engine: verl}]'",
+            "method.type: the engine verl trains rlsr and sgrpo, got sft; take engine=trl for it, which of several stages can be one, "
+            "as in stages='[{method: sft}, {method: rlsr, engine: verl}]'",
         ),
         (
-            ["method=sgrpo"],
-            "method.type: the engine verl trains rlsr, got sgrpo; take engine=trl for it, which of several stages can be one, as in "
-            "stages='[{method: sgrpo}, {method: rlsr, engine: verl}]'",
+            ["method={type: sgrpo, num_generations: 2, prefix_ratios: [0, 0.5]}"],
+            "method.prefix_ratios: the engine verl lets the policy write whole responses; take null, or engine=trl",
+        ),
+        (
+            ["method={type: sgrpo, label_in_group: true}"],
+            "method.label_in_group: the engine verl compares responses with each other alone; take false, or engine=trl",
         ),
         (
             ["method.advantage.baseline=prefix"],
@@ -66,6 +70,11 @@ def test_the_defaults_without_adapters_are_possible() -> None:
             ["engine.gpus_per_node=3"],
             "engine.gpus_per_node: the 64 responses of a step (training.prompts_per_step x method.num_generations) must divide among 3 "
             "workers; take other numbers",
+        ),
+        (
+            ["engine.gpus_per_node=16", "method.prompts_per_update=1"],
+            "engine.gpus_per_node: the 8 responses of a mini-batch (method.prompts_per_update x method.num_generations) must divide among "
+            "16 workers; take other numbers",
         ),
         (
             ["model.dtype=bfloat16"],
@@ -132,8 +141,12 @@ def test_another_version_is_refused() -> None:
     assert str(caught.value) == (
         "engine.python: py has verl 0.8.0, and this engine was written for 0.9.1; py -m pip install verl==0.9.1"
     )
-    with pytest.raises(EngineError, match=r"py has rlsr 0\.0\.1, and this is .*; install the same version there"):  # fmt: skip
+    with pytest.raises(EngineError) as caught:
         require_packages({**WHOLE, "rlsr": "0.0.1"}, "py")
+    assert str(caught.value) == (
+        f"engine.python: rlsr {__version__} starts this run, and the environment of py has rlsr 0.0.1, which verl's processes would load; "
+        f"py -m pip install rlsr=={__version__}"
+    )
 
 
 def test_what_is_no_python_is_refused(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_verl_can_train_it(preset: object) -> None:
         require_possible(config, device="cuda", processes=ALONE)
         found = verl_settings(config, SETUP)
         assert found["data.train_batch_size"] == 1024
+        assert found["actor_rollout_ref.actor.ppo_mini_batch_size"] == 256
         assert found["actor_rollout_ref.rollout.n"] == 8
         assert found["actor_rollout_ref.actor.kl_loss_coef"] == 0.001
         assert found["data.max_response_length"] == 2048

@@ -1,4 +1,4 @@
-"""One step of a method with rollouts as data, and what a method may add to it.
+"""One step of a method with rollouts as data, or one mini-batch of it, and what a method may add to it.
 
 A ``Step`` is made once, from a rollout and its rewards, and is never changed: an addition returns another one. It says what the
 update reads and what its loss is averaged over, and travels to the update in TRL's batch.
@@ -97,6 +97,8 @@ class Step:
     learnable groups is so not scaled up, and one that learns from a subset of each group is not scaled down."""
     num_responses: int
     """Responses of all processes that it is averaged over."""
+    mini_batch: int = 0
+    """Which part of the rollout this is, from 0."""
     token_advantages: torch.Tensor | None = None
     """Advantages of the tokens of this process, where those of a response are not all the same."""
     references: Responses = field(default_factory=lambda: Responses([], [], []))

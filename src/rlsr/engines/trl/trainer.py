@@ -13,17 +13,18 @@ One step, the calls of TRL and transformers and ours (marked *) in order::
             GRPOTrainer._calculate_rewards
             * reward, as TRL's reward_funcs           scores; RewardFunction keeps the whole rollout
             (TRL's advantages)                        logs rewards; ours take their place
-        * make_step                                   scores -> selected responses -> advantages, what the loss is averaged over
-        * Addition.after_rollout                      of each addition of the method
+        * make_step                                   scores -> selected responses -> advantages, what the loss is averaged over;
+        * Addition.after_rollout                      of each addition of the method; both for each mini-batch
         * log_probs_before                            the reference policy, about what is learnt from, where there is a KL term
+        * _log_probs_of_rollout                       the policy itself, where there are several mini-batches
         shuffle_sequence_dict, split_tensor_dict      one part, whose responses are in another order from here on
-      * compute_loss                                  splits responses and references into passes; for each of them:
+      * compute_loss                                  splits responses and references of a mini-batch into passes; for each of them:
         * score_pass                                  the forward pass
         * grpo_loss                                   GRPOTrainer._compute_loss on these scores
         * Term.of_pass                                of each term of the step
           Accelerator.backward
         * average_gradients                           once, where several processes train together
-        * _update_weights                             but for the last update of a rollout; the next one follows
+        * _update_weights                             but for the last update of a rollout; the next mini-batch follows
       Accelerator.backward                            of a loss without a way back to the weights: adds nothing
     clip_grad_norm_, Optimizer.step, Scheduler.step, GRPOTrainer.log, StepRecorder.on_log
 
@@ -52,12 +53,19 @@ from rlsr.config.run import RunConfig
 from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
 from rlsr.engines.trl.host import HostOverrides, Passes
+from rlsr.engines.trl.mini_batches import (
+    make_steps,
+    mini_batches,
+    pick_rows,
+    whole_rollout,
+    with_steps,
+)
 from rlsr.engines.trl.out_of_memory import try_smaller
 from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.engines.trl.rollout_writer import writes_by_groups
-from rlsr.engines.trl.step import GIVEN_COLUMN, PLACE, STEP, Addition, Step, make_step, step_metrics
+from rlsr.engines.trl.step import GIVEN_COLUMN, Addition, Step, step_metrics
 from rlsr.engines.trl.update import OLD_LOG_PROBS, Update, rows_of_update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
@@ -95,6 +103,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
     ) -> None:
         assert isinstance(config.method, RlsrMethod), "this trainer is of the methods with rollouts"
         self._method = config.method
+        self._num_mini_batches = config.method.num_mini_batches(config.training.prompts_per_step)
         self._rows_at_a_time = rows_at_a_time
         self._additions = additions
         self.reward_function = reward_function
@@ -153,13 +162,21 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         given = [row.get(GIVEN_COLUMN, []) for row in inputs]
         self.rollout_func = partial(self._write, beginnings, given)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        step = make_step(inputs, beginnings, batch, self._rewards(), method=self._method, host=self)
+        order, steps = make_steps(
+            inputs,
+            beginnings,
+            batch,
+            self._rewards(),
+            count=self._num_mini_batches,
+            method=self._method,
+            host=self,
+        )
         for addition in self._additions:
-            step = addition.after_rollout(step, self)
-        for name, number in step_metrics(step, self._method.advantage).items():
+            steps = [addition.after_rollout(step, self) for step in steps]
+        self.step = whole_rollout(steps)
+        for name, number in step_metrics(self.step, self._method.advantage).items():
             self._metrics["train"][name].append(number)
-        self.step = step
-        return self._with_step(batch, step)
+        return self._with_log_probs(with_steps(pick_rows(batch, order), steps))
 
     def _rewards(self) -> Floats:
         """Take what the last responses of all processes count as when they are compared with each other."""
@@ -246,30 +263,21 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
 
     # --- what is learnt from it -------------------------------------------------------------------
 
-    def _with_step(self, batch: dict[str, Any], step: Step) -> dict[str, Any]:
-        """Put what is learnt into the place of what TRL would learn."""
-        device = batch["completion_mask"].device
-        learnable = torch.tensor(step.group.learnable[step.own], device=device)[:, None]
-        batch = {
-            **batch,
-            STEP: [step] * len(step.rows),
-            PLACE: torch.arange(len(step.rows), device=device),
-            "advantages": torch.tensor(
-                step.group.advantages[step.own], dtype=torch.float32, device=device
-            )
-            if step.token_advantages is None
-            else step.token_advantages,
-            "num_items_in_batch": torch.tensor(step.num_tokens, device=device),
-            "completion_mask": batch["completion_mask"] * (learnable | step.kept),
-        }
-        if step.given.any():
-            # To TRL they are the answers of tools.
-            batch["tool_mask"] = (~step.given).long()
+    def _with_log_probs(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Ask the policy before training, and the one that has written the rollout, about what is learnt from."""
+        responses = rollout_responses(batch)
         if self._method.kl_coefficient:
-            batch["ref_per_token_logps"] = self.log_probs_before(
-                rollout_responses(batch), self._score_responses
-            )
+            batch["ref_per_token_logps"] = self.log_probs_before(responses, self._score_responses)
+        if self._num_mini_batches > 1:
+            # It has moved when the second mini-batch is learnt from.
+            batch = {OLD_LOG_PROBS: self._log_probs_of_rollout(responses), **batch}
         return batch
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def _log_probs_of_rollout(self, responses: Responses) -> torch.Tensor:
+        """Ask the policy that has written a rollout, in passes like those of the update: (response, token)."""
+        policy = self.accelerator.unwrap_model(self.model)
+        return self.score_in_passes(responses, partial(self._score_responses, policy))
 
     # --- the update -------------------------------------------------------------------------------
 
@@ -302,16 +310,23 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
                 return self._score_responses(policy, rows, with_entropy=True)
             return self.score_pass(policy, rows, temperature=REFERENCE_TEMPERATURE)
 
-        update, total = self._learn(policy, inputs, score)
-        for _ in range(self._method.updates_per_step - 1):
-            self._update_weights(policy)
+        parts = mini_batches(inputs)
+        learnt: list[tuple[Update, torch.Tensor]] = []
+        for place in range(self._method.updates_per_step * len(parts)):
+            if place:
+                self._update_weights(policy)
+            part = parts[place % len(parts)]
+            update, total = self._learn(policy, part, score)
             # Ratios are taken from the policy that has written the rollout.
-            inputs = {OLD_LOG_PROBS: update.log_probs, **inputs}
-            update, total = self._learn(policy, inputs, score)
-        self.num_trained_tokens = self._method.updates_per_step * sum(update.rows.response_lengths)
-        for name, values in update.metrics().items():
-            self._metrics["train"][name] += values
-        return total
+            parts[place % len(parts)] = {OLD_LOG_PROBS: update.log_probs, **part}
+            learnt = [*learnt, (update, total.detach())][-len(parts) :]
+        num_tokens = sum(sum(update.rows.response_lengths) for update, _ in learnt)
+        self.num_trained_tokens = self._method.updates_per_step * num_tokens
+        # TRL logs the mean of what the mini-batches say when they were last learnt from.
+        for update, _ in learnt:
+            for name, values in update.metrics().items():
+                self._metrics["train"][name] += values
+        return torch.stack([total for _, total in learnt]).mean().requires_grad_()
 
     def _learn(
         self,

@@ -87,8 +87,10 @@ def verl_settings(config: RunConfig, setup: Setup) -> dict[str, Any]:
         "actor_rollout_ref.model.enable_gradient_checkpointing": training.gradient_checkpointing,
         "actor_rollout_ref.actor.strategy": "fsdp2",
         "actor_rollout_ref.ref.strategy": "fsdp2",
-        # Prompts: the whole step is one mini-batch, learnt from so many times.
-        "actor_rollout_ref.actor.ppo_mini_batch_size": training.prompts_per_step,
+        # Prompts; which ones, the trainer says by the order of the rows.
+        "actor_rollout_ref.actor.ppo_mini_batch_size": method.prompts_per_update
+        or training.prompts_per_step,
+        "actor_rollout_ref.actor.shuffle": False,
         "actor_rollout_ref.actor.ppo_epochs": method.updates_per_rollout,
         "actor_rollout_ref.actor.use_dynamic_bsz": True,
         "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": setup.tokens_per_pass,
@@ -98,7 +100,8 @@ def verl_settings(config: RunConfig, setup: Setup) -> dict[str, Any]:
         "actor_rollout_ref.actor.clip_ratio_high": method.clip,
         "actor_rollout_ref.actor.clip_ratio_c": _NO_DUAL_CLIP,
         "actor_rollout_ref.actor.entropy_coeff": 0,
-        "actor_rollout_ref.actor.use_kl_loss": method.kl_coefficient > 0,
+        # verl keeps the policy before training for this term alone; the label of S-GRPO may ask it, too.
+        "actor_rollout_ref.actor.use_kl_loss": method.needs_reference_policy,
         "actor_rollout_ref.actor.kl_loss_coef": method.kl_coefficient,
         # The plus takes the gradient of the reverse KL, as rlsr does.
         "actor_rollout_ref.actor.kl_loss_type": "low_var_kl+",

@@ -112,7 +112,8 @@ def require_packages(versions: Mapping[str, str | None], python: str) -> None:
         )
     if versions["rlsr"] != __version__:
         raise EngineError(
-            f"engine.python: {python} has rlsr {versions['rlsr']}, and this is {__version__}; install the same version there"
+            f"engine.python: rlsr {__version__} starts this run, and the environment of {python} has rlsr {versions['rlsr']}, which "
+            f"verl's processes would load; {python} -m pip install rlsr=={__version__}"
         )
 
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from rlsr.config.combined import CombinedReward
 from rlsr.config.engine import VerlEngine
-from rlsr.config.method import RlsrMethod
+from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.run import RunConfig
 from rlsr.errors import ConfigError
 from rlsr.models import Device
 from rlsr.processes import Processes
 from rlsr.rewards import reward_kind
 
-METHOD = "rlsr"
-"""The method that verl trains here."""
+METHODS = ("rlsr", "sgrpo")
+"""The methods that verl trains here."""
 
 
 def engine_settings(config: RunConfig) -> VerlEngine:
@@ -62,12 +62,14 @@ def require_possible(config: RunConfig, *, device: Device, processes: Processes)
 
 def _of_methods(config: RunConfig) -> Iterator[str]:
     method = config.method
-    if method.type != METHOD or not isinstance(method, RlsrMethod):
+    if method.type not in METHODS or not isinstance(method, RlsrMethod):
         yield (
-            f"method.type: the engine verl trains {METHOD}, got {method.type}; take engine=trl for it, which of several stages can be "
-            f"one, as in stages='[{{method: {method.type}}}, {{method: rlsr, engine: verl}}]'"
+            f"method.type: the engine verl trains {' and '.join(METHODS)}, got {method.type}; take engine=trl for it, which of several "
+            f"stages can be one, as in stages='[{{method: {method.type}}}, {{method: rlsr, engine: verl}}]'"
         )
         return
+    if isinstance(method, SgrpoMethod):
+        yield from _of_labels(method)
     if method.update_subset is not None and method.loss_average == "sequence":
         yield (
             "method.update_subset: verl averages a loss by sequences over all responses, whatever is selected; take "
@@ -78,11 +80,26 @@ def _of_methods(config: RunConfig) -> Iterator[str]:
             f"method.advantage.baseline: the engine verl gives all tokens of a response one advantage, got {method.advantage.baseline}; take "
             "group, or engine=trl"
         )
-    num_rows = config.training.prompts_per_step * method.num_generations
+    if method.prompts_per_update is None:
+        of, prompts, key = "a step", config.training.prompts_per_step, "training.prompts_per_step"
+    else:
+        of, prompts, key = "a mini-batch", method.prompts_per_update, "method.prompts_per_update"
+    num_rows = prompts * method.num_generations
     if num_rows % num_workers(config):
         yield (
-            f"engine.gpus_per_node: the {num_rows} responses of a step (training.prompts_per_step x method.num_generations) must divide "
+            f"engine.gpus_per_node: the {num_rows} responses of {of} ({key} x method.num_generations) must divide "
             f"among {num_workers(config)} workers; take other numbers"
+        )
+
+
+def _of_labels(method: SgrpoMethod) -> Iterator[str]:
+    if method.prefix_ratios is not None:
+        yield (
+            "method.prefix_ratios: the engine verl lets the policy write whole responses; take null, or engine=trl"
+        )
+    if method.label_in_group:
+        yield (
+            "method.label_in_group: the engine verl compares responses with each other alone; take false, or engine=trl"
         )
 
 

@@ -97,7 +97,10 @@ def describe_step(
             ),
             "tokens/response": float(tokens.mean()),
             SHARE_CUT: float(np.mean([ended is False for ended in rollout.ended])),
-            TRAINED_TOKENS: float(method.updates_per_step * tokens[lesson.group.learnable].sum()),
+            TRAINED_TOKENS: float(
+                method.updates_per_step
+                * (tokens[lesson.group.learnable].sum() + told["reference_tokens"])
+            ),
             "tokens/per_second": float(tokens.sum()) / seconds,
             SKIPPED_UPDATES: 0.0 if numbers.get("optim/grad_norm") is not None else 1.0,
         },

@@ -5,9 +5,11 @@ What a step is, verl's calls and ours (marked *)::
     PPOTrainer.fit
       PPOTrainer.step
         AgentLoopManager, ReplayBuffer.sample     responses, each scored by BatchedReward when it is complete
+        * _balance_batch                          the rows of each mini-batch together, whole groups in it
         _compute_old_log_prob, _compute_ref_log_prob
         * _compute_advantage                      rlsr.engines.verl.learning, on the groups of the step
         * _update_actor                           what teaches nothing is masked out for verl's own loss
+          * carry_references                      of S-GRPO; the workers read them beside the responses (supervised_term.py)
       _save_checkpoint                            where verl's config says so
       * logger.log                                tells rlsr the step; waits for the answer; saves and ends where it says so
 """
@@ -21,16 +23,21 @@ from typing import Any
 import torch
 import transfer_queue as tq
 from omegaconf import open_dict
-from tensordict import TensorDict
 from torch.utils.data import Sampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 from verl.utils.dataset.rl_dataset import collate_fn
+from verl.utils.seqlen_balancing import calculate_workload, get_seqlen_balanced_partitions
 
+from rlsr.config.method import SgrpoMethod
 from rlsr.engines.prompt_order import prompts_of_steps
+from rlsr.engines.schedule import rate_factor
 from rlsr.engines.verl.exchange import Exchange
+from rlsr.engines.verl.inside.columns import nested, put
+from rlsr.engines.verl.inside.references import WEIGHT, carry_references
 from rlsr.engines.verl.inside.run import this_run
 from rlsr.engines.verl.learning import Lesson, lesson_of
+from rlsr.engines.verl.row_order import order_of_rows
 
 MODE = "rlsr"
 """Of this trainer, in verl's config."""
@@ -82,6 +89,9 @@ class RlsrTrainer(PPOTrainerSync):
         self._exchange = Exchange.of_this_process()
         self._rollout: list[dict[str, Any]] = []
         self._learnt: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
+        self._carriers: list[int] = []
+        self._place_of_prompt: dict[str, int] = {}
+        self._reference_tokens = 0
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()
@@ -101,6 +111,33 @@ class RlsrTrainer(PPOTrainerSync):
         super().on_train_begin()
         self.logger = _AskingLogger(self.logger, self)
 
+    def _next_train_batch(self, num_prompts: int | None = None) -> Any:
+        """Note the order of the prompts, whose responses come in any order."""
+        batch = super()._next_train_batch(num_prompts)
+        self._place_of_prompt = {uid: place for place, uid in enumerate(batch["uid"])}
+        return batch
+
+    def _balance_batch(self, batch: Any, metrics: Any, *args: Any, **kwargs: Any) -> Any:
+        """Deal rows out by verl, and where there are several mini-batches, those of each by themselves."""
+        batch = super()._balance_batch(batch, metrics, *args, **kwargs)
+        run = this_run()
+        count = run.method.num_mini_batches(run.config.training.prompts_per_step)
+        if count == 1:
+            return batch
+        # verl has asked the workers who holds a part of the rows.
+        num_workers = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
+        work = calculate_workload(torch.tensor([tag["seq_len"] for tag in batch.tags])).tolist()
+
+        def divide(rows: Sequence[int]) -> list[list[int]]:
+            parts = get_seqlen_balanced_partitions([work[row] for row in rows], num_workers, True)
+            return [[rows[place] for place in part] for part in parts]
+
+        prompts = [self._place_of_prompt[key.rsplit("_", 2)[0]] for key in batch.keys]
+        batch.reorder(
+            order_of_rows(prompts, num_mini_batches=count, num_workers=num_workers, divide=divide)
+        )
+        return batch
+
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
         """Compute advantages by rlsr's methods, and note what the loss leaves out."""
         run, fields = this_run(), ["uid", "index", "responses", "rm_scores", "extra_fields"]
@@ -113,6 +150,7 @@ class RlsrTrainer(PPOTrainerSync):
         scores = [float(row.sum()) for row in data["rm_scores"].unbind()]
         tokens = [row.tolist() for row in data["responses"].unbind()]
         order = _by_groups(batch, uids, run.method.num_generations)
+        self._carriers = order[:: run.method.num_generations]
         ended = [not run.stop_ids.isdisjoint(tokens[row]) for row in order]
         lesson = lesson_of([scores[row] for row in order], ended, run.method)
         texts = self.tokenizer.batch_decode(
@@ -143,18 +181,52 @@ class RlsrTrainer(PPOTrainerSync):
             learnt[row] |= bool(lesson.group.learnable[place])
             counted[row] |= bool(lesson.selected[place])
         self._learnt = (learnt, counted)
-        written = {name: _nested(advantages) for name in ("advantages", "returns")}
-        return _put(batch, written)
+        written = {name: nested(advantages) for name in ("advantages", "returns")}
+        return put(batch, written)
 
     def _update_actor(self, batch: Any, metrics: dict[str, Any]) -> Any:
         """Update by verl's loss over what is learnt; it is averaged over all responses that were selected."""
+        method = this_run().method
+        if isinstance(method, SgrpoMethod) and method.reads_labels:
+            metrics["actor/label_weight"] = self._carry_references(batch, method)
         with _masks(batch, *self._learnt):
             return super()._update_actor(batch, metrics)
+
+    def _carry_references(self, batch: Any, method: SgrpoMethod) -> float:
+        """Give the references of the step to the workers, and return the weight of their term."""
+        self._reference_tokens = carry_references(
+            batch,
+            self._carriers,
+            method,
+            tokenizer=self.tokenizer,
+            ask_before=self._ask_policy_before,
+            num_workers=self.actor_rollout_wg.world_size,
+        )
+        share = rate_factor(
+            self.global_steps - 1,
+            warmup_steps=0,
+            num_steps=this_run().num_steps,
+            schedule=method.label_schedule,
+        )
+        weight = method.initial_label_weight * share
+        batch.extra_info[WEIGHT] = weight
+        return weight
+
+    def _ask_policy_before(self, rows: Any) -> Any:
+        """Let the workers score rows by the policy before training, which is there where the config needs it."""
+        return self.ref_policy_wg.compute_ref_log_prob(rows)
 
     def tell_and_ask(self, metrics: Mapping[str, Any], step: int) -> None:
         """Tell rlsr a step; end after it where rlsr says so."""
         numbers = {name: _or_none(float(value)) for name, value in metrics.items()}
-        self._exchange.tell(step, {"metrics": numbers, "rollout": self._rollout})
+        self._exchange.tell(
+            step,
+            {
+                "metrics": numbers,
+                "rollout": self._rollout,
+                "reference_tokens": self._reference_tokens,
+            },
+        )
         answer = self._exchange.wait_for_answer(step)
         if answer in {"save_and_go_on", "save_and_end"}:
             self._save_checkpoint()
@@ -190,23 +262,11 @@ def _masks(
         name: [mask * own.to(mask.dtype) for mask, own in zip(before[name], kept, strict=True)]
         for name, kept in (("response_mask", learnt), ("loss_mask", counted))
     }
-    _put(batch, {name: _nested(masks) for name, masks in narrowed.items()})
+    put(batch, {name: nested(masks) for name, masks in narrowed.items()})
     try:
         yield
     finally:
-        _put(batch, {name: _nested(masks) for name, masks in before.items()})
-
-
-def _put(batch: Any, fields: Mapping[str, torch.Tensor]) -> Any:
-    return tq.kv_batch_put(
-        keys=batch.keys,
-        partition_id=batch.partition_id,
-        fields=TensorDict(dict(fields), batch_size=len(batch)),
-    )
-
-
-def _nested(rows: Sequence[torch.Tensor]) -> torch.Tensor:
-    return torch.nested.as_nested_tensor(list(rows), layout=torch.jagged)
+        put(batch, {name: nested(masks) for name, masks in before.items()})
 
 
 def _or_none(number: float) -> float | None:

@@ -70,7 +70,9 @@ def test_the_stage_before_rlsr_is_asked_by_prompts_that_it_has_set_aside(
     assert str(stages / "1-sft" / "final") in output
     planned = plan_forecast(str(stages), str(many_rows), overrides=FORECAST)
     train = planned.plan.dataset.train
-    assert list(planned.records) == set_aside(train, 10, seed=0)[1]
+    assert list(planned.records) == list(
+        set_aside(train, planned.plan.dataset.train_keys, 10, seed=0)[1]
+    )
     heldout = RunDirectory(stages / "1-sft").read_evaluation("after")
     assert heldout
     assert {row.id for row in heldout}.isdisjoint(record.id for record in planned.records)

@@ -1,5 +1,8 @@
 """Long runs: many steps, many rollouts, many held-out prompts, in bounded memory and time."""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from itertools import pairwise
@@ -18,6 +21,10 @@ from rlsr.runs import RunDirectory
 NUM_STEPS = 20_000
 NUM_ROLLOUTS = 50_000
 NUM_ANSWERS = 5_000
+NUM_ROWS = 200_000
+MOST_BYTES_A_ROW = 1000
+"""Resident, beyond what a run of 1,000 rows takes; their texts have 390."""
+ROOT = Path(__file__).parents[2]
 GROUP = 4
 # Where the trainer and its libraries have everything that they keep.
 _FIRST_STEPS = 2000
@@ -66,6 +73,20 @@ def test_many_steps_take_neither_memory_nor_files(tiny_settings: list[str], tmp_
     paces = [after[3] - before[3] for before, after in pairwise(seen)]
     assert max(paces[-3:]) < 2 * min(paces[:3]), "steps become slower and slower"
     assert len(RunDirectory(tmp_path / "run").read_metrics()) == NUM_STEPS
+
+
+@pytest.mark.slow
+def test_rows_to_train_on_take_little_memory(tmp_path: Path) -> None:
+    out = tmp_path / "found.json"
+    command = [sys.executable, str(ROOT / "benchmarks/scaling_rows.py"), "--place", str(tmp_path / "place"), "--out", str(out)]  # fmt: skip
+    subprocess.run([*command, "--rows", "1000", str(NUM_ROWS)], check=True, capture_output=True)
+    peaks = {
+        name: max(phase["peak_mb"] for phase in run["phases"].values())
+        for name, (run,) in json.loads(out.read_text())["runs"].items()
+    }
+    for form in ("jsonl", "parquet"):
+        beyond = peaks[f"{NUM_ROWS} {form}"] - peaks[f"1000 {form}"]
+        assert beyond * 2**20 / NUM_ROWS < MOST_BYTES_A_ROW, peaks
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_loss_and_gradient_are_those_of_trl(
             report_to=[], gradient_checkpointing=False,
         ),
         train_dataset=ours.train_dataset.map(
-            lambda row: {"input_ids": row["prompt_ids"], "labels": row["prompt_ids"]}
+            lambda row: {"input_ids": [row["place"]], "labels": [row["place"]]}
         ),
         processing_class=ours.processing_class,
     )  # fmt: skip

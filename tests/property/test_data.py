@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loaded_at_once import check_duplicates, check_leaks
 from rlsr.config.data import ColumnNames, DataConfig, Layout, LayoutName, SamePrompt
 from rlsr.data import Dataset, load_dataset
-from rlsr.data.checks import check_duplicates, check_leaks, merge_same_prompts
+from rlsr.data.checks import merge_same_prompts
 from rlsr.data.convert import to_entry
 from rlsr.data.layouts import resolve_layout
 from rlsr.data.record import Message, PromptRecord

@@ -1,4 +1,4 @@
-"""Data are understood without holding them as they are when they are loaded, and held out as a plain list of prompts says."""
+"""Data are loaded and checked row by row as they are in memory, all at once, and held out as a plain list of prompts says."""
 
 import json
 import tempfile
@@ -11,8 +11,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loaded_at_once import LoadedAtOnce, load_at_once
 from rlsr.config.data import DataConfig
 from rlsr.data import Dataset, load_dataset
+from rlsr.data.overlap import learnt, words_of
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Mark
 from rlsr.data.split import choose_places
@@ -34,6 +36,7 @@ def rows_with(*marks: str) -> st.SearchStrategy[dict[str, Any]]:
             "system": st.sampled_from(["s", ""]),
             "score": st.sampled_from([1, "one", None, [1]]),
             "more": st.sampled_from(["text", 2]),
+            "id": st.sampled_from(["one", "two", "line 1"]),
         },
     )
 
@@ -66,9 +69,14 @@ def count(record: PromptRecord) -> int:
     st.just([]) | st.lists(anyhow, max_size=4),
     configs,
     st.booleans(),
+    st.sampled_from([(), ("b",), ("a", "x")]),
 )
-def test_the_report_is_that_of_loaded_data(
-    some: list[dict[str, Any]], others: list[dict[str, Any]], config: dict[str, Any], within: bool
+def test_rows_and_report_are_those_of_data_in_memory(
+    some: list[dict[str, Any]],
+    others: list[dict[str, Any]],
+    config: dict[str, Any],
+    within: bool,
+    suite: tuple[str, ...],
 ) -> None:
     with tempfile.TemporaryDirectory() as place:
         for name, held in (("rows", some), ("held", others)):
@@ -77,14 +85,45 @@ def test_the_report_is_that_of_loaded_data(
         more = {"heldout_path": f"{place}/held.jsonl"} if others else {}
         data = DataConfig(path=f"{place}/rows.jsonl", **more, **config)
         budget: dict[str, Any] = {"count_tokens": count, "max_prompt_tokens": 30} if within else {}
-        expected = outcome(lambda: load_dataset(data, **budget))
+        expected = outcome(lambda: load_at_once(data, **budget))
+        assert_same(outcome(lambda: load_dataset(data, **budget)), expected)
         found = outcome(lambda: check_data(data, **budget))
-        if isinstance(expected, Dataset):
+        if isinstance(expected, LoadedAtOnce):
             assert isinstance(found, CheckedData), found
             assert found.report == expected.report
             assert found.first == replace(expected.train[0], id=found.first.id)
         else:
             assert found == expected
+        if suite and isinstance(expected, LoadedAtOnce):
+            file = Path(place, "suite.jsonl")
+            file.write_text("".join(json.dumps({"prompt": one}) + "\n" for one in suite), "utf-8")
+            cleaned = data.model_copy(update={"remove_overlap": (str(file),), "overlap_words": 1})
+            left = load_at_once(cleaned, **budget) if has_some_left(expected, suite) else None
+            found_left = outcome(lambda: load_dataset(cleaned, **budget))
+            if left is None:
+                assert isinstance(found_left, tuple)
+                assert "so that none is left" in str(found_left[1])
+            else:
+                assert_same(found_left, left)
+
+
+def has_some_left(loaded: LoadedAtOnce, suite: tuple[str, ...]) -> bool:
+    """Whether a training row has none of the words."""
+    return any(
+        not set(suite) & {word for text in learnt(record) for word in words_of(text)}
+        for record in loaded.train
+    )
+
+
+def assert_same(found: object, expected: object) -> None:
+    """Compare rows, in their order, and report; or what went wrong."""
+    if isinstance(expected, LoadedAtOnce):
+        assert isinstance(found, Dataset), found
+        assert list(found.train) == list(expected.train)
+        assert found.heldout == expected.heldout
+        assert found.report == expected.report
+    else:
+        assert found == expected
 
 
 Found = TypeVar("Found")

@@ -1,10 +1,12 @@
 """Checks on all rows together; each turns bad records into problems or joins them, in place."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
-from rlsr.data.record import Message, PromptRecord
+import numpy as np
+
+from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Entry, MarkedRecord, MergedRow, Problem
 from rlsr.errors import DataError
 
@@ -30,45 +32,6 @@ def check_length(
         else entry
         for entry in entries
     ]
-
-
-def check_leaks(entries: Sequence[Entry]) -> list[Entry]:
-    """Refuse training rows whose prompt is held out too, be it with other case or spacing.
-
-    The training row is the one to go: without the held-out row, results would no longer compare
-    with others' results on the same held-out set.
-
-    Args:
-        entries: What became of the rows so far.
-
-    Returns:
-        As many entries, in the same order.
-    """
-    places: dict[Hashable, str] = {}
-    for entry in entries:
-        if isinstance(entry, MarkedRecord) and entry.mark == "heldout":
-            places.setdefault(prompt_key(entry.record), entry.record.location)
-    return [_check_record_leak(entry, places) for entry in entries] if places else list(entries)
-
-
-def check_duplicates(entries: Sequence[Entry]) -> list[Entry]:
-    """Refuse rows whose prompt stood before, with the same reference or with another.
-
-    Args:
-        entries: What became of the rows so far.
-
-    Returns:
-        As many entries, in the same order.
-    """
-    first_records: dict[tuple[Message, ...], PromptRecord] = {}
-    checked: list[Entry] = []
-    for entry in entries:
-        if isinstance(entry, MarkedRecord):
-            first = first_records.setdefault(entry.record.messages, entry.record)
-            checked.append(entry if first is entry.record else _repeated(entry.record, first))
-        else:
-            checked.append(entry)
-    return checked
 
 
 def merge_same_prompts(entries: Sequence[Entry]) -> list[Entry]:
@@ -113,12 +76,22 @@ def prompt_key(record: PromptRecord) -> bytes:
 
     A digest, since the keys of all rows would take as much memory as their prompts.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for message in record.messages:
-        text = " ".join(message.content.casefold().split())
-        # Folded text holds no control character of this kind, since each counts as white space.
-        digest.update(f"{message.role}\x1f{text}\x1e".encode())
-    return digest.digest()
+    # Folded text holds no control character of this kind, since each counts as white space.
+    folded = "".join(
+        [
+            f"{message.role}\x1f{' '.join(message.content.casefold().split())}\x1e"
+            for message in record.messages
+        ]
+    )
+    return hashlib.blake2b(folded.encode(), digest_size=16).digest()
+
+
+def prompt_keys(records: Iterable[PromptRecord]) -> np.ndarray:
+    """Give the ``prompt_key`` of each record, as one array of 16 bytes a record."""
+    found = bytearray()
+    for record in records:
+        found += prompt_key(record)
+    return np.frombuffer(found, dtype="S16")
 
 
 def _merge_key(record: PromptRecord) -> Hashable:
@@ -142,15 +115,6 @@ def _check_record_length(entry: MarkedRecord, count_tokens: CountTokens, budget:
     )
 
 
-def _check_record_leak(entry: Entry, heldout_places: dict[Hashable, str]) -> Entry:
-    if not isinstance(entry, MarkedRecord) or entry.mark == "heldout":
-        return entry
-    place = heldout_places.get(prompt_key(entry.record))
-    if place is None:
-        return entry
-    return leaked(entry.record.location, place)
-
-
 def leaked(location: str, place: str) -> Problem:
     """Say that a training row has a held-out prompt.
 
@@ -163,15 +127,6 @@ def leaked(location: str, place: str) -> Problem:
         "split_leak",
         f"the prompt is also held out, at {place} (case and spacing aside), so it would be "
         "trained on and measured; remove it here or there",
-    )
-
-
-def _repeated(record: PromptRecord, first: PromptRecord) -> Problem:
-    return repeated(
-        record.location,
-        first.location,
-        same_reference=record.reference == first.reference,
-        same_rejected=record.rejected == first.rejected,
     )
 
 

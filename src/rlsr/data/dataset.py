@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from rlsr.config.data import LayoutName
-from rlsr.data.columns import type_name
 from rlsr.data.record import PromptRecord
 from rlsr.data.rows import Problem, show, show_names
 
@@ -85,17 +85,20 @@ class DataReport:
 class Dataset:
     """Prompts with their references, in file order."""
 
-    train: tuple[PromptRecord, ...]
+    train: Sequence[PromptRecord]
+    """Kept in a file of this process, and read when they are asked for."""
     heldout: tuple[PromptRecord, ...]
     """Never trained on; empty if nothing is held out."""
     report: DataReport
+    train_keys: np.ndarray = field(compare=False)
+    """The ``prompt_key`` of each training record."""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of all prompts, answers and their split, wherever they came from; equal data give equal hashes."""
         return self._hash(_facts)
 
-    @property
+    @cached_property
     def columns_sha256(self) -> str | None:
         """Hash of the further columns of all records, None where there are none.
 
@@ -129,31 +132,3 @@ def _facts(record: PromptRecord) -> dict[str, object]:
     if record.other_references:
         facts["other_references"] = record.other_references
     return facts
-
-
-def survey_columns(records: Sequence[PromptRecord]) -> tuple[ColumnFacts, ...]:
-    """List the further columns of records, and the types of what they hold."""
-    types: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        for name, value in record.columns.items():
-            types[name].update([] if value is None else [type_name(value)])
-    return tuple(
-        ColumnFacts(name, tuple(kind for kind, _ in counts.most_common()), counts.total())
-        for name, counts in types.items()
-    )
-
-
-def measure_prompts(records: Sequence[PromptRecord]) -> Lengths:
-    """Measure the prompts of at least one record."""
-    return _measure(
-        [sum(len(message.content) for message in record.messages) for record in records]
-    )
-
-
-def measure_references(records: Sequence[PromptRecord]) -> Lengths:
-    """Measure the references of at least one record."""
-    return _measure([len(text) for record in records for text in record.references])
-
-
-def _measure(lengths: list[int]) -> Lengths:
-    return Lengths(min(lengths), float(median(lengths)), max(lengths))

@@ -110,10 +110,14 @@ def measure_overlap(
         What was found, in time that is linear in the words.
     """
     passages = Passages([texts for _, texts in prompts], num_words)
-    found = [passages.found_in(learnt(record)) for record in train]
-    places = sorted(set().union(*found))
+    places: set[int] = set()
+    num_rows = 0
+    for record in train:
+        found = passages.found_in(learnt(record))
+        places |= found
+        num_rows += bool(found)
     return Overlap(
-        num_words, len(prompts), tuple(prompts[place][0] for place in places), sum(map(bool, found))
+        num_words, len(prompts), tuple(prompts[place][0] for place in sorted(places)), num_rows
     )
 
 

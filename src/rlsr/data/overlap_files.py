@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from rlsr.config.data import DataConfig
 from rlsr.data.overlap import Passages, learnt
 from rlsr.data.record import PromptRecord
@@ -70,30 +72,30 @@ def _asked(value: Any) -> Iterator[str]:
             yield from _asked(value.get("content", value.get("value")))
 
 
-def without_overlap(
-    config: DataConfig, train: Sequence[PromptRecord]
-) -> tuple[tuple[PromptRecord, ...], int]:
-    """Leave out training rows that hold a prompt of the files of ``data.remove_overlap``.
+def without_overlap(config: DataConfig, train: Sequence[PromptRecord]) -> np.ndarray:
+    """Find the training rows that hold no prompt of the files of ``data.remove_overlap``.
 
     Args:
         config: The files, and how many words count.
         train: The training rows.
 
     Returns:
-        Those that stay, and how many do not.
+        Of each whether it stays.
 
     Raises:
         DataError: A file cannot be read, or no row is left.
     """
+    stays = np.ones(len(train), dtype=bool)
     if not config.remove_overlap:
-        return tuple(train), 0
+        return stays
     prompts = [texts for path in config.remove_overlap for _, texts in read_prompts(path)]
     passages = Passages(prompts, config.overlap_words)
-    kept = tuple(record for record in train if not passages.found_in(learnt(record)))
-    if not kept:
+    for place, record in enumerate(train):
+        stays[place] = not passages.found_in(learnt(record))
+    if not stays.any():
         raise DataError(
             f"{config.path}: all {len(train)} training rows share {config.overlap_words} words in a row with "
             f"{show_names(config.remove_overlap)} (data.remove_overlap), so that none is left; name other files, or raise "
             "data.overlap_words"
         )
-    return kept, len(train) - len(kept)
+    return stays

@@ -1,12 +1,17 @@
 """Which rows are held out: those that say so themselves, or a seeded choice."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
+from rlsr.config.data import DataConfig
 from rlsr.data.checks import prompt_key
+from rlsr.data.entries import is_set
 from rlsr.data.rows import Mark, MarkedRecord
 from rlsr.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
 
 
 def choose_heldout(
@@ -38,6 +43,45 @@ def choose_heldout(
         heldout=heldout,
         max_heldout=max_heldout,
         seed=seed,
+    )
+
+
+def choose_by_settings(
+    config: DataConfig, marks: Sequence[Mark | None], keys: bytes
+) -> frozenset[int]:
+    """Choose the held-out rows, and say where settings have no effect or cannot be met.
+
+    Args:
+        config: How many.
+        marks: Of the usable rows.
+        keys: Of each 16 bytes, which rows share that must stay together.
+
+    Returns:
+        Their places among the usable rows.
+    """
+    num_marked = sum(mark == "heldout" for mark in marks)
+    if config.heldout_path and num_marked == 0:
+        raise DataError(
+            f"{config.heldout_path}: no usable row is left to hold out; put its rows right"
+        )
+    if num_marked and config.heldout != DataConfig.model_fields["heldout"].default:
+        logger.warning(
+            "data.heldout=%g has no effect: %d rows are marked as held out; data.use_marks=false ignores that",
+            config.heldout,
+            num_marked,
+        )
+    if is_set(config, "max_heldout") and (num_marked or not 0 < config.heldout < 1):
+        held_out = (
+            f"{num_marked} rows are marked as held out"
+            if num_marked
+            else "data.heldout is no share"
+        )
+        raise ConfigError(
+            f"data.max_heldout: bounds the share data.heldout alone, got {config.max_heldout} where {held_out}; remove "
+            "data.max_heldout, or choose by a share with data.use_marks=false and data.heldout below 1"
+        )
+    return choose_places(
+        marks, keys, heldout=config.heldout, max_heldout=config.max_heldout, seed=config.seed
     )
 
 

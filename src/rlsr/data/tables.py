@@ -12,6 +12,8 @@ from rlsr.errors import DataError, MissingPackageError
 from rlsr.hub import prepare_for_hub
 
 _INSTALL = "pip install 'rlsr[train]'"
+_ROWS_AT_ONCE = 1024
+"""Rows of a Parquet file that are Python's own values at a time."""
 _SAVED_MARKERS = ("dataset_dict.json", "state.json")
 
 
@@ -48,7 +50,7 @@ def read_parquet(stream: IO[bytes], name: str) -> Iterator[RawRow | Problem]:
         row = 0
         for group in range(file.num_row_groups):
             place = f" in row group {group + 1} of {file.num_row_groups}, after row {row:,}"
-            for batch in file.iter_batches(row_groups=[group]):
+            for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group]):
                 yield from _batch_rows(batch, name, row)
                 row += batch.num_rows
     except DataError:

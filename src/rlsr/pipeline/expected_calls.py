@@ -2,6 +2,7 @@
 
 import math
 
+from rlsr.data.stored import Joined
 from rlsr.pipeline.plan import RunPlan
 from rlsr.rewards import RewardBatch, reward_kind
 
@@ -20,7 +21,7 @@ def expected_calls(plan: RunPlan) -> dict[str, int]:
     kind = reward_kind(config)
     if not kind.endpoints(config):
         return {}
-    records = [*plan.train, *plan.dataset.heldout]
+    records = Joined(plan.train, plan.dataset.heldout)
     # Any response: how many questions it takes depends on its references.
     asked = kind.questions(config, RewardBatch(records, ["response"] * len(records)))
     responses = _num_responses(plan)

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.config.embedding import embedding_named
 from rlsr.config.preference import PairMethod
 from rlsr.data import DataReport, Dataset, PromptRecord, load_dataset
+from rlsr.data.stored import EveryReference, Joined, num_references
 from rlsr.embeddings import require_embedder
 from rlsr.engines.estimate import TimeEstimate, Workload
 from rlsr.engines.memory import MemoryPlan
@@ -34,16 +34,13 @@ from rlsr.pipeline.before_training import (
     require_memory,
 )
 from rlsr.pipeline.preferences import rejected_source, used_records
-from rlsr.pipeline.token_lengths import TokenLengths, measure_lengths
+from rlsr.pipeline.token_lengths import TokenLengths, bytes_of, measure_lengths
 from rlsr.pipeline.validation import number_set_aside, set_aside
 from rlsr.processes import Processes, join_processes
 from rlsr.rewards import reward_kind
 from rlsr.statistics.estimate import FEWEST_UNITS
 from rlsr.statistics.in_words import too_few
 from rlsr.tracking.table import require_trackers
-
-_END_OF_SEQUENCE = 4
-"""Bytes that the end of sequence counts for, so that short references do not look dense."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class RunPlan:
     """The config with every value filled in that follows from the data."""
     dataset: Dataset
     """The records, split."""
-    train: tuple[PromptRecord, ...]
+    train: Sequence[PromptRecord]
     """The training prompts without those that are set aside for validation."""
     validation: tuple[PromptRecord, ...]
     """The prompts that are measured while training; empty where none are."""
@@ -106,19 +103,23 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
         count_tokens=lambda record: lengths.count_within(record.messages, budget),
         max_prompt_tokens=budget,
     )
-    records = [*dataset.train, *dataset.heldout]
+    records = Joined(dataset.train, dataset.heldout)
+    prompt_bytes, reference_bytes = bytes_of(records, lengths.size)
     prompts = measure_lengths(
-        [record.messages for record in records], size=lengths.size, count=lengths.count
+        records,
+        sizes=prompt_bytes,
+        count=lambda some: lengths.count([record.messages for record in some]),
     )
     references = measure_lengths(
-        [text for record in records for text in record.references],
-        size=lambda text: len(text.encode()) + _END_OF_SEQUENCE,
+        EveryReference(records),
+        sizes=reference_bytes,
         count=partial(reference_lengths, tokenizer),
     )
     model_config = load_model_config(config.model)
     context = _context_length(model_config)
-    num_validation = number_set_aside(config.validation, dataset.train)
-    train, validation = set_aside(dataset.train, num_validation, seed=config.data.seed)
+    keys = dataset.train_keys
+    num_validation = number_set_aside(config.validation, keys)
+    train, validation = set_aside(dataset.train, keys, num_validation, seed=config.data.seed)
     resolved = _resolve(
         config,
         train,
@@ -132,7 +133,7 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
     engine.check(resolved, device=device, processes=processes)
     reward_kind(resolved).check(resolved, records)
     if isinstance(resolved.method, PairMethod):
-        paired = [*train, *chain.from_iterable(_measured_pairs(resolved, validation, dataset))]
+        paired = Joined(train, *_measured_pairs(resolved, validation, dataset))
         if rejected_source(resolved.method, paired) == "worst_sample":
             require_answers(resolved, model_config)
     num_steps = resolved.training.steps
@@ -146,8 +147,8 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
     return RunPlan(
         config=resolved,
         dataset=dataset,
-        train=tuple(train),
-        validation=tuple(validation),
+        train=train,
+        validation=validation,
         device=device,
         processes=processes,
         num_steps=num_steps,
@@ -192,9 +193,11 @@ def estimate_run(plan: RunPlan) -> TimeEstimate:
 
 def _num_samples(plan: RunPlan) -> int:
     method = plan.config.method
-    measured = list(chain.from_iterable(plan.measured_pairs))
-    paired = [*plan.train, *measured]
-    if not isinstance(method, PairMethod) or rejected_source(method, paired) == "data":
+    measured = Joined(*plan.measured_pairs)
+    if (
+        not isinstance(method, PairMethod)
+        or rejected_source(method, Joined(plan.train, measured)) == "data"
+    ):
         return 0
     return method.num_generations * (len(used_records(plan.config, plan.train)) + len(measured))
 
@@ -283,7 +286,7 @@ def _steps_of(epochs: float, config: RunConfig, train: Sequence[PromptRecord]) -
     num_rows = len(train)
     if config.method.learns_from == "references":
         # A row for each of them.
-        num_rows = sum(len(record.references) for record in train)
+        num_rows = int(num_references(train).sum())
     return max(1, math.ceil(epochs * num_rows / config.training.prompts_per_step))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from rlsr.config import RunConfig
 from rlsr.config.preference import PairMethod
 from rlsr.data import PromptRecord
+from rlsr.data.stored import take
 from rlsr.engines.prompt_order import prompts_of_steps
 from rlsr.errors import DataError
 from rlsr.models import Policy
@@ -33,7 +34,7 @@ SAME = "their worst response is the reference"
 class Pairs:
     """What preference training learns from."""
 
-    records: tuple[PromptRecord, ...]
+    records: Sequence[PromptRecord]
     """The training prompts, each with a rejected answer."""
     beside: tuple[tuple[PromptRecord, ...], ...]
     """The same of the groups of prompts that pairs were asked for beside them."""
@@ -98,7 +99,7 @@ def make_pairs(  # noqa: PLR0913 - what is paired, by what, where to, and who wa
     """
     assert isinstance(config.method, PairMethod), "other methods need no pairs"
     if rejected_source(config.method, [*records, *chain.from_iterable(beside)]) == "data":
-        return Pairs(tuple(records), tuple(map(tuple, beside)), ())
+        return Pairs(records, tuple(map(tuple, beside)), ())
     rows: Sequence[Row] = ()
     if processes.is_main:
         kept = run.read_preferences()
@@ -111,7 +112,7 @@ def make_pairs(  # noqa: PLR0913 - what is paired, by what, where to, and who wa
     return _from_rows(processes.from_main(rows), records, beside)
 
 
-def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[PromptRecord]:
+def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> Sequence[PromptRecord]:
     """Find the prompts that the steps of a run come to.
 
     Args:
@@ -124,14 +125,14 @@ def used_records(config: RunConfig, records: Sequence[PromptRecord]) -> list[Pro
     training = config.training
     assert training.steps is not None, "resolved by the plan"
     if training.steps * training.prompts_per_step >= len(records):
-        return list(records)
+        return records
     steps = prompts_of_steps(
         len(records),
         prompts_per_step=training.prompts_per_step,
         num_steps=training.steps,
         seed=config.seed,
     )
-    return [records[row] for row in sorted(chain.from_iterable(steps))]
+    return take(records, np.sort(np.fromiter(chain.from_iterable(steps), int)))
 
 
 def _sample(

@@ -1,11 +1,14 @@
 """How long texts are in tokens: all texts of a small set, and of a large one a sample and whatever may be the longest."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+
+from rlsr.data import Message, PromptRecord
 
 T = TypeVar("T")
 
@@ -14,6 +17,8 @@ MOST_COUNTED: Final = 20_000
 SAMPLE_SIZE: Final = 10_000
 """Texts that stand for a larger set: the 95th percentile then lies between the 94.8th and the 95.2nd, as a rule."""
 _BATCH_SIZE: Final = 1_000
+_END_OF_SEQUENCE: Final = 4
+"""Bytes that the end of sequence counts for, so that short references do not look dense."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,27 @@ class TokenLengths:
     """No text is longer."""
 
 
+def bytes_of(
+    records: Iterable[PromptRecord], prompt_bytes: Callable[[Sequence[Message]], int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure prompts, and all references, in bytes of UTF-8, reading each record once.
+
+    Args:
+        records: Of whom.
+        prompt_bytes: Measures a prompt.
+    """
+    prompts, references = array("q"), array("q")
+    for record in records:
+        prompts.append(prompt_bytes(record.messages))
+        references.extend(len(text.encode()) + _END_OF_SEQUENCE for text in record.references)
+    return np.array(prompts), np.array(references)
+
+
 def measure_lengths(
-    texts: Sequence[T], *, size: Callable[[T], int], count: Callable[[Sequence[T]], list[int]]
+    texts: Sequence[T],
+    *,
+    sizes: Sequence[int] | np.ndarray,
+    count: Callable[[Sequence[T]], list[int]],
 ) -> TokenLengths:
     """Measure texts.
 
@@ -38,7 +62,7 @@ def measure_lengths(
 
     Args:
         texts: At least one.
-        size: Bytes of a text, above 0.
+        sizes: Bytes of each text, above 0.
         count: Tokens of several texts.
 
     Returns:
@@ -48,13 +72,13 @@ def measure_lengths(
         return lengths_of(_in_batches(texts, range(len(texts)), count))
     chosen = np.random.default_rng(0).choice(len(texts), SAMPLE_SIZE, replace=False).tolist()
     counted = _in_batches(texts, chosen, count)
-    sizes = np.array([size(text) for text in texts])
+    sizes = np.asarray(sizes)
     densest = float(np.max(np.array(counted) / sizes[chosen]))
     sample = lengths_of(counted)
     longest = sample.maximum
-    by_size = np.argsort(-sizes, kind="stable").tolist()
+    by_size = np.argsort(-sizes, kind="stable")
     for start in range(0, len(by_size), _BATCH_SIZE):
-        batch = by_size[start : start + _BATCH_SIZE]
+        batch = by_size[start : start + _BATCH_SIZE].tolist()
         if sizes[batch[0]] * densest <= longest:
             break
         longest = max(longest, *count([texts[place] for place in batch]))

@@ -1,7 +1,7 @@
 """Prompts that are neither trained on nor held out, and what a policy is measured by on them while it is trained."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from rlsr.config import RunConfig
 from rlsr.config.validation import MetricOfScorers, ValidationConfig
 from rlsr.data import PromptRecord
-from rlsr.data.checks import prompt_key
+from rlsr.data.stored import take
 from rlsr.embeddings import Embedder
 from rlsr.errors import ConfigError
 from rlsr.evaluation import Evaluation, PairEvaluation
@@ -23,32 +23,33 @@ from rlsr.rewards import Reward, RewardBatch, RewardResult
 from rlsr.rewards.protocol import Scores
 
 
-def number_set_aside(rule: ValidationConfig, records: Sequence[PromptRecord]) -> int:
+def number_set_aside(rule: ValidationConfig, keys: np.ndarray) -> int:
     """Say how many prompts are taken out of the training prompts.
 
     Args:
         rule: With a share or a count.
-        records: The training prompts.
+        keys: Of the training prompts, their ``prompt_key``.
 
     Returns:
         The count, or what the share comes to: at least one prompt where two differ, and never all.
     """
     if rule.num_prompts == 0 or rule.num_prompts >= 1:
         return int(rule.num_prompts)
-    num_different = len({prompt_key(record) for record in records})
+    num_different = len(np.unique(keys))
     wanted = max(1, round(rule.num_prompts * num_different))
     return min(wanted, rule.max_prompts, num_different - 1)
 
 
 def set_aside(
-    records: Sequence[PromptRecord], num_prompts: int, *, seed: int
-) -> tuple[list[PromptRecord], list[PromptRecord]]:
+    records: Sequence[PromptRecord], keys: np.ndarray, num_prompts: int, *, seed: int
+) -> tuple[Sequence[PromptRecord], tuple[PromptRecord, ...]]:
     """Take prompts out of the training prompts.
 
     Rows whose prompts differ in case and white space alone leave the training together, and the first of them is measured.
 
     Args:
         records: The training prompts.
+        keys: Their ``prompt_key``.
         num_prompts: How many to take.
         seed: Of the choice; a smaller number takes some of the same prompts.
 
@@ -58,19 +59,15 @@ def set_aside(
     Raises:
         ConfigError: None would be left to train on.
     """
-    first: dict[Hashable, PromptRecord] = {}
-    for record in records:
-        first.setdefault(prompt_key(record), record)
-    keys = list(first)
-    if num_prompts and num_prompts >= len(keys):
+    first = np.sort(np.unique(keys, return_index=True)[1])
+    if num_prompts and num_prompts >= len(first):
         raise ConfigError(
-            f"validation.num_prompts: must leave something to train on, got {num_prompts} of {len(keys)} different training "
+            f"validation.num_prompts: must leave something to train on, got {num_prompts} of {len(first)} different training "
             "prompts; lower it"
         )
-    chosen = np.random.default_rng(seed).permutation(len(keys))[:num_prompts].tolist()
-    taken = {keys[place] for place in chosen}
-    kept = [record for record in records if prompt_key(record) not in taken]
-    return kept, [record for key, record in first.items() if key in taken]
+    taken = np.sort(first[np.random.default_rng(seed).permutation(len(first))[:num_prompts]])
+    kept = np.flatnonzero(~np.isin(keys, keys[taken]))
+    return take(records, kept), tuple(take(records, taken))
 
 
 def make_validation(

@@ -33,7 +33,7 @@ class KeyedFile:
     """
 
     def __init__(self, directory: Path, identity: str) -> None:
-        self.path = directory / f"{_digest(identity).hex()[:32]}.sqlite"
+        self.path = directory / f"{digest_of(identity).hex()[:32]}.sqlite"
         self._is_used = True
         self._guarded(self._begin, None)
 
@@ -55,7 +55,7 @@ class KeyedFile:
         Args:
             values: By text.
         """
-        rows = [(_digest(text), value) for text, value in values.items()]
+        rows = [(digest_of(text), value) for text, value in values.items()]
         self._guarded(lambda: self._change("INSERT OR IGNORE INTO known VALUES (?, ?)", rows), None)
 
     def forget(self, texts: Iterable[str]) -> None:
@@ -64,7 +64,7 @@ class KeyedFile:
         Args:
             texts: Any texts.
         """
-        rows = [(_digest(text),) for text in texts]
+        rows = [(digest_of(text),) for text in texts]
         self._guarded(lambda: self._change("DELETE FROM known WHERE key = ?", rows), None)
 
     def _begin(self) -> None:
@@ -79,7 +79,7 @@ class KeyedFile:
         with closing(self._connect()) as connection:
             for text in texts:
                 row = connection.execute(
-                    "SELECT value FROM known WHERE key = ?", (_digest(text),)
+                    "SELECT value FROM known WHERE key = ?", (digest_of(text),)
                 ).fetchone()
                 if row is not None and isinstance(row[0], bytes):
                     found[text] = row[0]
@@ -127,6 +127,7 @@ class KeyedFile:
         return True
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """Give 32 bytes that only this text has."""
     # Lone surrogates, which JSON can hold and UTF-8 cannot, must not break the key.
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).digest()

@@ -222,15 +222,16 @@ def _with_tokens(found: Survey, references: Sequence[str]) -> Survey:
     model = found.config.model
     tokenizer, model_config = load_tokenizer(model), load_model_config(model)
     lengths, records = PromptLengths(tokenizer), [*found.dataset.train, *found.dataset.heldout]
+    prompts = [record.messages for record in records]
     context = getattr(model_config.get_text_config(), "max_position_embeddings", None)
     return replace(
         found,
         prompts=measure_lengths(
-            [record.messages for record in records], size=lengths.size, count=lengths.count
+            prompts, sizes=[lengths.size(prompt) for prompt in prompts], count=lengths.count
         ),
         references=measure_lengths(
             references,
-            size=lambda text: len(text.encode()) + 1,
+            sizes=[len(text.encode()) + 1 for text in references],
             count=lambda texts: reference_lengths(tokenizer, texts),
         ),
         unit="tokens",

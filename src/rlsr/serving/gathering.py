@@ -136,9 +136,12 @@ class Gatherer(Generic[Item, Found]):
                 raise RuntimeError("the gatherer is closed")
             if self._num_waiting and self._num_waiting + len(items) > self._limits.max_waiting:
                 raise TooManyWaiting(self._seconds_until_done())
+            is_first = not self._requests
             self._requests.append(request)
             self._num_waiting += len(items)
-            self._changed.notify()
+            # The thread waits for the first, and then for a full call; to wake it for each one between would cost more than to ask.
+            if is_first or self._num_waiting >= self._limits.max_rows:
+                self._changed.notify()
         return request.answer
 
     def close(self, *, finish: bool = True) -> None:

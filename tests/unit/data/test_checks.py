@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from rlsr.data.checks import check_duplicates, check_leaks, check_length, merge_same_prompts
+from loaded_at_once import check_duplicates, check_leaks
+from rlsr.data.checks import check_length, merge_same_prompts
 from rlsr.data.record import Message, PromptRecord
 from rlsr.data.rows import Entry, Mark, MarkedRecord, MergedRow, Problem
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlsr.embeddings import Encoding, ReferenceCache
+from rlsr.embeddings.cache import RecentValues
 from rlsr.embeddings.protocol import unit_rows
 
 
@@ -206,3 +209,47 @@ def test_what_is_not_finite_is_not_kept_for_other_runs(tmp_path: Path) -> None:
     found = ReferenceCache(better, tmp_path).encode(["a", "bb"])
     assert better.calls == [["bb"]]
     assert np.isfinite(found.vectors).all()
+
+
+def test_memory_is_bounded_and_the_file_has_the_rest(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(50)]
+    expected = CountingEmbedder().encode(texts)
+    size = len(value_of([0.0, 0.0, 0.0]))
+    embedder = CountingEmbedder()
+    cache = ReferenceCache(embedder, tmp_path, most_bytes=10 * size)
+    for _ in range(2):
+        assert_same(cache.encode(texts), expected)
+    assert embedder.calls == [texts], "what memory has no room for is read again"
+    without_file = CountingEmbedder()
+    cache = ReferenceCache(without_file, None, most_bytes=10 * size)
+    for _ in range(2):
+        assert_same(cache.encode(texts), expected)
+    assert without_file.calls == [texts, texts[:40]], "the last ones are still there"
+
+
+calls = st.lists(
+    st.tuples(st.booleans(), st.lists(st.sampled_from("abcdefgh"), max_size=5)), max_size=30
+)
+
+
+@given(calls, st.integers(0, 20))
+def test_the_values_that_were_asked_for_last_are_held(
+    asked: list[tuple[bool, list[str]]], most: int
+) -> None:
+    recent, newest = RecentValues(most), dict[str, bytes]()
+    """By text, the newest last."""
+    for keeps, texts in asked:
+        if keeps:
+            values = {text: bytes(ord(text) % 4 + 1) for text in texts}
+            recent.keep(values)
+            newest |= {text: value for text, value in values.items() if text in newest}
+            for text, value in values.items():
+                newest.setdefault(text, value)
+        else:
+            found = recent.read(texts)
+            assert found == {text: newest[text] for text in texts if text in newest}
+            for text in filter(newest.__contains__, texts):
+                newest[text] = newest.pop(text)
+        while sum(map(len, newest.values())) > most:
+            del newest[next(iter(newest))]
+    assert recent.read("abcdefgh") == newest

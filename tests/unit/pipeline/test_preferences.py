@@ -130,7 +130,7 @@ def test_only_prompts_that_steps_come_to_are_used() -> None:
     records = [record(number) for number in range(10)]
     found = used_records(config_of("training.steps=3", "seed=5"), records)
     steps = prompts_of_steps(10, prompts_per_step=2, num_steps=3, seed=5)
-    assert found == [records[row] for row in sorted({row for step in steps for row in step})]
+    assert list(found) == [records[row] for row in sorted({row for step in steps for row in step})]
     assert len(found) == 6
     assert used_records(config_of("training.steps=5"), records) == records
     assert used_records(config_of("training.steps=1000000000"), records) == records
@@ -146,7 +146,7 @@ def pairs_of(run: RunDirectory, records: list[PromptRecord]) -> Pairs:
 def test_answers_of_the_data_are_taken_as_they_are(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", RunConfig())
     records = [record(1, "B"), record(2, "C")]
-    assert pairs_of(run, records) == Pairs(tuple(records), (), ())
+    assert pairs_of(run, records) == Pairs(records, (), ())
     assert not run.preferences_file.exists()
 
 

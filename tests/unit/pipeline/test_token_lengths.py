@@ -24,7 +24,8 @@ class Counter:
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60))
 def test_every_text_of_a_small_set_is_counted(counts: list[int]) -> None:
-    found = measure_lengths(["ab " * count for count in counts], size=len, count=Counter())
+    texts = ["ab " * count for count in counts]
+    found = measure_lengths(texts, sizes=list(map(len, texts)), count=Counter())
     assert found == lengths_of(counts)
     assert found.median == np.median(counts)
     assert found.p95 == pytest.approx(np.quantile(counts, 0.95))
@@ -37,12 +38,14 @@ def test_a_large_set_is_measured_by_some_of_it(monkeypatch: pytest.MonkeyPatch) 
     counts = np.random.default_rng(1).lognormal(4, 0.6, 30_000).astype(int) + 1
     texts = ["word " * count for count in counts]
     counter = Counter()
-    found = measure_lengths(texts, size=len, count=counter)
+    sizes = np.array(list(map(len, texts)))
+    found = measure_lengths(texts, sizes=sizes, count=counter)
     assert found.maximum == counts.max()
     assert found.median == pytest.approx(np.median(counts), rel=0.1)
     assert found.p95 == pytest.approx(np.quantile(counts, 0.95), rel=0.15)
     assert counter.num_asked <= 3_000
-    assert found == measure_lengths(texts, size=len, count=counter), "the sample is always the same"
+    again = measure_lengths(texts, sizes=sizes, count=counter)
+    assert found == again, "the sample is always the same"
 
 
 def test_a_long_text_of_dense_writing_is_found_below_larger_ones(
@@ -52,5 +55,6 @@ def test_a_long_text_of_dense_writing_is_found_below_larger_ones(
     monkeypatch.setattr(token_lengths, "SAMPLE_SIZE", 50)
     large = ["sesquipedalian " * 20] * 3_000
     dense = ["a " * 60] * 300
-    found = measure_lengths([*large, *dense], size=len, count=Counter())
+    texts = [*large, *dense]
+    found = measure_lengths(texts, sizes=list(map(len, texts)), count=Counter())
     assert found.maximum == 60

@@ -13,7 +13,7 @@ from rlsr.config import load_config
 from rlsr.config.data import DataConfig
 from rlsr.config.validation import ValidationConfig
 from rlsr.data import Message, PromptRecord, load_dataset
-from rlsr.data.checks import prompt_key
+from rlsr.data.checks import prompt_key, prompt_keys
 from rlsr.embeddings.protocol import Encoding, unit_rows
 from rlsr.errors import ConfigError, DataError
 from rlsr.models import load_policy
@@ -43,15 +43,15 @@ def test_no_prompt_is_trained_on_and_measured(prompts: list[str], num: int, seed
         with pytest.raises(
             ConfigError, match=f"got {num} of {different} different training prompts"
         ):
-            set_aside(rows, num, seed=seed)
+            set_aside(rows, prompt_keys(rows), num, seed=seed)
         return
-    kept, taken = set_aside(rows, num, seed=seed)
+    kept, taken = set_aside(rows, prompt_keys(rows), num, seed=seed)
     assert len(taken) == num
     assert not {prompt_key(row) for row in kept} & {prompt_key(row) for row in taken}
-    assert kept == [row for row in rows if row in kept], "in their order"
+    assert list(kept) == [row for row in rows if row in kept], "in their order"
     assert len(kept) == sum(prompt_key(row) not in set(map(prompt_key, taken)) for row in rows)
-    assert set_aside(rows, num, seed=seed) == (kept, taken)
-    fewer = set_aside(rows, num // 2, seed=seed)[1]
+    assert set_aside(rows, prompt_keys(rows), num, seed=seed) == (kept, taken)
+    fewer = set_aside(rows, prompt_keys(rows), num // 2, seed=seed)[1]
     assert {row.id for row in fewer} <= {row.id for row in taken}
 
 
@@ -74,7 +74,7 @@ def test_validation_prompts_are_never_held_out(prompts: list[str], seed: int) ->
             )
         except DataError:  # every prompt stands in more rows than are to be held out
             assume(False)
-    _, validation = set_aside(data.train, 1, seed=seed)
+    _, validation = set_aside(data.train, data.train_keys, 1, seed=seed)
     heldout = {prompt_key(record) for record in data.heldout}
     assert not heldout & {prompt_key(record) for record in validation}
 
@@ -103,7 +103,10 @@ def test_a_share_comes_to_a_number_that_leaves_something(
     share: float, most: int, num_rows: int, expected: int
 ) -> None:
     rule = ValidationConfig(num_prompts=share, max_prompts=most)
-    assert number_set_aside(rule, records([f"ask {row}" for row in range(num_rows)])) == expected
+    assert (
+        number_set_aside(rule, prompt_keys(records([f"ask {row}" for row in range(num_rows)])))
+        == expected
+    )
 
 
 def test_a_plan_says_what_a_share_comes_to(tiny_settings: list[str]) -> None:

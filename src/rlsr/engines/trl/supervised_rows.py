@@ -1,44 +1,20 @@
 """References, and their prompts, as the tokens that the policy learns from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
 from rlsr.data.record import PromptRecord
-from rlsr.models import prompt_ids, response_ids
+from rlsr.data.stored import EveryReference
+from rlsr.models import prompt_ids
 
 REFERENCE_COLUMN = "reference_ids"
 """Dataset column with the tokens of a row's reference, beside the prompts of a method with rollouts."""
-
-
-def as_reference_dataset(
-    records: Sequence[PromptRecord], tokenizer: Any, *, max_response_tokens: int
-) -> Dataset:
-    """Encode records for supervised training.
-
-    Args:
-        records: The training prompts with their references.
-        tokenizer: The policy's.
-        max_response_tokens: Longest reference, its end of sequence included; a longer one is cut, and then teaches no end.
-
-    Returns:
-        Rows of ``prompt_ids`` and ``response_ids``: one row for every reference.
-    """
-    return Dataset.from_list(
-        [
-            {
-                "prompt_ids": prompt_ids(tokenizer, record.messages),
-                "response_ids": response_ids(
-                    tokenizer, reference, max_response_tokens=max_response_tokens
-                ),
-            }
-            for record in records
-            for reference in record.references
-        ]
-    )
+_PLACE = "place"
 
 
 class PromptResponseCollator:
@@ -77,3 +53,48 @@ class PromptResponseCollator:
             pad_sequence(tokens, padding_value=self._pad_id, **options),
             pad_sequence(ones, padding_value=0, **options),
         )
+
+
+class SupervisedRows:
+    """Reads the references of a step, in the place of a collator; the dataset holds the places of all references alone.
+
+    Args:
+        records: The training prompts with their references.
+        tokenizer: The policy's.
+        encode: Gives the tokens of a reference.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[PromptRecord],
+        tokenizer: Any,
+        encode: Callable[[str], list[int]],
+    ) -> None:
+        self._references = EveryReference(records)
+        self._tokenizer = tokenizer
+        self._encode = encode
+        self._collate = PromptResponseCollator(tokenizer.pad_token_id)
+
+    @property
+    def places(self) -> Dataset:
+        """A row for every reference."""
+        return Dataset.from_dict({_PLACE: np.arange(len(self._references))})
+
+    def row(self, place: int) -> dict[str, list[int]]:
+        """Read a reference and its prompt, as ``prompt_ids`` and ``response_ids``."""
+        record, reference = self._references.with_record(place)
+        return {
+            "prompt_ids": prompt_ids(self._tokenizer, record.messages),
+            "response_ids": self._encode(reference),
+        }
+
+    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
+        """Read rows.
+
+        Args:
+            rows: Of ``places``.
+
+        Returns:
+            Tables of ``PromptResponseCollator``.
+        """
+        return self._collate([self.row(row[_PLACE]) for row in rows])

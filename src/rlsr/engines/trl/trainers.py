@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rlsr.config.method import RlsrMethod
@@ -19,7 +20,7 @@ from rlsr.engines.trl.settings import (
     with_options,
 )
 from rlsr.errors import ConfigError
-from rlsr.models import Policy, as_chat, response_ids
+from rlsr.models import Policy, response_ids
 from rlsr.plugins import plugin_part
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def rollout_trainer(
     def make(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
         from rlsr.engines.trl.prefix_baseline import PrefixBaseline
         from rlsr.engines.trl.reward_function import RewardFunction
+        from rlsr.engines.trl.rollout_rows import RolloutRows, places_of
         from rlsr.engines.trl.starting_point import frozen_reference, settle_copy_of_adapters
         from rlsr.engines.trl.step import GIVEN_COLUMN
         from rlsr.engines.trl.trainer import RolloutTrainer
@@ -137,7 +139,7 @@ def rollout_trainer(
         asked = None if contexts is None else contexts(job, policy)
         if asked is not None:
             job, ends = replace(job, records=[context.record for context in asked]), ()
-        rows = _rollout_rows(job, policy)
+        rows = places_of(job.records)
         if asked is not None:
             rows = rows.add_column(GIVEN_COLUMN, [context.given for context in asked])
         reward_function = RewardFunction(job.reward, job.records, ends, job.processes)
@@ -155,6 +157,8 @@ def rollout_trainer(
             train_dataset=rows,
             **{**parts, "config": config},
         )
+        learnt = _encoder(job, policy) if job.config.method.learns_references else None
+        trainer.data_collator = RolloutRows(job.records, learnt)
         settle_copy_of_adapters(trainer.model)
         return trainer
 
@@ -164,27 +168,9 @@ def rollout_trainer(
     return MethodTrainer("GRPOConfig", arguments, make)
 
 
-def _rollout_rows(job: TrainingJob, policy: Policy) -> Any:
-    """Write records as the rows that TRL reads, with the tokens of the references where they are learnt from."""
-    from datasets import Dataset
-
-    from rlsr.engines.trl.reward_function import RECORD_COLUMN
-    from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
-
-    dataset = Dataset.from_list(
-        [
-            {"prompt": as_chat(record.messages), RECORD_COLUMN: row}
-            for row, record in enumerate(job.records)
-        ]
-    )
-    if not job.config.method.learns_references:
-        return dataset
-    tokenizer, limit = policy.tokenizer, _longest_response(job)
-    references = [
-        response_ids(tokenizer, record.reference, max_response_tokens=limit)
-        for record in job.records
-    ]
-    return dataset.add_column(REFERENCE_COLUMN, references)
+def _encoder(job: TrainingJob, policy: Policy) -> Callable[[str], list[int]]:
+    """Give what writes a reference as the tokens that are learnt from."""
+    return partial(response_ids, policy.tokenizer, max_response_tokens=_longest_response(job))
 
 
 def _sgrpo_additions(method: Any, reward_function: "RewardFunction") -> Sequence["Addition"]:
@@ -224,13 +210,13 @@ def _rank_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
 def _supervised_trainer(job: TrainingJob, policy: Policy, parts: Parts) -> Any:
     from rlsr.engines.trl.starting_point import frozen_reference
     from rlsr.engines.trl.supervised import SupervisedTrainer
-    from rlsr.engines.trl.supervised_rows import PromptResponseCollator, as_reference_dataset
+    from rlsr.engines.trl.supervised_rows import SupervisedRows
 
-    tokenizer, limit = policy.tokenizer, _longest_response(job)
+    rows = SupervisedRows(job.records, policy.tokenizer, _encoder(job, policy))
     return SupervisedTrainer(
         reference=frozen_reference(job.config, parts["model"]),
-        train_dataset=as_reference_dataset(job.records, tokenizer, max_response_tokens=limit),
-        data_collator=PromptResponseCollator(tokenizer.pad_token_id),
+        train_dataset=rows.places,
+        data_collator=rows,
         **parts,
     )
 

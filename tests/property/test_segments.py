@@ -24,7 +24,7 @@ def characters(text: str) -> list[int]:
     return [ord(letter) for letter in text]
 
 
-def text_of(tokens: list[int]) -> str:
+def text_of(tokens: Sequence[int]) -> str:
     return "".join(map(chr, tokens))
 
 

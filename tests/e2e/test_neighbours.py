@@ -116,7 +116,7 @@ def test_a_policy_writes_the_next_sentence(
         (["method=rank", "method.rank_weight=0"], "method.rank_weight: must be greater than 0, got 0"),
         (["method=rank", "method.num_generations=1"], "method.num_generations: must be greater than or equal to 2, got 1"),
         (["method=rlpt", "method.segment_tokens=0"], "method.segment_tokens: must be greater than or equal to 1, got 0"),
-        (["method=rlpt", "engine.options.use_vllm=true"], "engine.options.use_vllm: cannot stop behind a sentence; leave it out, or"),
+        (["method=rlpt", "engine.options.use_vllm=true"], "engine.options.use_vllm: cannot write the segments of rlpt; leave it out, or"),
         (["method=ift", "method.residual=2"], "method.residual: must be less than or equal to 1, got 2"),
         (["method=ift", "method.discount=-1"], "method.discount: must be greater than or equal to 0, got -1"),
         (["method=rank", "method.kl_coefficient=0"], "method.kl_coefficient: a setting of the methods rlsr, sgrpo and rlpt, and the method is rank"),

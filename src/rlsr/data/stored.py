@@ -1,6 +1,6 @@
 """Records in a file of this process, read again when they are asked for: some bytes of memory a record, however long its texts are."""
 
-import marshal
+import json
 import os
 import tempfile
 import weakref
@@ -14,6 +14,9 @@ from rlsr.data.record import Message, PromptRecord
 from rlsr.errors import DataError
 
 _WRITTEN_AT_ONCE: Final = 1 << 16
+
+_to_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""Made once: ``json.dumps`` would make an encoder for every record."""
 
 
 class RecordFile:
@@ -44,8 +47,7 @@ class RecordFile:
         Raises:
             DataError: There is no room for it.
         """
-        # Python's own form of its own values: nothing is read that this process has not written.
-        content = b"" if record is None else marshal.dumps(_as_values(record))
+        content = b"" if record is None else _as_bytes(record)
         try:
             self._file.write(content)
         except OSError as error:
@@ -75,7 +77,7 @@ class RecordFile:
         self.flush()
         start, end = self._ends[number], self._ends[number + 1]
         assert start < end, "the number was kept free"
-        return _from_values(marshal.loads(os.pread(self._file.fileno(), end - start, start)))
+        return _from_bytes(os.pread(self._file.fileno(), end - start, start))
 
 
 class StoredRecords(Sequence[PromptRecord]):
@@ -222,10 +224,10 @@ def take(records: Sequence[PromptRecord], places: np.ndarray) -> Sequence[Prompt
     return tuple(records[place] for place in places.tolist())
 
 
-def _as_values(record: PromptRecord) -> tuple[Any, ...]:
-    return (
+def _as_bytes(record: PromptRecord) -> bytes:
+    values = (
         record.id,
-        tuple((turn.role, turn.content) for turn in record.messages),
+        [(turn.role, turn.content) for turn in record.messages],
         record.reference,
         record.location,
         record.category,
@@ -233,11 +235,16 @@ def _as_values(record: PromptRecord) -> tuple[Any, ...]:
         record.other_references,
         record.columns,
     )
+    # Texts may hold halves of characters, which JSON files can spell.
+    return _to_json(values).encode("utf-8", "surrogatepass")
 
 
-def _from_values(values: Any) -> PromptRecord:
-    identity, turns, *others = values
-    return PromptRecord(identity, tuple(Message(*turn) for turn in turns), *others)
+def _from_bytes(content: bytes) -> PromptRecord:
+    identity, turns, *others, references, columns = json.loads(
+        content.decode("utf-8", "surrogatepass")
+    )
+    messages = tuple(Message(*turn) for turn in turns)
+    return PromptRecord(identity, messages, *others, tuple(references), columns)
 
 
 def _no_room(error: OSError) -> DataError:

@@ -27,11 +27,12 @@ def test_the_supervised_arms_have_their_choice(name: str, heldout: int, seconds:
         "dft": ("dft",),
         "rlsr": ("rlsr",),
         "sft+rlsr": ("sft", "rlsr"),
+        "sft+osft": ("sft", "osft"),
     }
     assert (experiment.budget.by, experiment.budget.amount) == ("wall_clock", seconds)
     assert len(experiment.seeds) == 3
     chosen_by = {name: recipe.chosen_by for name, recipe in recipes.items() if recipe.chosen_by}
-    assert chosen_by == {"sft": "sft", "dft": "dft", "sft+rlsr": "sft"}
+    assert chosen_by == {"sft": "sft", "dft": "dft", "sft+rlsr": "sft", "sft+osft": "sft"}
     for recipe in recipes.values():
         for stage in recipe.possible_stages:
             assert (stage.data.path, stage.data.heldout) == ("my.jsonl", heldout)
@@ -39,7 +40,7 @@ def test_the_supervised_arms_have_their_choice(name: str, heldout: int, seconds:
             assert stage.validation.num_prompts == 32
             assert (stage.evaluation.during, stage.evaluation.during_prompts) == (SHARES, 64)
             assert stage.method.max_response_tokens == 80
-    for supervised in ("sft", "dft", "sft+rlsr"):
+    for supervised in ("sft", "dft", "sft+rlsr", "sft+osft"):
         found = recipes[supervised].candidates
         rates = [candidate.stages[0].training.learning_rate for candidate in found]
         assert rates == [2e-5, 5e-5, 1e-4]

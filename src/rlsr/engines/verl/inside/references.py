@@ -70,7 +70,8 @@ def carry_references(
         prompts = data["prompts"].unbind()
         before = _log_probs_before(prompts, references, ask_before, num_workers)
         columns[BEFORE] = _of_carriers(before, carriers, len(batch))
-    put(batch, columns)
+    # The workers are sent the columns that the batch names.
+    batch.fields = put(batch, columns).fields
     return sum(map(len, references))
 
 

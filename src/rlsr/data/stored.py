@@ -240,11 +240,12 @@ def _as_bytes(record: PromptRecord) -> bytes:
 
 
 def _from_bytes(content: bytes) -> PromptRecord:
-    identity, turns, *others, references, columns = json.loads(
-        content.decode("utf-8", "surrogatepass")
-    )
+    values: Any = json.loads(content.decode("utf-8", "surrogatepass"))
+    identity, turns, reference, location, category, rejected, others, columns = values
     messages = tuple(Message(*turn) for turn in turns)
-    return PromptRecord(identity, messages, *others, tuple(references), columns)
+    return PromptRecord(
+        identity, messages, reference, location, category, rejected, tuple(others), columns
+    )
 
 
 def _no_room(error: OSError) -> DataError:

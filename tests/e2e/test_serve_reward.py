@@ -2,37 +2,24 @@
 
 import asyncio
 import http.client
-import importlib.util
 import json
 import signal
 import socket
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from serve_load import load_script
 from tiny import Cli
 
 pytest.importorskip("prometheus_client", reason="the extra serve is not installed")
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = ["embedding=builtin:wordllama"]
-
-
-def script() -> ModuleType:
-    """Import the load test."""
-    spec = importlib.util.spec_from_file_location("serve_load", ROOT / "benchmarks/serve_load.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_beyond_this_machine_a_token_is_needed_before_anything_is_loaded(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
@@ -52,7 +39,7 @@ def test_an_address_that_is_taken_is_said(cli: Cli) -> None:
 
 @pytest.mark.slow
 def test_none_of_many_requests_is_lost_or_answered_by_another() -> None:
-    load = script()
+    load = load_script()
     measured = load.measure(SETTINGS, load.make_rows(600), clients=32, batch=16, turns=2)
     assert (measured["requests"], measured["lost"], measured["mismatched"]) == (600, 0, 0)
     assert measured["distinct_scores"] > 300, "a wrong answer would show"
@@ -61,7 +48,7 @@ def test_none_of_many_requests_is_lost_or_answered_by_another() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_when_all_is_answered(number: int) -> None:
-    load = script()
+    load = load_script()
     rows = load.make_rows(1600)
     found: dict[int, Any] = {}
 

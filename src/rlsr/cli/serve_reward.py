@@ -1,6 +1,6 @@
 """``rlsr serve-reward`` scores responses over HTTP."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,9 +8,6 @@ from rlsr.cli.arguments import split_arguments, with_configs_of_runs
 from rlsr.cli.setting_names import complete_setting
 from rlsr.cli.terminal import open_console
 from rlsr.processes import require_one_process
-
-if TYPE_CHECKING:
-    from rlsr.serving.service import RewardService
 
 
 def serve_reward(
@@ -44,6 +41,13 @@ def serve_reward(
     max_body_mb: Annotated[
         float, typer.Option(min=0.001, max=256, help="Longest request, in megabytes.")
     ] = 4.0,
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many servers Ray Serve runs behind this address, on this machine or in the cluster of RAY_ADDRESS.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a reward over HTTP for other trainers: batched, with back-pressure, /healthz and /metrics; SIGTERM ends it when all is answered."""
     require_one_process("rlsr serve-reward")
@@ -57,17 +61,24 @@ def serve_reward(
 
     console = open_console()
 
-    def say(address: str, service: "RewardService") -> None:
+    def say(address: str) -> None:
         from rlsr.rewards import reward_kind
 
+        by, gets = ("", ", /metrics") if replicas is None else (f", {replicas} replicas", "")
         console.print(
-            f"{address} scores by {reward_kind(config).describe(config)}\n"
-            "POST /v1/score, /openrlhf, /v1/embeddings; GET /healthz, /metrics; Ctrl-C or SIGTERM ends it when all is answered",
+            f"{address} scores by {reward_kind(config).describe(config)}{by}\n"
+            f"POST /v1/score, /openrlhf, /v1/embeddings; GET /healthz{gets}; Ctrl-C or SIGTERM ends it when all is answered",
             markup=False,
             soft_wrap=True,
         )
 
     set_threads(config.threads)
     place = Place(host, port, max_body_bytes=round(max_body_mb * 1e6))
-    serve(config, place, Limits(max_rows, wait_ms, max_waiting), ready=say)
+    limits = Limits(max_rows, wait_ms, max_waiting)
+    if replicas is None:
+        serve(config, place, limits, ready=say)
+    else:
+        from rlsr.serving.replicas import serve_replicas
+
+        serve_replicas(config, place, limits, replicas, ready=say)
     console.print("ended; every request under way was answered")

@@ -72,13 +72,16 @@ class Refusal(Exception):
         return self.message
 
 
-def make_app(service: RewardService, numbers: ServerNumbers, rules: Rules) -> Starlette:
+def make_app(
+    service: RewardService, numbers: ServerNumbers, rules: Rules, *, has_metrics: bool = True
+) -> Starlette:
     """Put the application together.
 
     Args:
         service: It scores.
         numbers: What is counted.
         rules: What requests have to keep to.
+        has_metrics: Whether it tells what it counts.
     """
     numbers.show_waiting(lambda: service.num_waiting)
 
@@ -110,16 +113,16 @@ def make_app(service: RewardService, numbers: ServerNumbers, rules: Rules) -> St
         guarded = _guarded(path, handler, token, numbers)
         return Route(path, guarded, methods=[method])
 
-    return Starlette(
-        routes=[
-            route("/v1/score", "POST", score, rules.token),
-            route("/openrlhf", "POST", openrlhf, rules.token),
-            route("/v1/embeddings", "POST", embeddings, rules.token),
-            route("/metrics", "GET", metrics, rules.token),
-            # Whoever looks whether a server is there knows no secrets.
-            route("/healthz", "GET", healthz, None),
-        ]
-    )
+    routes = [
+        route("/v1/score", "POST", score, rules.token),
+        route("/openrlhf", "POST", openrlhf, rules.token),
+        route("/v1/embeddings", "POST", embeddings, rules.token),
+        # Whoever looks whether a server is there knows no secrets.
+        route("/healthz", "GET", healthz, None),
+    ]
+    if has_metrics:
+        routes.append(route("/metrics", "GET", metrics, rules.token))
+    return Starlette(routes=routes)
 
 
 def _guarded(path: str, handler: Handler, token: str | None, numbers: ServerNumbers) -> Handler:

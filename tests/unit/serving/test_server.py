@@ -26,7 +26,7 @@ from rlsr.errors import ConfigError
 from rlsr.serving import Limits
 from rlsr.serving.app import Rules, make_app
 from rlsr.serving.numbers import ServerNumbers
-from rlsr.serving.server import Place, _address, _server, is_loopback, listen, require_token
+from rlsr.serving.server import Place, _server, address_of, is_loopback, listen, require_token
 from rlsr.serving.service import RewardService
 
 CODE = '''
@@ -300,7 +300,7 @@ def test_beyond_this_machine_a_token_is_needed() -> None:
 def test_an_address_that_is_taken_shows_at_once() -> None:
     with listen(Place(port=0)) as taken:
         taken.listen()
-        assert _address(taken).startswith("http://127.0.0.1:")
+        assert address_of(taken).startswith("http://127.0.0.1:")
         with pytest.raises(ConfigError, match=r"cannot be listened at: .*in use.*--port 0"):
             listen(Place(port=taken.getsockname()[1]))
     with pytest.raises(ConfigError, match=r"--host 203\.0\.113\.7 --port 1234: cannot be"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
@@ -19,6 +20,7 @@ from rlsr.pipeline.plan import plan_run
 from rlsr.pipeline.run import train_run
 from rlsr.pipeline.stages import train_stages
 from rlsr.pipeline.summary import RunSummary
+from rlsr.rewards.protocol import Scores
 from rlsr.runs import RunDirectory
 
 VALIDATION = ["validation={num_prompts: 3, every_steps: 2}"]
@@ -62,16 +64,20 @@ def weights(directory: Path) -> bytes:
     return file.read_bytes()
 
 
-def distance_from(model: Path) -> Callable[..., Callable[[Policy], dict[str, float]]]:
+def distance_from(model: Path) -> Callable[..., Callable[[Policy], dict[str, Scores]]]:
     """Measure how near the policy still is to a model, so that training only makes it worse."""
     start = load_file(model / "model.safetensors")
 
-    def make(*_: Any, **__: Any) -> Callable[[Policy], dict[str, float]]:
+    def make(*_: Any, **__: Any) -> Callable[[Policy], dict[str, Scores]]:
         return lambda policy: {
-            "reward": -sum(
-                float((weight.detach() - start[name]).abs().sum())
-                for name, weight in policy.model.named_parameters()
-                if name in start
+            "reward": np.array(
+                [
+                    -sum(
+                        float((weight.detach() - start[name]).abs().sum())
+                        for name, weight in policy.model.named_parameters()
+                        if name in start
+                    )
+                ]
             )
         }
 

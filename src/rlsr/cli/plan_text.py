@@ -69,9 +69,14 @@ def _validation(plan: "RunPlan") -> str:
         if rule.patience is None
         else f"end training after {rule.patience} measurements in a row without gain"
     )
+    kept = (
+        "the best"
+        if rule.tolerance == 0 or measure.is_of_all
+        else "the latest that chance does not tell from the best"
+    )
     return (
         f"validation: {len(plan.validation)} of the training prompts are set aside and measured before the first step, after every "
-        f"{rule.every_steps} and after the last, by {measure.words}; they choose the weights that are kept, and {ends}"
+        f"{rule.every_steps} and after the last, by {measure.words}; they choose the weights that are kept, {kept}, and {ends}"
     )
 
 

@@ -21,7 +21,7 @@ from rlsr.evaluation.metrics import primary_metrics
 from rlsr.runs import collect_provenance
 from rlsr.runs.json_file import Row
 from rlsr.runs.rows import HeldoutRow
-from rlsr.runs.validation import best_measurement
+from rlsr.runs.validation import kept_measurement
 from rlsr.statistics.against_baseline import (
     MetricComparison,
     adjusted_confidence,
@@ -156,7 +156,10 @@ def _validation(by_recipe: Mapping[str, Sequence[Cell]]) -> dict[str, Validated]
         if cells[0].is_untrained or not config.validation.num_prompts:
             continue
         metric = config.validation_metric
-        best = [best_measurement(cell.runs[-1].read_metrics(), metric) for cell in cells]
+        best = [
+            kept_measurement(cell.runs[-1].read_metrics(), metric, config.validation.tolerance)
+            for cell in cells
+        ]
         found[name] = Validated(metric, tuple(one.value if one else np.nan for one in best))
     return found
 

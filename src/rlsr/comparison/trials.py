@@ -12,7 +12,7 @@ from rlsr.comparison.choose import Values
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.errors import RunError
 from rlsr.runs.step_totals import Spent
-from rlsr.runs.validation import MEASURES, best_measurement
+from rlsr.runs.validation import MEASURES, kept_measurement
 
 Failed = list[tuple[Cell, int]]
 """Cells that did not come to their end, with the exit codes of their processes."""
@@ -110,7 +110,8 @@ def choose(
 def read_trial(cell: Cell, values: Values) -> Trial:
     """Read what a complete trial has reached, in a pipeline at its last stage, and what all of it took."""
     metrics = [run.read_metrics() for run in cell.runs]
-    best = best_measurement(metrics[-1], cell.stages[-1].validation_metric)
+    last = cell.stages[-1]
+    best = kept_measurement(metrics[-1], last.validation_metric, last.validation.tolerance)
     spent = sum(map(Spent.of, metrics), Spent())
     return Trial(
         values=values,

@@ -18,6 +18,7 @@ from rlsr.engines.observer import TrainingObserver
 from rlsr.models import Device, Policy
 from rlsr.processes import ALONE, Processes
 from rlsr.rewards import Reward
+from rlsr.rewards.protocol import Scores
 from rlsr.runs import RunDirectory
 from rlsr.runs.rows import HeldoutRow
 
@@ -42,9 +43,9 @@ class TrainingJob:
     """How a step is cut to fit into memory."""
     processes: Processes = ALONE
     """Those that train together."""
-    validate: Callable[[Policy], Mapping[str, float]] | None = None
+    validate: Callable[[Policy], Mapping[str, Scores]] | None = None
     """Measures a policy on validation prompts: by the name in ``MEASURES`` what ``validation.metric`` says, and what else is
-    measured of the same answers; NaN where nothing was scored. All processes call it together and get the same. None where
+    measured of the same answers, each a number a prompt or one number of all; NaN is not scored. All processes call it together and get the same. None where
     there are none."""
     answer_heldout: Callable[[Policy], Sequence[HeldoutRow]] | None = None
     """Lets a policy answer the held-out prompts that are answered along the way, all processes together; None where none are."""

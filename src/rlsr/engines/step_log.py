@@ -1,11 +1,12 @@
 """What is written, shown, measured and decided after every optimiser step, whatever trainer took it."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from sys import intern
 from typing import Any
+
+import numpy as np
 
 from rlsr.engines.along_the_way import evaluates_after
 from rlsr.engines.best_weights import BestWeights
@@ -25,15 +26,24 @@ from rlsr.monitors import require_sound
 from rlsr.monitors.monitor import Finding, Level
 from rlsr.monitors.watch import level_columns, look, watched
 from rlsr.remote.spending import NOTHING_ASKED, spent_so_far
+from rlsr.rewards.protocol import Scores
 from rlsr.runs.along_the_way import name_of_step
+from rlsr.runs.rows import ValidationRow
 from rlsr.runs.step_metrics import (
     BUDGET_SHARE,
     JUDGE_CACHED,
     JUDGE_CALLS,
     JUDGE_TOKENS,
+    VALIDATION_BEHIND,
     VALIDATION_SECONDS,
 )
-from rlsr.runs.validation import MEASURES, best_measurement
+from rlsr.runs.validation import (
+    MEASURES,
+    Measurement,
+    best_measurement,
+    kept_measurement,
+    standard_errors_behind,
+)
 
 
 class StepLog:
@@ -49,6 +59,7 @@ class StepLog:
         self._observer = observer
         self._rows: list[dict[str, Any]] = []
         self._saved: int | None = None
+        self._measured: dict[int, Scores] = {}
         self._best = BestWeights(job.run.best, job.config.training.keep_checkpoints)
         self._monitors = watched(job.config)
         self._said: dict[str, Level] = {}
@@ -70,9 +81,15 @@ class StepLog:
         rows = [row for row in job.run.read_metrics() if row["step"] <= step]
         # Another process may see a shared directory later.
         self._rows = job.processes.from_main(rows)
-        best = best_measurement(self._rows, job.config.validation_metric)
-        if step and job.validate is not None and job.processes.is_main:
-            self._best.go_on_from(None if best is None else best.step)
+        if job.validate is not None and job.processes.is_main:
+            if step:
+                kept = self._kept(self._rows)
+                self._best.go_on_from(None if kept is None else kept.step)
+            self._measured = {
+                row.step: np.array(row.scores)
+                for row in job.run.read_validation()
+                if row.step <= step
+            }
         return stop_reason(self._rows, job.config, job.place.earlier)
 
     def begin(self, step: int, policy: Callable[[], Policy]) -> None:
@@ -183,8 +200,7 @@ class StepLog:
             policy: After the last step.
             final: Where to.
         """
-        best = best_measurement(self._rows, self._job.config.validation_metric)
-        if self._job.validate is None or best is None:
+        if self._job.validate is None or self._kept(self._rows) is None:
             form_of(self._job.config.method).save(policy, final)
         else:
             self._best.copy_to(final)
@@ -196,21 +212,39 @@ class StepLog:
         return job.processes.from_main(ends or reason is not None)
 
     def _validate(self, step: int, policy: Callable[[], Policy]) -> dict[str, float | None]:
-        """Measure the policy, and keep its weights where they are the best so far."""
+        """Measure the policy, and keep its weights where they are the best so far, or not to be told from the best."""
         job, measured = self._job, policy()
         assert job.validate is not None, "asked before"
         started = time.perf_counter()
         with undisturbed(measured.model):
-            values = job.validate(measured)
+            scores = job.validate(measured)
         seconds = time.perf_counter() - started
-        metric = job.config.validation_metric
-        columns = {MEASURES[name].column: value for name, value in values.items()}
-        best = best_measurement([*self._rows, {"step": step, **columns}], metric)
-        if job.processes.is_main and best is not None and best.step == step:
-            self._keep(step, policy)
         # To the observer None is what was not scored.
-        scored = {column: None if math.isnan(value) else value for column, value in columns.items()}
-        return {**scored, VALIDATION_SECONDS: seconds}
+        columns = {MEASURES[name].column: _mean(values) for name, values in scores.items()}
+        columns |= self._behind(step, scores[job.config.validation_metric])
+        kept = self._kept([*self._rows, {"step": step, **columns}])
+        if job.processes.is_main and kept is not None and kept.step == step:
+            self._keep(step, policy)
+        return {**columns, VALIDATION_SECONDS: seconds}
+
+    def _behind(self, step: int, scores: Scores) -> dict[str, float | None]:
+        """Say how far a measurement is behind the best so far; only the main process knows the numbers of each prompt."""
+        job, metric = self._job, self._job.config.validation_metric
+        best, behind = best_measurement(self._rows, metric), None
+        if job.processes.is_main:
+            if best is not None and best.step in self._measured:
+                lower = MEASURES[metric].lower_is_better
+                behind = standard_errors_behind(
+                    scores, self._measured[best.step], lower_is_better=lower
+                )
+            self._measured[step] = scores
+            job.run.append_validation(ValidationRow(step, tuple(map(float, scores))))
+        behind = job.processes.from_main(behind)
+        return {} if behind is None else {VALIDATION_BEHIND: behind}
+
+    def _kept(self, rows: Sequence[Mapping[str, Any]]) -> Measurement | None:
+        config = self._job.config
+        return kept_measurement(rows, config.validation_metric, config.validation.tolerance)
 
     def _keep(self, step: int, policy: Callable[[], Policy]) -> None:
         save = form_of(self._job.config.method).save
@@ -228,6 +262,11 @@ class StepLog:
             answering = policy()
             with undisturbed(answering.model):
                 job.run.write_evaluation(name, job.answer_heldout(answering))
+
+
+def _mean(scores: Scores) -> float | None:
+    scored = scores[~np.isnan(scores)]
+    return float(scored.mean()) if scored.size else None
 
 
 def _spent() -> dict[str, float]:

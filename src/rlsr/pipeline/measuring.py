@@ -8,6 +8,7 @@ from rlsr.pipeline.heldout import make_evaluation, measures_heldout
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.validation import make_validation
 from rlsr.rewards import Reward
+from rlsr.rewards.protocol import Scores
 from rlsr.runs.rows import HeldoutRow
 
 
@@ -27,7 +28,7 @@ class Measuring:
         self._independent = load_independent(plan.config, plan.device) if needed else None
         self.evaluation = make_evaluation(plan, reward, self._independent)
 
-    def validate(self, tokens_per_pass: int) -> Callable[[Policy], Mapping[str, float]] | None:
+    def validate(self, tokens_per_pass: int) -> Callable[[Policy], Mapping[str, Scores]] | None:
         """Give what measures a policy on validation prompts; None where there are none."""
         plan = self._plan
         if not plan.validation:

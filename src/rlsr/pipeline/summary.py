@@ -13,7 +13,7 @@ from rlsr.monitors.watch import Episode
 from rlsr.pipeline.plan import RunPlan
 from rlsr.remote.spending import NOTHING_ASKED, Spent
 from rlsr.runs.step_totals import peak_memory_gb, seconds_spent, steps_taken, tokens_trained
-from rlsr.runs.validation import MEASURES, best_measurement, kept_in_words
+from rlsr.runs.validation import MEASURES, best_measurement, kept_in_words, kept_measurement
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class KeptWeights:
     num_prompts: int
     """Validation prompts."""
     value: float
-    """The measurement that was the best; NaN where nothing could be scored, and the last weights were kept."""
+    """Their measurement; NaN where nothing could be scored, and the last weights were kept."""
     in_words: str
     """All of this, as a part of a sentence."""
 
@@ -48,13 +48,20 @@ def kept_weights(
     metric = config.validation_metric
     if not any(MEASURES[metric].column in row for row in metrics):
         return None
-    best, num_steps = best_measurement(metrics, metric), steps_taken(metrics)
+    kept = kept_measurement(metrics, metric, config.validation.tolerance)
+    num_steps = steps_taken(metrics)
     return KeptWeights(
-        best_step=best.step if best else num_steps,
+        best_step=kept.step if kept else num_steps,
         metric=metric,
         num_prompts=num_prompts,
-        value=best.value if best else math.nan,
-        in_words=kept_in_words(best, metric=metric, num_prompts=num_prompts, num_steps=num_steps),
+        value=kept.value if kept else math.nan,
+        in_words=kept_in_words(
+            kept,
+            best_measurement(metrics, metric),
+            metric=metric,
+            num_prompts=num_prompts,
+            num_steps=num_steps,
+        ),
     )
 
 

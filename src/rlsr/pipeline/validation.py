@@ -78,7 +78,7 @@ def make_validation(
     independent: Embedder | None,
     tokens_per_pass: int,
     processes: Processes,
-) -> Callable[[Policy], Mapping[str, float]]:
+) -> Callable[[Policy], Mapping[str, Scores]]:
     """Make what measures a policy on validation prompts.
 
     Args:
@@ -90,25 +90,25 @@ def make_validation(
         processes: Those that answer together, each its share of the prompts.
 
     Returns:
-        From a policy to the mean over the scored answers, or over the tokens of the references, by the name of the metric, the
-        same in every process; NaN where nothing was scored. Where training aims at a reward and something else chooses the
-        weights, the reward of the same answers stands beside it: a gap between the two is what hacking looks like. Of a scorer the
-        means over pairs.
+        From a policy to the scores of the answers, in the order of the prompts, or to the one mean over the tokens of the references, by
+        the name of the metric, the same in every process; NaN is not scored. Where training aims at a reward and something else chooses
+        the weights, the reward of the same answers stands beside it: a gap between the two is what hacking looks like. Of a scorer the
+        numbers of pairs.
     """
     metric = config.validation_metric
     if config.method.makes == "scorer":
         pairs = PairEvaluation(records, config, processes)
 
-        def mean_of_pairs(scorer: Policy) -> Mapping[str, float]:
+        def of_pairs(scorer: Policy) -> Mapping[str, Scores]:
             scores = pairs.run(scorer).scores
-            return {name: _mean(scores[name]) for name in get_args(MetricOfScorers)}
+            return {name: scores[name] for name in get_args(MetricOfScorers)}
 
-        return mean_of_pairs
+        return of_pairs
     limit = config.method.max_response_tokens
     assert limit is not None, "resolved by the plan"
     if metric == "nll":
 
-        def nll(policy: Policy) -> Mapping[str, float]:
+        def nll(policy: Policy) -> Mapping[str, Scores]:
             own = reference_nlls(
                 policy,
                 processes.share(records),
@@ -116,7 +116,7 @@ def make_validation(
                 tokens_per_pass=tokens_per_pass,
             )
             sums, counts = zip(*processes.merge(own), strict=True)
-            return {metric: float(sum(sums) / sum(counts))}
+            return {metric: np.array([sum(sums) / sum(counts)])}
 
         return nll
     names = [metric, "reward"] if config.method.num_sampled else [metric]
@@ -125,16 +125,11 @@ def make_validation(
     )
     evaluation = Evaluation(suite, config, processes, "validation")
 
-    def mean_scores(policy: Policy) -> Mapping[str, float]:
+    def of_answers(policy: Policy) -> Mapping[str, Scores]:
         scores = evaluation.run(policy).scores
-        return {name: _mean(scores[name]) for name in dict.fromkeys(names)}
+        return {name: scores[name] for name in dict.fromkeys(names)}
 
-    return mean_scores
-
-
-def _mean(scores: Scores) -> float:
-    scored = scores[~np.isnan(scores)]
-    return float(scored.mean()) if scored.size else math.nan
+    return of_answers
 
 
 class _FewMetrics(Suite):

@@ -1,6 +1,6 @@
 """The files of a run: the only place that knows their names and how they are written.
 
-``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step,
+``config.json`` what was asked, ``provenance.json`` with what it ran, ``metrics.jsonl`` a line a step, ``validation.jsonl`` a line a measurement on validation prompts,
 ``given-rows.jsonl`` rows that were given in memory, ``skipped_rows.jsonl`` the bad rows of the data, ``samples/`` rollouts that people read, ``preferences.jsonl`` pairs that were sampled before training,
 ``checkpoints/`` for ``--resume``, ``best/`` the best weights so far, ``evaluation/`` held-out responses and scores,
 ``final/`` the trained model, ``tracking/`` what trackers were told (``rlsr.tracking``), ``log.txt``, ``forecast.json`` where one was made, and ``manifest.json``, written last: where it exists
@@ -9,6 +9,7 @@ the run is complete.
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ from rlsr.runs.json_file import (
 )
 from rlsr.runs.owner import OWNER_FILE, is_gone
 from rlsr.runs.rollout_samples import samples_file
-from rlsr.runs.rows import HeldoutRow, StepRow, read_heldout_rows, read_step_rows
+from rlsr.runs.rows import (
+    HeldoutRow,
+    StepRow,
+    ValidationRow,
+    read_heldout_rows,
+    read_step_rows,
+    read_validation_rows,
+)
 
 
 class RunDirectory:
@@ -122,6 +130,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def validation_file(self) -> Path:
+        """One line a measurement on validation prompts."""
+        return self.path / "validation.jsonl"
+
+    @property
     def preferences_file(self) -> Path:
         """Pairs whose worse answers were sampled for this run, a line a prompt."""
         return self.path / "preferences.jsonl"
@@ -192,6 +205,14 @@ class RunDirectory:
     def read_metrics(self) -> list[StepRow]:
         """Read ``metrics.jsonl``, one row a step, in order."""
         return read_step_rows(self.metrics_file)
+
+    def append_validation(self, row: ValidationRow) -> None:
+        """Add a measurement to ``validation.jsonl``; NaN becomes null."""
+        append_json_line(self.validation_file, asdict(row))
+
+    def read_validation(self) -> list[ValidationRow]:
+        """Read ``validation.jsonl``; what a resumed run has measured again stands twice."""
+        return read_validation_rows(self.validation_file)
 
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rollouts of a step, counted from 1, to ``samples/``, one row a response."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from rlsr.config import RunConfig
 from rlsr.runs.directory import RunDirectory
-from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.rows import HeldoutRow, ValidationRow
 
 
 class FollowedRun(RunDirectory):
@@ -36,6 +36,9 @@ class FollowedRun(RunDirectory):
         """Leave it to the other process."""
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Leave it to the other process."""
+
+    def append_validation(self, row: ValidationRow) -> None:
         """Leave it to the other process."""
 
     def write_samples(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -101,6 +101,29 @@ def _heldout_row(place: str, line: Any) -> HeldoutRow:
     return _checked(HeldoutRow, line, place)
 
 
+@dataclass(frozen=True)
+class ValidationRow:
+    """The policy after a step, measured on each validation prompt."""
+
+    step: int
+    """Steps taken; 0 before the first."""
+    scores: tuple[float, ...]
+    """By what chooses the weights, a number a prompt, or one of all; NaN where it could not be scored."""
+
+
+def read_validation_rows(file: Path) -> list[ValidationRow]:
+    """Read what was measured on validation prompts; a last line cut off by a crash is left out.
+
+    Args:
+        file: One line a measurement; a run that kept none has no file, and no lines.
+
+    Raises:
+        RunError: A line is damaged; the message names it.
+    """
+    lines = read_json_lines(file, may_be_cut_off=True)
+    return [_checked(ValidationRow, line, place) for place, line in lines]
+
+
 class StepRows:
     """The rows of ``metrics.jsonl`` as they count, line by line.
 

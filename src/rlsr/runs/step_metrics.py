@@ -38,6 +38,8 @@ VALIDATION_PAIR_LOSS, VALIDATION_PAIR_ACCURACY = (
 )
 """What ``validation.metric`` may measure, in the rows of measured steps alone, of which the first is step 0: one of them, and the
 reward of the same answers where training aims at it."""
+VALIDATION_BEHIND = f"{VALIDATION}/behind"
+"""Standard errors by which the measurement is behind the best before it; missing where noise cannot be told."""
 TRAINED_TOKENS = "tokens/trained"
 STEP_SECONDS, VALIDATION_SECONDS = "time/step", "time/validation"
 PEAK_MEMORY, OUT_OF_MEMORY = "memory/peak_gb", "memory/out_of_memory"
@@ -192,7 +194,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         ),
         StepMetric(
             VALIDATION_SIMILARITY, "Similarity on validation prompts",
-            "Of greedy answers to the references, by an encoder that the reward never saw. The best weights are kept.",
+            "Of greedy answers to the references, by an encoder that the reward never saw. It chooses the weights that are kept.",
             brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
         ),
         StepMetric(
@@ -201,7 +203,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         ),
         StepMetric(
             VALIDATION_NLL, "Negative log-likelihood on validation prompts",
-            "Of a token of the references, in nats; lower is better. The best weights are kept.",
+            "Of a token of the references, in nats; lower is better. It chooses the weights that are kept.",
             brief=Brief(".3f", "  validation nll {}", "validation nll"),
         ),
         StepMetric(
@@ -212,6 +214,7 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             VALIDATION_PAIR_ACCURACY, "Validation pairs in the right order", "Of a better and a worse answer; a tie counts half.",
             brief=Brief(".0%", " ({} in order)", "validation in order"),
         ),
+        StepMetric(VALIDATION_BEHIND, drawn="never"),
         StepMetric(JUDGE_CALLS, "Calls so far", "Questions to a judge or another model behind a server, since the run began."),
         StepMetric(JUDGE_TOKENS, "Tokens of calls so far", "Of questions and answers, as the server has counted them."),
         StepMetric(JUDGE_CACHED, drawn="never"),

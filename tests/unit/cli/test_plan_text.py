@@ -42,10 +42,14 @@ def test_validation_is_said_with_its_prompts_its_rhythm_and_what_it_is_for(
     assert "5 training and 4 held-out prompts" in said
     assert (
         "validation: 3 of the training prompts are set aside and measured before the first step, after every 5 and after the last, "
-        "by negative log-likelihood of the references; they choose the weights that are kept, and end training after 2 "
-        "measurements in a row without gain\n"
+        "by negative log-likelihood of the references; they choose the weights that are kept, the best, and end training "
+        "after 2 measurements in a row without gain\n"
     ) in said
-    assert "and never end training\n" in head(plan(tiny_settings, "validation.num_prompts=3"))
+    assert (
+        "they choose the weights that are kept, the latest that chance does not tell from the best, and never end training\n"
+    ) in head(plan(tiny_settings, "validation.num_prompts=3"))
+    exact = ["validation.num_prompts=3", "validation.tolerance=0"]
+    assert "the weights that are kept, the best, and" in head(plan(tiny_settings, *exact))
 
 
 def test_what_is_measured_along_the_way_is_said(tiny_settings: list[str]) -> None:

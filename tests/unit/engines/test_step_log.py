@@ -1,11 +1,12 @@
 """What is written and decided after a step, with numbers made by hand and no trainer."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,7 @@ from rlsr.remote.spending import Spent as Asked
 from rlsr.remote.spending import spending_in
 from rlsr.runs import RunDirectory
 from rlsr.runs.rows import HeldoutRow
+from rlsr.runs.step_metrics import VALIDATION_BEHIND
 from rlsr.runs.step_totals import Spent
 
 NAN = float("nan")
@@ -54,10 +56,11 @@ def run(tmp_path: Path) -> RunDirectory:
 def log_of(
     run: RunDirectory,
     *overrides: str,
-    values: list[float] | None = None,
+    values: Sequence[float | list[float]] | None = None,
     answer: Callable[[Policy], list[HeldoutRow]] | None = None,
 ) -> tuple[StepLog, Watcher]:
     """Make a log; ``values`` are what the measurements on validation prompts give, one after another."""
+    given = list(values or ())
     job = TrainingJob(
         config=load_config(overrides=["training.prompts_per_step=2", *overrides]),
         records=(),
@@ -66,7 +69,7 @@ def log_of(
         device="cpu",
         num_steps=9,
         cut=StepCut(100),
-        validate=None if values is None else lambda _: {"reward": values.pop(0)},
+        validate=None if values is None else lambda _: {"reward": np.atleast_1d(given.pop(0))},
         answer_heldout=answer,
     )
     watcher = Watcher()
@@ -179,6 +182,35 @@ def test_validation_measures_before_every_so_many_and_at_the_end(run: RunDirecto
     assert watcher.seen[4][2]["validation/reward"] is None, "unscored, and not 0"
     log.save_final(policy(), run.final)
     assert (run.final / "step").read_text() == "2"
+
+
+def test_the_latest_weights_that_chance_does_not_tell_from_the_best_are_kept_after_a_resume_too(
+    run: RunDirectory,
+) -> None:
+    before, best = [0.1, 0.2, 0.3, 0.2], [0.5, 0.6, 0.7, 0.8]
+    near, far = [0.6, 0.5, 0.6, 0.85], [0.3, 0.5, 0.5, 0.7]
+    log, _ = log_of(run, *RULE, values=[before, best, near, far, far, far])
+    policy = Saved()
+    log.begin(0, policy)
+    take_steps(log, policy, *range(1, 6))
+    log.on_checkpoint()
+    take_steps(log, policy, *range(6, 10))
+
+    def behind() -> dict[float, float]:
+        rows = run.read_metrics()
+        return {row["step"]: round(row[VALIDATION_BEHIND], 2) for row in rows if VALIDATION_BEHIND in row}  # fmt: skip
+
+    assert behind() == {2: -9.0, 4: 0.24, 6: 5.2, 8: 5.2, 9: 5.2}
+    log.save_final(policy(), run.final)
+    assert (run.final / "step").read_text() == "4"
+    again, _ = log_of(run, *RULE, values=[near, far, far])
+    policy.step = 5
+    again.begin(5, policy)
+    take_steps(again, policy, *range(6, 10))
+    assert behind() == {2: -9.0, 4: 0.24, 6: 0.24, 8: 5.2, 9: 5.2}, "the best is from before it"
+    shutil.rmtree(run.final)
+    again.save_final(policy(), run.final)
+    assert (run.final / "step").read_text() == "6"
 
 
 def test_where_nothing_could_be_scored_the_last_weights_are_kept(run: RunDirectory) -> None:

@@ -1,6 +1,7 @@
 """Prompts that are set aside, and what a policy is measured by on them."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -144,14 +145,14 @@ class NeverAsked(Reward):
         raise AssertionError("another metric does not ask the reward")
 
 
-def test_what_is_unscored_is_left_out_of_the_mean(tiny_settings: list[str]) -> None:
+def test_what_is_unscored_is_nan(tiny_settings: list[str]) -> None:
     config = load_config(overrides=[*tiny_settings, "validation.metric=reward"])
     rows, policy = records("abc"), load_policy(config.model, "cpu")
     options = {"independent": None, "tokens_per_pass": 99, "processes": ALONE}
     measure = make_validation(config, rows, reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert measure(policy) == {"reward": 1.5}
+    assert measure(policy)["reward"] == pytest.approx([math.nan, 1, 2], nan_ok=True)
     alone = make_validation(config, rows[:1], reward=Scripted(), **options)  # type: ignore[arg-type]
-    assert np.isnan(alone(policy)["reward"])
+    assert np.isnan(alone(policy)["reward"]).all()
 
 
 @pytest.mark.parametrize("tokens_per_pass", [1, 60, 9999])
@@ -196,7 +197,7 @@ def test_the_likelihood_is_that_of_the_references_token_by_token(
             with torch.no_grad():
                 loss = policy.model(input_ids=ids, labels=labels).loss
             losses += [float(loss)] * len(answer)
-    assert measured == pytest.approx(float(np.mean(losses)), rel=1e-4)
+    assert measured == pytest.approx([np.mean(losses)], rel=1e-4)
 
 
 def test_a_policy_that_groups_do_not_fit_is_asked_one_by_one(
@@ -211,9 +212,9 @@ def test_a_policy_that_groups_do_not_fit_is_asked_one_by_one(
         "processes": ALONE,
     }
     measure = make_validation(config, rows, **options)  # type: ignore[arg-type]
-    grouped = measure(policy)
+    grouped = measure(policy)["nll"]
     monkeypatch.setattr("rlsr.models.likelihood.takes_groups", lambda model: False)
-    assert measure(policy) == pytest.approx(grouped, rel=1e-5)
+    assert measure(policy)["nll"] == pytest.approx(grouped, rel=1e-5)
 
 
 class Sizes:
@@ -235,7 +236,7 @@ def test_a_method_with_rollouts_has_its_reward_measured_beside_what_chooses(
     options = {"reward": Scripted(), "independent": Sizes(), "tokens_per_pass": 99, "processes": ALONE}  # fmt: skip
     measured = make_validation(config, rows, **options)(policy)  # type: ignore[arg-type]
     assert set(measured) == {"independent_similarity", "reward"}
-    assert measured["reward"] == 1.5
+    assert measured["reward"] == pytest.approx([math.nan, 1, 2], nan_ok=True)
     supervised = [setting for setting in chooses if "method" not in setting]
     config = load_config(
         overrides=[*supervised, "method=sft", "method.max_response_tokens=8", "validation.metric=independent_similarity"]

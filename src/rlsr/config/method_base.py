@@ -61,6 +61,11 @@ class MethodTable(ConfigTable):
         return 0
 
     @property
+    def samples_end(self) -> bool:
+        """Whether what the policy samples in a step is meant to end by itself."""
+        return True
+
+    @property
     def longest_sample(self) -> int | None:
         """Tokens of the longest response that the policy samples in a step."""
         return self.max_response_tokens

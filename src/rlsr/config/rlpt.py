@@ -29,6 +29,11 @@ class RlptMethod(RlsrMethod):
     """Tokens of the reference from one segment of tokens to the next; null is ``segment_tokens``. Without effect on sentences."""
 
     @property
+    def samples_end(self) -> bool:
+        """Sentences do; so many tokens end where they end."""
+        return self.segment == "sentence"
+
+    @property
     def longest_sample(self) -> int:
         """Tokens of the longest segment."""
         return min(self.segment_tokens, self.max_response_tokens or self.segment_tokens)

@@ -51,6 +51,7 @@ MONITORS = (
         reason="healthy runs after SFT have 0 to 20 %; where more are cut than not, the policy forgets how to end: a run that "
         "passed 50 % in training was cut in 59 % of its held-out answers",
         way_out="more SFT before teaches answers to end, and method.advantage.cut=at_most_mean lets no cut response pay; if references are longer, raise method.max_response_tokens",
+        is_about_ends=True,
     ),
     Monitor(
         "length",

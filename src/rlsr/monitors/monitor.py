@@ -56,6 +56,8 @@ class Monitor:
     """Why the thresholds are where they are."""
     way_out: str
     """What a person may do, within a sentence."""
+    is_about_ends: bool = False
+    """Whether it is only written down where what is sampled is not meant to end, unless the config says more."""
 
     def __post_init__(self) -> None:
         if not self.warn <= self.alarm:

@@ -44,7 +44,8 @@ def watched(config: RunConfig) -> tuple[Watched, ...]:
 def _with_rule(name: str, config: RunConfig) -> Watched:
     monitor, rule = all_monitors()[name], config.monitors.get(name)
     if rule is None:
-        return Watched(monitor, "warn", monitor.warn, monitor.alarm)
+        is_meant = monitor.is_about_ends and not config.method.samples_end
+        return Watched(monitor, "log" if is_meant else "warn", monitor.warn, monitor.alarm)
     warn = monitor.warn if rule.warn is None else rule.warn
     alarm = monitor.alarm if rule.alarm is None else rule.alarm
     if alarm < warn:

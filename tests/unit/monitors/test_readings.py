@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsr.config import RunConfig
+from rlsr.config import RunConfig, load_config
 from rlsr.monitors.monitor import Level, Monitor
 from rlsr.monitors.table import BUILT_IN
 from rlsr.monitors.watch import level_columns, look, watched
@@ -193,3 +193,14 @@ def test_levels_are_columns_only_where_something_is_wrong() -> None:
     rows = run(later("tokens/share_cut", 0.4))
     assert level_columns(look(rows, watched(RunConfig()))) == {"monitor/cut": 1.0}
     assert level_columns(look(run(), watched(RunConfig()))) == {}
+
+
+def test_segments_of_tokens_are_cut_by_design_and_nothing_is_said_of_it() -> None:
+    method = "method={type: rlpt, segment: tokens}"
+    actions = {
+        text: {one.monitor.name: one.action for one in watched(load_config(overrides=[*text]))}[
+            "cut"
+        ]
+        for text in ((method,), ("method=rlpt",), (method, "monitors.cut.action=stop"))
+    }
+    assert list(actions.values()) == ["log", "warn", "stop"]

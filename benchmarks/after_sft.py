@@ -1,7 +1,7 @@
 """What to do after an SFT: runs that began with the same policy and had the same time, against one of them.
 
-python benchmarks/after_sft.py CONTROL RUN... keeps ``results/after-sft.json`` and writes its table into docs/log.md; without
-arguments the table is made anew from what is kept. A run is named by its directory.
+python benchmarks/after_sft.py CONTROL RUN... [--name after-sft] keeps ``results/NAME.json`` and writes its table between the markers
+NAME of docs/log.md; without runs the table is made anew from what is kept. A run is named by its directory.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import numpy as np
 from claim_tables import put_between_markers
 from step_tables import table_head, table_row
 
+from rlsr.config.method import RlsrMethod
 from rlsr.evaluation.metrics import describe
 from rlsr.runs import RunDirectory
 from rlsr.runs.typed_json import from_table, to_table
@@ -22,7 +23,7 @@ from rlsr.statistics import Estimate, paired_difference
 from rlsr.statistics.in_words import mean_with_interval, number
 
 HERE = Path(__file__).parent
-KEPT = HERE / "results" / "after-sft.json"
+RESULTS = HERE / "results"
 LOG = HERE.parent / "docs" / "log.md"
 
 PAIRED = ("independent_similarity", "chrf", "bleu")
@@ -56,15 +57,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", type=Path, help="the control first")
-    runs = [RunDirectory.open(path) for path in parser.parse_args().runs]
+    parser.add_argument("--name", default="after-sft", help="of the table")
+    asked = parser.parse_args()
+    kept, runs = RESULTS / f"{asked.name}.json", [RunDirectory.open(path) for path in asked.runs]
     if runs:
         rows = [_row(run, runs[0]) for run in runs]
-        KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text(json.dumps(to_table(rows), indent=1) + "\n", encoding="utf-8")
-    rows = from_table(list[Row], json.loads(KEPT.read_text(encoding="utf-8")))
-    text = put_between_markers(LOG.read_text(encoding="utf-8"), "after-sft", table(rows), LOG)
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(to_table(rows), indent=1) + "\n", encoding="utf-8")
+    rows = from_table(list[Row], json.loads(kept.read_text(encoding="utf-8")))
+    text = put_between_markers(LOG.read_text(encoding="utf-8"), asked.name, table(rows), LOG)
     LOG.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{len(rows)} runs: {KEPT}, {LOG}\n")
+    sys.stdout.write(f"{len(rows)} runs: {kept}, {LOG}\n")
 
 
 def _row(run: RunDirectory, control: RunDirectory) -> Row:
@@ -94,7 +97,7 @@ def _settings(config: Any) -> str:
     method, training = config.method, config.training
     words = [f"{method.type}, {method.batch_in_words(training.prompts_per_step)}"]
     words.append(f"rate {config.learning_rate:g}")
-    if method.num_sampled:
+    if isinstance(method, RlsrMethod):
         words.append(f"KL {method.kl_coefficient:g}")
         words += ["cut ones lowest"] if method.advantage.cut == "lowest" else []
     return ", ".join(words)

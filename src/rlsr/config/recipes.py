@@ -38,19 +38,6 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
             "validation": _MEASURED,
         },
     ),
-    # A few tokens from many places of each reference: the reward says more of each token, and nothing asks to be short.
-    "sft+strided": (
-        _SFT_TO_ITS_BEST,
-        {
-            "method": {
-                "type": "rlpt",
-                "num_generations": 4,
-                "segment": "tokens",
-                "segment_tokens": 16,
-            },
-            "validation": _MEASURED,
-        },
-    ),
 }
 """The stages of each recipe, in their order, without short forms."""
 

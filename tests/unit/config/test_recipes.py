@@ -7,7 +7,6 @@ import pytest
 from rlsr.config import load_config, load_stages, stages_from_table
 from rlsr.config.method import RlsrMethod
 from rlsr.config.recipes import RECIPES, with_stages
-from rlsr.config.rlpt import RlptMethod
 from rlsr.errors import ConfigError
 
 
@@ -78,16 +77,6 @@ def test_every_recipe_can_be_read(name: str) -> None:
     assert load_stages((), [f"method={name}"]).is_pipeline
 
 
-def test_strided_rollouts_follow_the_same_sft() -> None:
-    usual, strided = (load_stages((), [f"method={name}"]).configs for name in RECIPES)
-    assert strided[0] == usual[0]
-    method = strided[1].method
-    assert isinstance(method, RlptMethod)
-    assert (method.segment, method.segment_tokens, method.num_generations) == ("tokens", 16, 4)
-    assert strided[1].validation == usual[1].validation
-    assert not strided[1].pipeline.forecast
-
-
 def test_named_stages_are_left_alone() -> None:
     table = {"stages": [{"method": {"type": "sft"}}]}
     assert with_stages(table, "sft+rlsr") is table
@@ -102,5 +91,5 @@ def test_an_unknown_recipe_names_those_that_there_are() -> None:
     with pytest.raises(ConfigError) as caught:
         load_stages((), ["method=sft+dpo"])
     assert str(caught.value) == (
-        "method: a recipe, one of sft+rlsr, sft+strided, got 'sft+dpo'; other stages are written as a list, as in method=[sft,rlsr]"
+        "method: a recipe, one of sft+rlsr, got 'sft+dpo'; other stages are written as a list, as in method=[sft,rlsr]"
     )

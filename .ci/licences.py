@@ -26,7 +26,7 @@ Made by `make licences` from the packages of `constraints.txt`, as these name th
 the LGPL (two that the harness of the extra `eval` brings) ask that changes to their own files be published. On Linux with CUDA, PyTorch's own wheels bring NVIDIA's libraries, whose licence is proprietary and free of charge.
 
 The extra `verl` lives in an environment of its own and is not in the list; of its packages verl, Ray and TransferQueue are under Apache-2.0, msgspec, pyzmq and uvicorn under
-BSD-3-Clause, cachetools and fastapi under MIT. Neither are packages that only the extra `serve-ray` brings: Ray and opencensus, under Apache-2.0; virtualenv, colorful, fastapi, smart_open and watchfiles,
+BSD-3-Clause, cachetools and fastapi under MIT. Neither are packages that only the extra `serve-ray` brings, among them Ray and opencensus, under Apache-2.0; virtualenv, colorful, fastapi, smart_open and watchfiles,
 under MIT; wrapt, under BSD-2-Clause.
 
 | package | needed for | licence |

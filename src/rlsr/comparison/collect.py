@@ -156,11 +156,11 @@ def _validation(by_recipe: Mapping[str, Sequence[Cell]]) -> dict[str, Validated]
         if cells[0].is_untrained or not config.validation.num_prompts:
             continue
         metric = config.validation_metric
-        best = [
+        kept = [
             kept_measurement(cell.runs[-1].read_metrics(), metric, config.validation.tolerance)
             for cell in cells
         ]
-        found[name] = Validated(metric, tuple(one.value if one else np.nan for one in best))
+        found[name] = Validated(metric, tuple(one.value if one else np.nan for one in kept))
     return found
 
 

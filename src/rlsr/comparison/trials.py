@@ -111,13 +111,13 @@ def read_trial(cell: Cell, values: Values) -> Trial:
     """Read what a complete trial has reached, in a pipeline at its last stage, and what all of it took."""
     metrics = [run.read_metrics() for run in cell.runs]
     last = cell.stages[-1]
-    best = kept_measurement(metrics[-1], last.validation_metric, last.validation.tolerance)
+    kept = kept_measurement(metrics[-1], last.validation_metric, last.validation.tolerance)
     spent = sum(map(Spent.of, metrics), Spent())
     return Trial(
         values=values,
         path=cell.place,
-        best=best.value if best else math.nan,
-        best_step=best.step if best else None,
+        best=kept.value if kept else math.nan,
+        best_step=kept.step if kept else None,
         num_steps=spent.steps,
         seconds=spent.seconds,
     )

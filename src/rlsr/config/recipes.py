@@ -14,17 +14,14 @@ Table = dict[str, Any]
 SFT_THEN_RLSR = "sft+rlsr"
 """What ``rlsr train`` does where nothing else is asked for."""
 
-_SFT_TO_ITS_BEST: Table = {
-    # As many passes as it gains by, and the weights that validation keeps.
-    "method": {"type": "sft"},
-    "training": {"epochs": 5.0},
-    "validation": {"num_prompts": 0.1, "every_steps": 15, "patience": 2},
-}
-_MEASURED: Table = {"num_prompts": 0.1, "every_steps": 6, "patience": 4}
-
 RECIPES: Mapping[str, tuple[Table, ...]] = {
     SFT_THEN_RLSR: (
-        _SFT_TO_ITS_BEST,
+        # SFT to its best: as many passes as it gains by, and the weights that validation keeps.
+        {
+            "method": {"type": "sft"},
+            "training": {"epochs": 5.0},
+            "validation": {"num_prompts": 0.1, "every_steps": 15, "patience": 2},
+        },
         # Few responses a prompt, nothing spent on a reference policy that SFT has just left, and answers that have to end
         # (docs/log.md has what this gave).
         {
@@ -35,9 +32,9 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
                 "advantage": {"cut": "lowest"},
             },
             "pipeline": {"forecast": True},
-            "validation": _MEASURED,
+            "validation": {"num_prompts": 0.1, "every_steps": 6, "patience": 4},
         },
-    ),
+    )
 }
 """The stages of each recipe, in their order, without short forms."""
 

@@ -140,11 +140,16 @@ def _cluster() -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     before = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS")
-    options = {} if address else {"address": "local", "include_dashboard": False}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        _knock(address or "")
-        ray.init(**options, log_to_driver=False, logging_level="ERROR")
+        if address:
+            _knock(address)
+            ray.init(**quiet)
+        else:
+            ray.init("local", include_dashboard=False, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
+        if not address:
+            raise
         raise ConfigError(
             f"RAY_ADDRESS={address}: no Ray cluster can be joined there ({error}); one that `ray start` has begun asks for its token: set "
             "RAY_AUTH_MODE=token"

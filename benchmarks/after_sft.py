@@ -99,6 +99,7 @@ def _settings(config: Any) -> str:
     words.append(f"rate {config.learning_rate:g}")
     if isinstance(method, RlsrMethod):
         words.append(f"KL {method.kl_coefficient:g}")
+        words += [] if method.temperature == 1 else [f"temperature {method.temperature:g}"]
         words += ["cut ones lowest"] if method.advantage.cut == "lowest" else []
     return ", ".join(words)
 

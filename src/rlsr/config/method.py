@@ -49,7 +49,8 @@ class RlsrMethod(MethodTable):
     kl_coefficient: float = Field(default=0.001, ge=0)
     """Weight of the KL divergence from the reference policy, the policy before training."""
     temperature: float = Field(default=1.0, gt=0)
-    """Sampling temperature of the rollouts."""
+    """Sampling temperature of the rollouts, whose probabilities are learnt at it, too. Well below 1 responses are close to the greedy
+    answer, and little is spent on learning not to ramble: for a policy that will answer greedily or at a low temperature."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
     loss_average: Literal["token", "sequence"] = "token"

@@ -50,7 +50,7 @@ MONITORS = (
         meaning="share of the responses that reached the maximum length (`tokens/share_cut`)",
         reason="healthy runs after SFT have 0 to 20 %; where more are cut than not, the policy forgets how to end: a run that "
         "passed 50 % in training was cut in 59 % of its held-out answers",
-        way_out="more SFT before teaches answers to end, and method.advantage.cut=at_most_mean lets no cut response pay; if references are longer, raise method.max_response_tokens",
+        way_out="more SFT before teaches answers to end, a lower method.temperature rambles less, and method.advantage.cut=at_most_mean lets no cut response pay; if references are longer, raise method.max_response_tokens",
         is_about_ends=True,
     ),
     Monitor(

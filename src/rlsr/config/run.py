@@ -99,7 +99,7 @@ class RunConfig(ConfigTable):
         ):
             raise ValueError(
                 "validation.metric: independent_similarity needs an encoder that the reward has not seen, and "
-                "evaluation.independent_embedding is null; name one there, or take reward or nll"
+                "evaluation.independent_embedding is null; name one there, or take chrf, reward or nll"
             )
         return self
 

@@ -30,8 +30,8 @@ ALIKE_WITHIN, ALIKE_ACROSS, OVERLAP = "text/share_alike", "text/share_alike_acro
 MONITOR = "monitor"
 """Head of the levels of monitors: ``monitor/NAME`` is 1 for a warning and 2 for an alarm, and is missing where all is well."""
 VALIDATION = "validation"
-VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_NLL = (
-    f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "nll")
+VALIDATION_REWARD, VALIDATION_SIMILARITY, VALIDATION_CHRF, VALIDATION_NLL = (
+    f"{VALIDATION}/{metric}" for metric in ("reward", "independent_similarity", "chrf", "nll")
 )
 VALIDATION_PAIR_LOSS, VALIDATION_PAIR_ACCURACY = (
     f"{VALIDATION}/{metric}" for metric in ("pair_loss", "pair_accuracy")
@@ -196,6 +196,10 @@ STEP_METRICS: Mapping[str, StepMetric] = {
             VALIDATION_SIMILARITY, "Similarity on validation prompts",
             "Of greedy answers to the references, by an encoder that the reward never saw. It chooses the weights that are kept.",
             brief=Brief(".3f", "  validation similarity {}", "validation similarity"),
+        ),
+        StepMetric(
+            VALIDATION_CHRF, "chrF on validation prompts", "Of greedy answers. It chooses the weights that are kept.",
+            brief=Brief(".1f", "  validation chrF {}", "validation chrF"),
         ),
         StepMetric(
             VALIDATION_REWARD, "Reward on validation prompts", "Of greedy answers.",

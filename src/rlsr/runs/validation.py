@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rlsr.runs.step_metrics import (
     VALIDATION_BEHIND,
+    VALIDATION_CHRF,
     VALIDATION_NLL,
     VALIDATION_PAIR_ACCURACY,
     VALIDATION_PAIR_LOSS,
@@ -41,6 +42,7 @@ MEASURES: Mapping[str, ValidationMeasure] = {
     "independent_similarity": ValidationMeasure(
         VALIDATION_SIMILARITY, "similarity by an independent encoder"
     ),
+    "chrf": ValidationMeasure(VALIDATION_CHRF, "chrF"),
     "reward": ValidationMeasure(VALIDATION_REWARD, "reward"),
     "nll": ValidationMeasure(
         VALIDATION_NLL,

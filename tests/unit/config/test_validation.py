@@ -32,11 +32,11 @@ def message(*overrides: str) -> str:
         (
             ["validation.metric=independent_similarity", "evaluation.independent_embedding=null"],
             "validation.metric: independent_similarity needs an encoder that the reward has not seen, and "
-            "evaluation.independent_embedding is null; name one there, or take reward or nll",
+            "evaluation.independent_embedding is null; name one there, or take chrf, reward or nll",
         ),
         (
             ["validation.metric=pair_loss"],
-            "validation.metric: the method rlsr makes a policy, which is measured by reward or independent_similarity or nll, got "
+            "validation.metric: the method rlsr makes a policy, which is measured by reward or independent_similarity or chrf or nll, got "
             "pair_loss; take one of them, or auto",
         ),
         (

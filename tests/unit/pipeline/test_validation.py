@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sacrebleu import sentence_chrf
 
 from rlsr.config import load_config
 from rlsr.config.data import DataConfig
@@ -17,6 +18,7 @@ from rlsr.data import Message, PromptRecord, load_dataset
 from rlsr.data.checks import prompt_key, prompt_keys
 from rlsr.embeddings.protocol import Encoding, unit_rows
 from rlsr.errors import ConfigError, DataError
+from rlsr.evaluation.generate import answer_prompts
 from rlsr.models import load_policy
 from rlsr.pipeline.plan import plan_run
 from rlsr.pipeline.validation import make_validation, number_set_aside, set_aside
@@ -153,6 +155,25 @@ def test_what_is_unscored_is_nan(tiny_settings: list[str]) -> None:
     assert measure(policy)["reward"] == pytest.approx([math.nan, 1, 2], nan_ok=True)
     alone = make_validation(config, rows[:1], reward=Scripted(), **options)  # type: ignore[arg-type]
     assert np.isnan(alone(policy)["reward"]).all()
+
+
+def test_chrf_is_that_of_the_greedy_answers(tiny_settings: list[str]) -> None:
+    supervised = [setting for setting in tiny_settings if "method" not in setting]
+    config = load_config(
+        overrides=[*supervised, "method=sft", "method.max_response_tokens=8", "validation.metric=chrf"]
+    )  # fmt: skip
+    rows, policy = records(["say this", "say that", "then what?"]), load_policy(config.model, "cpu")
+    measured = make_validation(
+        config, rows, reward=NeverAsked(), independent=None, tokens_per_pass=99, processes=ALONE
+    )(policy)
+    answers, _ = answer_prompts(policy, rows, max_response_tokens=8, batch_size=2)
+    expected = [
+        sentence_chrf(answer, [row.reference]).score
+        for answer, row in zip(answers, rows, strict=True)
+    ]
+    assert set(measured) == {"chrf"}
+    assert measured["chrf"] == pytest.approx(expected)
+    assert max(expected) > 0
 
 
 @pytest.mark.parametrize("tokens_per_pass", [1, 60, 9999])

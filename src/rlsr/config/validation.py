@@ -28,8 +28,8 @@ class ValidationConfig(ConfigTable):
     training has gone into them; 0 keeps the best measurement, as does ``nll``, whose noise is small."""
     metric: ValidationMetric = "auto"
     """What decides which weights are the best: ``independent_similarity`` of greedy answers to the references by the encoder
-    that the reward never saw, their ``chrf``, which halved answers lose more by than by similarity, their ``reward``, or ``nll``, the
-    mean negative log-likelihood of a reference's token in nats, which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else the second. A
+    that the reward never saw, their ``chrf``, their ``reward``, or ``nll``, the mean negative log-likelihood of a reference's token
+    in nats, which needs no answers and is better lower. ``auto`` is the first where the config has such an encoder, else ``reward``. A
     ``reward_model`` is measured on pairs: by ``pair_loss``, its mean Bradley-Terry loss, which is ``auto`` and better lower, or by
     ``pair_accuracy``, the share of pairs in the right order."""
 

@@ -174,7 +174,7 @@ def make_parts(sizes: Sizes, scratch: Path, *, policy: str | None, device: str) 
 def _others() -> list[str]:
     """Name what rlsr is compared with in the step benchmark, with vLLM where it is installed."""
     vllm = ["trl-vllm", "rlsr-vllm"] if package_directory("vllm") else []
-    return [*vllm, "rlsr-grouped", "trl"]
+    return [*vllm, "trl"]
 
 
 def run_part(

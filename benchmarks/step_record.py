@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from step_setting import Training
 
-Side = Literal["rlsr", "rlsr-grouped", "rlsr-vllm", "trl", "trl-vllm"]
-"""Who trains: rlsr as it is by default, with passes by groups or with vLLM's rollouts; TRL with its own rollouts or vLLM's."""
+Side = Literal["rlsr", "rlsr-vllm", "trl", "trl-vllm"]
+"""Who trains: rlsr as it is by default or with vLLM's rollouts; TRL with its own rollouts or vLLM's."""
 
 PHASES = ("generate", "reward", "reference", "update", "other")
 """Parts of a step: sampling; scoring; log-probabilities of the reference; forward, backward and optimiser; the rest."""

@@ -17,7 +17,6 @@ from step_record import Request, Result, Step, code_version, split_phases, write
 
 SIDES = {
     "rlsr": (),
-    "rlsr-grouped": ("engine.passes=grouped",),
     "rlsr-vllm": ("engine.rollout=vllm", "engine.options.vllm_gpu_memory_utilization=0.3"),
 }
 """Settings by which the sides of rlsr differ."""

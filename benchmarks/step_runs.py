@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _SCRIPTS = {
     "rlsr": "step_rlsr.py",
-    "rlsr-grouped": "step_rlsr.py",
     "rlsr-vllm": "step_rlsr.py",
     "trl": "step_trl.py",
     "trl-vllm": "step_trl.py",

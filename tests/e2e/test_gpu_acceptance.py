@@ -39,7 +39,7 @@ def test_every_part_of_the_acceptance_runs_with_small_sizes(tmp_path: Path) -> N
         ways["plain"]["gradient_norm"], rel=0.05
     )
     assert ways["grouped"]["log_prob_sum"] == pytest.approx(ways["plain"]["log_prob_sum"], rel=0.01)
-    assert {"rlsr", "rlsr-grouped", "trl"} <= set(kept["steps"][0]["sides"])
+    assert {"rlsr", "trl"} <= set(kept["steps"][0]["sides"])
     assert [file.name for file in tmp_path.iterdir()] == ["out"], "policies are not left behind"
 
 

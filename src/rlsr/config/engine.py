@@ -16,7 +16,7 @@ class TrlEngine(ConfigTable):
     type: Literal["trl"] = "trl"
     passes: Literal["auto", "grouped", "plain"] = "auto"
     """``grouped``: a prompt passes once for its whole group and nothing is padded, in rollouts and updates; ``plain``: as TRL
-    does it; ``auto``: grouped on a CPU, where it is measured, and where the policy's attention is known."""
+    does it; ``auto``: grouped on a CPU and on CUDA, where it is measured, if the policy's attention is known."""
     rollout: Literal["auto", "grouped", "vllm", "generate"] = "auto"
     """What writes responses. ``grouped``: the policy, a prompt read once for its whole group; ``generate``: transformers' own loop;
     ``vllm``: vLLM on the GPUs that train, given the weights of each step (``pip install 'trl[vllm]'``; its settings are

@@ -13,6 +13,6 @@ def wants_groups(way: Way, device: str) -> bool:
         device: The kind of device, as in ``cuda``.
 
     Returns:
-        For ``auto``, whether it is a CPU, where passes by groups were measured to be faster.
+        For ``auto``, whether it is a CPU or CUDA, where passes by groups were measured to be faster (docs/scale.md).
     """
-    return way == "grouped" or (way == "auto" and device == "cpu")
+    return way == "grouped" or (way == "auto" and device in {"cpu", "cuda"})

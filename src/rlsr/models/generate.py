@@ -125,7 +125,7 @@ def takes_groups(model: Any) -> bool:
         model: A causal language model.
 
     Returns:
-        True on a CPU, unless the policy's attention does not allow it.
+        True on a CPU or CUDA, unless the policy's attention does not allow it.
     """
     from rlsr.forward.support import check_support
 

@@ -51,7 +51,11 @@ def package_versions() -> dict[str, str | None]:
     Returns:
         Version by package name; None where it is not installed.
     """
-    installed = {found.name.lower(): found.version for found in distributions() if found.name}
+    # A package may lie in two directories of the path; the first one is imported.
+    installed: dict[str, str] = {}
+    for found in distributions():
+        if found.name:
+            installed.setdefault(found.name.lower(), found.version)
     return {name: installed.get(name) for name in PACKAGES}
 
 

@@ -19,7 +19,7 @@ def takes_groups(engine: str, device: str) -> bool:
     ("engine", "device", "expected"),
     [
         ("auto", "cpu", True),
-        ("auto", "cuda", False),
+        ("auto", "cuda", True),
         ("auto", "mps", False),
         ("grouped", "cpu", True),
         ("grouped", "cuda", True),

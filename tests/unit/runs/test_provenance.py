@@ -47,6 +47,19 @@ def test_versions_are_those_installed_and_none_for_what_is_not(
     assert package_versions() == {"numpy": version("numpy"), "no-such-package": None}
 
 
+def test_of_a_package_that_lies_on_the_path_twice_the_version_is_that_of_the_imported_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "numpy-0.0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n")
+    imported = version("numpy")
+    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path)])
+    assert package_versions()["numpy"] == imported
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    assert package_versions()["numpy"] == "0.0.1"
+
+
 def test_the_environment_that_decides_the_threads_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)

@@ -26,7 +26,7 @@ def takes_groups(engine: TrlEngine, model: Any) -> bool:
         model: The policy.
 
     Returns:
-        True for ``passes: grouped`` or, with ``auto``, on a CPU, unless the policy's attention does not allow it.
+        True for ``passes: grouped`` or, with ``auto``, on a CPU or CUDA, unless the policy's attention does not allow it.
     """
     if not wants_groups(engine.passes, model.device.type):
         return False

@@ -1,4 +1,7 @@
-"""What the parts of gpu_acceptance.py have left, put together, and as Markdown."""
+"""What the parts of gpu_acceptance.py have left, put together, and as Markdown.
+
+python benchmarks/gpu_tables.py      writes the tables of docs/scale.md anew from results/gpu-h200.json
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from chip_peak import bfloat16_peak
+from claim_tables import put_between_markers
 from floor_counts import Workload, shape_of, update
 from step_record import Result, read_result
 from step_statistics import summarise
@@ -16,6 +20,9 @@ from step_tables import table_head, table_row
 from rlsr.runs import collect_provenance
 
 Table = Mapping[str, Any]
+
+KEPT = Path(__file__).parent / "results" / "gpu-h200.json"
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 
 LORA_RANK = 16
 UPDATE_AIM = 0.4
@@ -222,6 +229,14 @@ def _failures(parts: Sequence[Table]) -> list[str]:
     ]
 
 
+def main() -> None:
+    """Write the kept tables into the page about scale."""
+    report = json.loads(KEPT.read_text(encoding="utf-8"))
+    tables = "\n".join([*_about(report), "", *_parts(report), "", *_update_table(report)])
+    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "gpu-h200", tables, PAGE)
+    PAGE.write_text(text, encoding="utf-8")
+
+
 def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
@@ -232,3 +247,7 @@ def _number(value: float | None) -> str:
 
 def _ratio(found: Table, other: Table | None) -> str:
     return "" if other is None or found is other else f"{found['seconds'] / other['seconds']:.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -2,28 +2,25 @@
 
 from rlsr.monitors.monitor import Monitor, Rows
 from rlsr.monitors.window import change
-from rlsr.runs.step_metrics import (
-    MEAN_REWARD,
-    OVERLAP,
-    STEP_METRICS,
-    VALIDATION_REWARD,
-    VALIDATION_SIMILARITY,
-)
+from rlsr.runs.step_metrics import MEAN_REWARD, OVERLAP, STEP_METRICS, VALIDATION_REWARD
 from rlsr.runs.step_totals import scored
-from rlsr.runs.validation import best_measurement
+from rlsr.runs.validation import MEASURES, best_measurement
 
 _SMALL = 0.05
 """A measure that begins lower than this is divided by this: near 0 a share of it says nothing."""
 _REWARD = "reward/"
 _OVERLAP_PART = "reward/overlap"
+_INDEPENDENT = ("independent_similarity", "chrf")
+"""What validation may measure that a reward has not seen."""
 
 
 def independent_lost(rows: Rows) -> float | None:
     """Say which share of an independent measure is lost while the reward went up.
 
-    Where validation measures similarity by an independent encoder, it is that, since its best measurement, and the reward is
-    that of the same answers: on the same prompts the two can be compared. Else it is the overlap of the step's own responses
-    with their references in character n-grams, since the first steps, unless the reward has it.
+    Where validation measures similarity by an independent encoder or chrF, it is that, since its best measurement, and the
+    reward is that of the same answers: on the same prompts the two can be compared. Else it is the overlap of the step's own
+    responses with their references in character n-grams, since the first steps. Neither overlap nor chrF counts where the
+    reward has them.
 
     Args:
         rows: Of a run.
@@ -31,8 +28,10 @@ def independent_lost(rows: Rows) -> float | None:
     Returns:
         A share; 0 where nothing was lost, or the reward did not rise. None where there is nothing to compare.
     """
-    if any(VALIDATION_SIMILARITY in row for row in (*rows[:1], *rows[-1:])):
-        return _lost_on_validation(rows)
+    ends = (*rows[:1], *rows[-1:])
+    for metric in _INDEPENDENT:
+        if any(MEASURES[metric].column in row for row in ends):
+            return _lost_on_validation(rows, metric)
     overlap, reward = change(rows, OVERLAP), change(rows, MEAN_REWARD)
     if overlap is None or reward is None or _OVERLAP_PART in rows[-1]:
         return None
@@ -58,16 +57,18 @@ def part_lost(rows: Rows) -> float | None:
     return max(lost, default=0.0) if reward.rises else 0.0
 
 
-def _lost_on_validation(rows: Rows) -> float | None:
-    best = best_measurement(rows, "independent_similarity")
-    if best is None or not scored(rows[-1:], VALIDATION_SIMILARITY):
+def _lost_on_validation(rows: Rows, metric: str) -> float | None:
+    best, column = best_measurement(rows, metric), MEASURES[metric].column
+    if best is None or not scored(rows[-1:], column):
+        return None
+    if metric == "chrf" and any(_OVERLAP_PART in row for row in rows):
         return None
     reward = scored(
         [row for row in rows if row["step"] in (best.step, rows[-1]["step"])], VALIDATION_REWARD
     )
     if len(reward) < 2:
         return None
-    return _lost(best.value, rows[-1][VALIDATION_SIMILARITY]) if reward[-1] > reward[0] else 0.0
+    return _lost(best.value, rows[-1][column]) if reward[-1] > reward[0] else 0.0
 
 
 def _lost(then: float, now: float) -> float:
@@ -86,9 +87,9 @@ MONITORS = (
         warn=0.05,
         alarm=0.08,
         found="{:.0%} of an independent measure is lost since its best while the reward went up",
-        meaning="share lost of the similarity on validation prompts by an encoder that the reward never saw, since its best "
-        "measurement, while the reward of the same answers rose (`validation/independent_similarity`, `validation/reward`, at the "
-        "steps that measure them); without it, of the overlap of the responses with their references (`text/overlap`), unless the reward has that",
+        meaning="share lost of the similarity on validation prompts by an encoder that the reward never saw, or of chrF where that "
+        "is measured, since its best measurement, while the reward of the same answers rose (`validation/independent_similarity`, "
+        "`validation/chrf`, `validation/reward`, at the steps that measure them); without it, of the overlap of the responses with their references (`text/overlap`), unless the reward has that",
         reason="32 validation prompts give a mean to about 3 % of itself: 5 % may be chance, 8 % is hardly; healthy runs lose "
         "up to 4 %, and a run at twice the rate of the demo lost 9 % by its second measurement",
         way_out="the reward may be gamed: look at samples/ and rlsr audit, stop, and keep the best weights of validation",

@@ -42,12 +42,12 @@ def later(name: str, value: float) -> Callable[[int], Row]:
     return lambda step: {name: value} if step > 10 else {}
 
 
-def validated(*values: float | None) -> Callable[[int], Row]:
+def validated(*values: float | None, by: str = "independent_similarity") -> Callable[[int], Row]:
     """Validation after every fifth step."""
 
     def measured(step: int) -> Row:
         reward = {"validation/reward": 0.6 + 0.003 * step}
-        return {"validation/independent_similarity": values[step // 5 - 1], **reward} if step % 5 == 0 else {}  # fmt: skip
+        return {f"validation/{by}": values[step // 5 - 1], **reward} if step % 5 == 0 else {}  # fmt: skip
 
     return measured
 
@@ -65,6 +65,7 @@ def loud(rows: list[Row], level: Level) -> set[str]:
 
 FAILURES: dict[str, tuple[str, Callable[[int], Row]]] = {
     "hacking by validation": ("hacking", validated(0.6, 0.62, 0.61, 0.58, 0.55, 0.5)),
+    "hacking by chrF of validation": ("hacking", validated(30, 31, 30.5, 29, 28, 25, by="chrf")),
     "hacking by overlap": ("hacking", falling("text/overlap", 0.3, 0.2)),
     "a part": ("reward_parts", falling("reward/numbers", 0.9, 0.6)),
     "no signal": ("no_signal", later("advantage/share_without_signal", 1.0)),
@@ -113,6 +114,13 @@ def test_nothing_is_read_from_nothing(monitor: Monitor) -> None:
     assert monitor.read(run(num=4)) is None, "too few steps"
     unscored = [dict.fromkeys(sound(1), math.nan) | {"step": step} for step in range(1, NUM)]
     assert monitor.read(unscored) in (None, 0.0)
+
+
+def test_chrf_says_nothing_where_the_reward_is_made_of_overlap() -> None:
+    fall = validated(30, 31, 30.5, 29, 28, 25, by="chrf")
+    rows = run(lambda step: {**fall(step), "reward/overlap": 0.3})
+    assert BUILT_IN["hacking"].read(rows[:-1]) is None
+    assert not loud(rows, Level.WARN) & {"hacking"}
 
 
 def test_a_fall_is_no_hacking_where_the_reward_falls_as_well() -> None:

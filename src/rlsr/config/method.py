@@ -28,6 +28,10 @@ class AdvantageConfig(ConfigTable):
     an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end, and short answers gain
     wherever many are cut. ``at_most_mean``: as no more than the mean of its group, so that it does not pay either, and to end is no
     merit of its own. ``metrics.jsonl`` and ``samples/`` still have its own reward."""
+    hold_length: float = Field(default=0.0, ge=0)
+    """How strongly the mean length of the responses is held at that of their references: from what a response is compared by this times
+    m times its own log(length / length of the reference) is taken, with m the mean of that logarithm over the last steps. Single responses
+    may be longer or shorter. 0 leaves it out; 0.6 held the length where it had walked by chance (docs/log.md)."""
 
 
 class RlsrMethod(MethodTable):

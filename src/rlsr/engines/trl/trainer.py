@@ -52,6 +52,7 @@ from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
+from rlsr.engines.trl.held_length import HeldLength
 from rlsr.engines.trl.host import HostOverrides, Passes
 from rlsr.engines.trl.mini_batches import (
     make_steps,
@@ -73,6 +74,7 @@ from rlsr.forward.sampling import Sampling
 from rlsr.forward.token_scores import TokenScores
 from rlsr.methods import count_cut
 from rlsr.methods.advantages import Floats
+from rlsr.runs.step_metrics import LENGTH_LEVEL
 
 REFERENCE_TEMPERATURE = 1.0
 """References are scored by the policy as it is, whatever the temperature of the rollouts, as in SFT."""
@@ -107,8 +109,12 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self._rows_at_a_time = rows_at_a_time
         self._additions = additions
         self.reward_function = reward_function
+        strength = config.method.advantage.hold_length
+        self._held_length = HeldLength(strength) if strength else None
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
+        if self._held_length is not None:
+            self.add_callback(self._held_length)
         assert isinstance(config.engine, TrlEngine), "another engine is asked for"
         self._writes_by_groups = writes_by_groups(
             config.engine, self.model, self.args, passes=self.by_groups
@@ -183,6 +189,9 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         rollout = self.reward_function.last
         # In float32, as TRL keeps them.
         rewards = self.reward_function.learning_scores.astype(np.float32).astype(np.float64)
+        if self._held_length is not None:
+            rewards = self._held_length.rewards(rewards, rollout)
+            self._metrics["train"][LENGTH_LEVEL].append(self._held_length.level)
         rule = self._method.advantage.cut
         return count_cut(rewards, rollout.ended, self._method.num_generations, rule)
 

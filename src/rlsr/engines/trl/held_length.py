@@ -1,0 +1,57 @@
+"""What a run knows of the length of its responses so far, kept in its checkpoints."""
+
+from typing import Any
+
+from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
+
+from rlsr.engines.rollout import Rollout
+from rlsr.methods.held_length import Floats, LengthLevel, hold_length, log_length_ratios
+
+
+class HeldLength(TrainerCallback, ExportableState):
+    """Holds the mean length of responses at that of their references.
+
+    Args:
+        strength: As in ``method.advantage.hold_length``.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self._strength = strength
+        self._before = LengthLevel()
+        self._now = LengthLevel()
+
+    @property
+    def level(self) -> float:
+        """Mean of the log ratio of lengths over the last steps, the one that was rewarded last included."""
+        return self._now.value
+
+    def rewards(self, rewards: Floats, rollout: Rollout) -> Floats:
+        """Take in a rollout, and say what its responses count as.
+
+        Args:
+            rewards: One a response of the rollout; NaN is unscored.
+            rollout: Of all processes.
+
+        Returns:
+            As of ``hold_length``.
+        """
+        references = [record.references for record in rollout.records]
+        ratios = log_length_ratios(rollout.responses, references)
+        self._now = self._before.after(ratios)
+        return hold_length(rewards, ratios, self.level, self._strength)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Go on from what a checkpoint has kept."""
+        kept = state.stateful_callbacks.get(type(self).__name__)
+        if kept:
+            self._before = self._now = LengthLevel(**kept["attributes"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Count the step: one that ends before its update is taken again."""
+        self._before = self._now
+
+    def state(self) -> dict[str, Any]:
+        """Say what a checkpoint keeps."""
+        own = {"total": self._before.total, "weight": self._before.weight}
+        return {"args": {"strength": self._strength}, "attributes": own}

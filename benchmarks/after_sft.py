@@ -97,12 +97,25 @@ def _settings(config: Any) -> str:
     method, training = config.method, config.training
     words = [f"{method.type}, {method.batch_in_words(training.prompts_per_step)}"]
     words.append(f"rate {config.learning_rate:g}")
-    words += [] if config.reward.type == "similarity" else [f"{config.reward.type} reward"]
+    words += _other_reward(config.reward)
     if isinstance(method, RlsrMethod):
         words.append(f"KL {method.kl_coefficient:g}")
         words += [] if method.temperature == 1 else [f"temperature {method.temperature:g}"]
         words += ["cut ones lowest"] if method.advantage.cut == "lowest" else []
+        held = method.advantage.hold_length
+        words += [f"length held by {held:g}"] if held else []
     return ", ".join(words)
+
+
+def _other_reward(reward: Any) -> list[str]:
+    """Name a reward that is not a similarity alone; of a combined one its members."""
+    if reward.type == "similarity":
+        return []
+    if reward.type != "combined":
+        return [f"reward {reward.type}"]
+    members = [member.reward for member in reward.members.values()]
+    names = [getattr(member, "function", member.type).rpartition(":")[2] for member in members]
+    return [f"reward {reward.how} of {' and '.join(names)}"]
 
 
 def table(rows: list[Row]) -> str:

@@ -44,7 +44,18 @@ def trainer(tiny_settings: list[str], tmp_path: Path) -> RolloutTrainer:
 
 def ratios_of(trainer: RolloutTrainer) -> np.ndarray:
     rollout = trainer.reward_function.last
-    return log_length_ratios(rollout.responses, [record.references for record in rollout.records])
+    references = [record.references for record in rollout.records]
+    longest = 16 * sum(map(len, rollout.responses)) / sum(rollout.num_tokens)
+    return log_length_ratios(rollout.responses, references, longest=longest)
+
+
+def by_hand(scores: np.ndarray, ratios: np.ndarray, level: float) -> list[float]:
+    found = []
+    for row, score in enumerate(scores):
+        group = scores[row // 4 * 4 : row // 4 * 4 + 4]
+        teaches = len(set(group)) > 1
+        found.append(score - (STRENGTH * level * ratios[row] if teaches else 0))
+    return found
 
 
 def held(trainer: RolloutTrainer) -> HeldLength:
@@ -56,7 +67,7 @@ def test_the_length_of_the_steps_so_far_decides(trainer: RolloutTrainer) -> None
     first = step_of(roll_out(trainer))
     ratios = ratios_of(trainer)
     scores = trainer.reward_function.last.result.scores
-    expected = scores - STRENGTH * ratios.mean() * ratios
+    expected = by_hand(scores, ratios, ratios.mean())
     np.testing.assert_allclose(first.rewards, expected, rtol=0, atol=1e-6)
     assert len(set(np.round(ratios, 3))) > 3, "responses differ in length"
     held(trainer).on_step_end(trainer.args, trainer.state, trainer.control)
@@ -65,14 +76,14 @@ def test_the_length_of_the_steps_so_far_decides(trainer: RolloutTrainer) -> None
     later = ratios_of(trainer)
     assert not np.array_equal(later, ratios)
     level = (0.8 * ratios.mean() + later.mean()) / 1.8
-    expected = trainer.reward_function.last.result.scores - STRENGTH * level * later
+    expected = by_hand(trainer.reward_function.last.result.scores, later, level)
     np.testing.assert_allclose(second.rewards, expected, rtol=0, atol=1e-6)
     assert trainer._metrics["train"]["length/log_ratio"] == pytest.approx([ratios.mean(), level])
 
 
 def test_a_checkpoint_knows_the_steps_whose_update_was_taken(trainer: RolloutTrainer) -> None:
     def resumed() -> HeldLength:
-        again = HeldLength(STRENGTH)
+        again = HeldLength(trainer._method)
         kept: dict[str, Any] = {"HeldLength": held(trainer).state()}
         again.on_train_begin(None, SimpleNamespace(stateful_callbacks=kept), None)
         return again

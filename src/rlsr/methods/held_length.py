@@ -17,22 +17,39 @@ SMOOTHING = 0.8
 """Share of the level that the steps before a step decide: the mean of some nine steps, since the few prompts of one make it noisy."""
 
 
-def log_length_ratios(responses: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
+def log_length_ratios(
+    responses: Sequence[str], references: Sequence[Sequence[str]], *, longest: float = np.inf
+) -> Floats:
     """Compare the length of each response to that of its reference.
 
     Args:
         responses: What the policy wrote.
         references: The references of each; of several their mean length counts.
+        longest: Characters that a response can have before it is cut; longer references count as this long, since a policy that
+            is held at what it cannot write would learn to be cut.
 
     Returns:
         Logarithms of the ratios of characters, within ``FARTHEST`` of 0; an empty text counts as one character.
     """
-    ratios = [
-        max(len(response), 1) / max(float(np.mean([len(text) for text in own])), 1.0)
-        for response, own in zip(responses, references, strict=True)
-    ]
-    found: Floats = np.clip(np.log(np.array(ratios, dtype=np.float64)), -FARTHEST, FARTHEST)
+    wanted = [min(float(np.mean([len(text) for text in own])), longest) for own in references]
+    written = [len(response) for response in responses]
+    ratios = np.log(np.maximum(written, 1)) - np.log(np.maximum(wanted, 1.0))
+    found: Floats = np.clip(ratios, -FARTHEST, FARTHEST)
     return found
+
+
+def longest_writable(responses: Sequence[str], num_tokens: Sequence[int], max_tokens: int) -> float:
+    """Estimate how many characters a response can have.
+
+    Args:
+        responses: What the policy wrote.
+        num_tokens: Tokens of each.
+        max_tokens: Where a response is cut.
+
+    Returns:
+        So many tokens of as many characters as those of the responses have on average.
+    """
+    return max_tokens * sum(map(len, responses)) / max(sum(num_tokens), 1)
 
 
 @dataclass(frozen=True)
@@ -58,19 +75,28 @@ class LengthLevel:
         return self.total / self.weight if self.weight else 0.0
 
 
-def hold_length(rewards: Floats, ratios: Floats, level: float, strength: float) -> Floats:
+def hold_length(
+    rewards: Floats, ratios: Floats, num_generations: int, *, level: float, strength: float
+) -> Floats:
     """Let responses that carry the mean length further away count for less, and those that bring it back for more.
 
     What is maximised beside the reward is ``-strength / 2 * m**2`` with m the mean of the log ratio over the policy's responses. Its
     gradient is that of a reward of ``-strength * m * ratio``, where ``level`` estimates m.
 
     Args:
-        rewards: One a response; NaN is unscored and stays so.
+        rewards: One a response, the responses of a prompt next to each other; NaN is unscored and stays so.
         ratios: As of ``log_length_ratios``, of the same responses.
+        num_generations: Responses of a prompt.
         level: Their mean over the last steps, as ``LengthLevel.value`` has it.
         strength: In units of the reward, 0 or more.
 
     Returns:
-        The rewards that are compared.
+        The rewards that are compared. Groups whose rewards are all the same stay as they are: they have nothing to teach, and length
+        alone would be all of it.
     """
-    return rewards - strength * level * ratios
+    groups = rewards.reshape(-1, num_generations)
+    spread = np.fmax.reduce(groups, axis=1, keepdims=True) - np.fmin.reduce(
+        groups, axis=1, keepdims=True
+    )
+    held = groups - strength * level * ratios.reshape(groups.shape)
+    return np.where(spread > 0, held, groups).reshape(-1)

@@ -5,19 +5,26 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
+from rlsr.config.method import RlsrMethod
 from rlsr.engines.rollout import Rollout
-from rlsr.methods.held_length import Floats, LengthLevel, hold_length, log_length_ratios
+from rlsr.methods.held_length import (
+    Floats,
+    LengthLevel,
+    hold_length,
+    log_length_ratios,
+    longest_writable,
+)
 
 
 class HeldLength(TrainerCallback, ExportableState):
     """Holds the mean length of responses at that of their references.
 
     Args:
-        strength: As in ``method.advantage.hold_length``.
+        method: Strength, size of a group, and where a response is cut.
     """
 
-    def __init__(self, strength: float) -> None:
-        self._strength = strength
+    def __init__(self, method: RlsrMethod) -> None:
+        self._method = method
         self._before = LengthLevel()
         self._now = LengthLevel()
 
@@ -36,10 +43,15 @@ class HeldLength(TrainerCallback, ExportableState):
         Returns:
             As of ``hold_length``.
         """
+        method, responses = self._method, rollout.responses
+        longest = longest_writable(responses, rollout.num_tokens, method.max_response_tokens)
         references = [record.references for record in rollout.records]
-        ratios = log_length_ratios(rollout.responses, references)
+        ratios = log_length_ratios(responses, references, longest=longest)
         self._now = self._before.after(ratios)
-        return hold_length(rewards, ratios, self.level, self._strength)
+        strength = method.advantage.hold_length
+        return hold_length(
+            rewards, ratios, method.num_generations, level=self.level, strength=strength
+        )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Go on from what a checkpoint has kept."""
@@ -54,4 +66,4 @@ class HeldLength(TrainerCallback, ExportableState):
     def state(self) -> dict[str, Any]:
         """Say what a checkpoint keeps."""
         own = {"total": self._before.total, "weight": self._before.weight}
-        return {"args": {"strength": self._strength}, "attributes": own}
+        return {"args": {}, "attributes": own}

@@ -109,8 +109,8 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self._rows_at_a_time = rows_at_a_time
         self._additions = additions
         self.reward_function = reward_function
-        strength = config.method.advantage.hold_length
-        self._held_length = HeldLength(strength) if strength else None
+        holds = config.method.advantage.hold_length > 0
+        self._held_length = HeldLength(config.method) if holds else None
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
         if self._held_length is not None:

@@ -83,7 +83,7 @@ def test_the_length_of_the_steps_so_far_decides(trainer: RolloutTrainer) -> None
 
 def test_a_checkpoint_knows_the_steps_whose_update_was_taken(trainer: RolloutTrainer) -> None:
     def resumed() -> HeldLength:
-        again = HeldLength(trainer._method)
+        again = HeldLength(trainer._method, trainer.max_completion_length)
         kept: dict[str, Any] = {"HeldLength": held(trainer).state()}
         again.on_train_begin(None, SimpleNamespace(stateful_callbacks=kept), None)
         return again

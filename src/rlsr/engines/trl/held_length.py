@@ -20,11 +20,13 @@ class HeldLength(TrainerCallback, ExportableState):
     """Holds the mean length of responses at that of their references.
 
     Args:
-        method: Strength, size of a group, and where a response is cut.
+        method: Strength, and size of a group.
+        max_tokens: Where a response is cut.
     """
 
-    def __init__(self, method: RlsrMethod) -> None:
+    def __init__(self, method: RlsrMethod, max_tokens: int) -> None:
         self._method = method
+        self._max_tokens = max_tokens
         self._before = LengthLevel()
         self._now = LengthLevel()
 
@@ -44,7 +46,7 @@ class HeldLength(TrainerCallback, ExportableState):
             As of ``hold_length``.
         """
         method, responses = self._method, rollout.responses
-        longest = longest_writable(responses, rollout.num_tokens, method.max_response_tokens)
+        longest = longest_writable(responses, rollout.num_tokens, self._max_tokens)
         references = [record.references for record in rollout.records]
         ratios = log_length_ratios(responses, references, longest=longest)
         self._now = self._before.after(ratios)

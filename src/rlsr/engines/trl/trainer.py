@@ -109,11 +109,11 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self._rows_at_a_time = rows_at_a_time
         self._additions = additions
         self.reward_function = reward_function
-        holds = config.method.advantage.hold_length > 0
-        self._held_length = HeldLength(config.method) if holds else None
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
-        if self._held_length is not None:
+        self._held_length: HeldLength | None = None
+        if config.method.advantage.hold_length:
+            self._held_length = HeldLength(config.method, self.max_completion_length)
             self.add_callback(self._held_length)
         assert isinstance(config.engine, TrlEngine), "another engine is asked for"
         self._writes_by_groups = writes_by_groups(

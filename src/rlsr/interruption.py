@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ INTERRUPTED = tuple(128 + number for number in SIGNALS)
 _ECHO_SECONDS = 5.0
 """A terminal tells all processes of a command, and whoever started this one passes on what it was told, on a busy machine later: so
 long it is one signal. A second one of the user ends the starter, and with it this process."""
+_AGAIN_SECONDS = 0.05
+"""After which a signal is told again whose exception Python has dropped."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -57,6 +60,18 @@ class Leaving:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self)
+        before = sys.unraisablehook
+
+        def on_dropped(dropped: Any) -> None:
+            """Leave once the callback or finaliser has returned that the signal fell into, as while modules are imported."""
+            if not isinstance(dropped.exc_value, Interrupted):
+                before(dropped)
+                return
+            self.number, self._heard = None, -math.inf
+            number = dropped.exc_value.number
+            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
+
+        sys.unraisablehook = on_dropped
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Hear a signal."""

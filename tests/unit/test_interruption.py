@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +19,11 @@ from rlsr.interruption import SIGNALS, Deferral, Interrupted, Leaving, number_of
 def handlers() -> Iterator[None]:
     """Put the handlers of the tests back; in the background of a script Ctrl-C is ignored."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    hook = sys.unraisablehook
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     yield
+    sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -48,6 +52,35 @@ def test_a_further_signal_ends_it_without_ado() -> None:
                 time.sleep(0.01)  # as a library that swallows it
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("has_echoes", [True, False])
+def test_a_signal_that_falls_into_a_callback_is_not_lost(has_echoes: bool) -> None:
+    """Python drops what is raised there, as in those of the locks of modules that are being imported."""
+    pid = os.fork()
+    if pid == 0:
+        Leaving(has_echoes=has_echoes).install()
+        something = threading.Event()
+        reference = weakref.ref(something, lambda _: send(signal.SIGTERM))
+        try:
+            del something
+            time.sleep(10)
+        except Interrupted as caught:
+            os._exit(3 if caught.number == signal.SIGTERM and reference() is None else 1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+
+def test_other_exceptions_that_are_dropped_are_told_as_before(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.unraisablehook", sys.__unraisablehook__)
+    Leaving().install()
+    something = threading.Event()
+    reference = weakref.ref(something, lambda _: 1 / 0)
+    del something
+    assert reference() is None
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_what_the_starter_passes_on_is_no_second_signal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ class RlsrMethod(MethodTable):
     """Weight of the KL divergence from the reference policy, the policy before training."""
     temperature: float = Field(default=1.0, gt=0)
     """Sampling temperature of the rollouts, whose probabilities are learnt at it, too. Well below 1 responses are close to the greedy
-    answer and fewer are cut; the recipe sft+rlsr takes 0.6, with ``advantage.hold_length`` (docs/log.md)."""
+    answer and fewer are cut; what 0.6 gave, alone and with ``advantage.hold_length``, stands in docs/log.md."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
     loss_average: Literal["token", "sequence"] = "token"

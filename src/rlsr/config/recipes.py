@@ -22,15 +22,14 @@ RECIPES: Mapping[str, tuple[Table, ...]] = {
             "training": {"epochs": 5.0},
             "validation": {"num_prompts": 0.1, "every_steps": 15, "patience": 2},
         },
-        # Few responses a prompt, nothing spent on a reference policy that SFT has just left, answers that have to end and are as
-        # long as their references on average, and samples near to the greedy answer (docs/log.md has what this gave).
+        # Few responses a prompt, nothing spent on a reference policy that SFT has just left, and answers that have to end
+        # (docs/log.md has what this gave).
         {
             "method": {
                 "type": "rlsr",
                 "num_generations": 4,
                 "kl_coefficient": 0.0,
-                "temperature": 0.6,
-                "advantage": {"cut": "lowest", "hold_length": 0.6},
+                "advantage": {"cut": "lowest"},
             },
             "pipeline": {"forecast": True},
             "validation": {"num_prompts": 0.1, "every_steps": 6, "patience": 4},

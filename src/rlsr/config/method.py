@@ -31,7 +31,7 @@ class AdvantageConfig(ConfigTable):
     hold_length: float = Field(default=0.0, ge=0)
     """How strongly the mean length of the responses is held at that of their references: from what a response is compared by this times
     m times its own log(length / length of the reference) is taken, with m the mean of that logarithm over the last steps. Single responses
-    may be longer or shorter. 0 leaves it out; 0.6 held the length where it had walked by chance (docs/log.md)."""
+    may be longer or shorter. 0 leaves it out; 0.6 kept answers from being halved and let their length swing (docs/log.md)."""
 
 
 class RlsrMethod(MethodTable):

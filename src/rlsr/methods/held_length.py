@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from rlsr.methods.advantages import Floats
 
 FARTHEST = 1.5
 """Logarithm of a ratio that counts as no farther than this, 4.5 times as long or as short: one response that rambles is not the mean."""

@@ -7,8 +7,8 @@ from transformers.trainer_callback import ExportableState
 
 from rlsr.config.method import RlsrMethod
 from rlsr.engines.rollout import Rollout
+from rlsr.methods.advantages import Floats
 from rlsr.methods.held_length import (
-    Floats,
     LengthLevel,
     hold_length,
     log_length_ratios,

@@ -19,7 +19,7 @@ from rlsr.data.record import Message
 from rlsr.data.visible import is_empty
 from rlsr.embeddings import Encoding, ReferenceCache
 from rlsr.rewards import ReferenceSimilarity, RewardBatch, RewardResult
-from rlsr.rewards.closeness import MADE_OF, blended_similarity, ensemble_similarity
+from rlsr.rewards.closeness import blended_similarity, ensemble_similarity, length_factors, made_of
 from rlsr.rewards.references import OverReferences
 from rlsr.rewards.similarity import cosine_rewards
 
@@ -124,6 +124,7 @@ similarities = st.builds(
     variant=st.sampled_from(["blend", "ensemble", "cosine"]),
     recall_weight=st.floats(min_value=0.1, max_value=10),
     number_share=st.floats(min_value=0, max_value=1),
+    length_exponent=st.sampled_from([0.0, 0.25, 1.0]),
 )
 configs = st.builds(
     SimilarityReward,
@@ -220,18 +221,38 @@ def test_an_ensemble_is_the_mean_of_its_members_lowered_by_wrong_numbers(
 @given(rows, similarities)
 def test_a_similarity_is_made_of_its_parts(batch: list[Row], similarity: SimilarityConfig) -> None:
     parts = dict(score(batch, SimilarityReward(similarity=similarity)).components)
-    made_of = [part.name for part in MADE_OF[similarity.variant]]
-    assert list(parts) == ["similarity", *made_of, "repeated", "empty", "truncated"]
-    if similarity.variant == "cosine":
+    names = [part.name for part in made_of(similarity)]
+    assert list(parts) == ["similarity", *names, "repeated", "empty", "truncated"]
+    if not names:
         return
-    cosine, *overlaps, agreement = (parts[name] for name in made_of)
-    share = similarity.number_share
-    found = ensemble_similarity(cosine, overlaps, agreement, number_share=share)
+    found = parts["cosine"]
+    if similarity.variant != "cosine":
+        cosine, *overlaps, agreement = (parts[name] for name in names if name != "length")
+        share = similarity.number_share
+        found = ensemble_similarity(cosine, overlaps, agreement, number_share=share)
+    if similarity.length_exponent:
+        found = np.where(found > 0, found * parts["length"], found)
     assert np.array_equal(found, parts["similarity"], equal_nan=True)
-    for name in made_of[1:]:
+    for name in names[1:]:
         visible = parts[name][~np.isnan(parts[name])]
         assert len(visible) == sum(not is_empty(row[1]) for row in batch)
         assert ((visible >= 0) & (visible <= 1 + 1e-12)).all()
+
+
+shown = st.text(alphabet="ab é", max_size=12)
+
+
+@given(shown, shown, st.floats(min_value=0, max_value=10), st.text(alphabet=" \n\u200b"))
+def test_lengths_count_alike_in_both_directions_and_white_space_fills_nothing_up(
+    response: str, reference: str, exponent: float, filler: str
+) -> None:
+    (factor,) = length_factors([response], [reference], exponent)
+    lengths = [max(len(text.replace(" ", "")), 1) for text in (response, reference)]
+    apart = abs(math.log(lengths[0]) - math.log(lengths[1]))
+    assert factor == pytest.approx(math.exp(-exponent * apart))
+    assert 0 < factor <= 1
+    assert length_factors([reference], [response], exponent) == [factor]
+    assert length_factors([filler + response + filler], [reference], exponent) == [factor]
 
 
 several = st.lists(

@@ -54,6 +54,10 @@ class SimilarityConfig(ConfigTable):
     answers lose; without effect on ``cosine``."""
     number_share: float = Field(default=0.25, ge=0, le=1)
     """Share of the similarity that a complete disagreement in numbers takes away; without effect on ``cosine``."""
+    length_exponent: float = Field(default=0.0, ge=0, le=10)
+    """What the similarity is multiplied by is min(l / r, r / l) to this power, with l and r the visible characters of response and
+    reference: a pull towards the reference's length that each response has of its own. 0 leaves lengths alone; with 0.25 half or twice the
+    length costs 16 %."""
 
 
 class SimilarityReward(ReferenceReward):

@@ -23,6 +23,18 @@ def is_empty(text: str) -> bool:
     return not any(map(_is_visible, text))
 
 
+def count_visible(text: str) -> int:
+    """Count the characters that show something.
+
+    Args:
+        text: The text.
+
+    Returns:
+        Code points, in [0, length of the text]; a letter and its accent may be two.
+    """
+    return sum(map(_is_visible, text))
+
+
 def _is_visible(character: str) -> bool:
     return (
         unicodedata.category(character) not in _INVISIBLE_CATEGORIES

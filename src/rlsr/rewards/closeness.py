@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rlsr.config.reward import SimilarityConfig
+from rlsr.data.visible import count_visible
 from rlsr.rewards.lexical import character_overlap, f_scores, number_agreement
 from rlsr.rewards.matches import order_matches, word_matches
 from rlsr.rewards.protocol import Part, Scores
@@ -12,7 +13,10 @@ from rlsr.rewards.protocol import Part, Scores
 _COSINE = Part("cosine", "Cosine", "Of the embeddings of response and reference.")
 _OVERLAP = Part("overlap", "Overlap", "In character n-grams.")
 _NUMBERS = Part("numbers", "Numbers", "Agreement of the numbers in response and reference.")
-MADE_OF = {
+_LENGTH = Part(
+    "length", "Length", "Of the shorter text over that of the longer, to the power of the config."
+)
+_MADE_OF = {
     "cosine": (),
     "blend": (_COSINE, _OVERLAP, _NUMBERS),
     "ensemble": (
@@ -24,7 +28,12 @@ MADE_OF = {
         _NUMBERS,
     ),
 }  # fmt: skip
-"""By variant what a similarity is made of, as components of the reward."""
+
+
+def made_of(config: SimilarityConfig) -> tuple[Part, ...]:
+    """List what a similarity is made of, as components of the reward; none where it is the cosine and nothing else."""
+    parts = _MADE_OF[config.variant]
+    return (*(parts or (_COSINE,)), _LENGTH) if config.length_exponent else parts
 
 
 def blended_similarity(
@@ -73,6 +82,24 @@ def ensemble_similarity(
     return _mean_of((cosines, *overlaps), agreement, number_share)
 
 
+def length_factors(responses: Sequence[str], references: Sequence[str], exponent: float) -> Scores:
+    """Say what the similarity of each response is lowered to for its length.
+
+    Args:
+        responses: The policy's answers.
+        references: The human-written answers, in the same order.
+        exponent: How much lengths count, 0 or more.
+
+    Returns:
+        min(l / r, r / l) ** exponent of the visible characters, so that white space fills nothing up: 1 where they are as many,
+        above 0 for any text that shows something.
+    """
+    own = np.array([max(count_visible(text), 1) for text in responses], dtype=np.float64)
+    wanted = np.array([max(count_visible(text), 1) for text in references], dtype=np.float64)
+    factors: Scores = np.minimum(own / wanted, wanted / own) ** exponent
+    return factors
+
+
 def similarity_parts(
     config: SimilarityConfig,
     cosines: Scores,
@@ -90,8 +117,23 @@ def similarity_parts(
         sentences: Compares them sentence by sentence; called by ``ensemble`` alone.
 
     Returns:
-        ``similarity``, and what ``MADE_OF`` lists. NaN where a part is unscored.
+        ``similarity``, and what ``made_of`` lists. NaN where a part is unscored.
     """
+    parts = _variant_parts(config, cosines, responses, references, sentences)
+    if not config.length_exponent:
+        return parts
+    factors = length_factors(responses, references, config.length_exponent)
+    similarity = _lowered(parts["similarity"], factors)
+    return {**parts, "similarity": similarity, "cosine": cosines, "length": factors}
+
+
+def _variant_parts(
+    config: SimilarityConfig,
+    cosines: Scores,
+    responses: Sequence[str],
+    references: Sequence[str],
+    sentences: Callable[[], Scores],
+) -> dict[str, Scores]:
     if config.variant == "cosine":
         return {"similarity": cosines}
     overlap = character_overlap(responses, references, config.recall_weight)
@@ -119,5 +161,9 @@ def similarity_parts(
 
 def _mean_of(members: Sequence[Scores], agreement: Scores, number_share: float) -> Scores:
     closeness = sum(members[1:], members[0]) / len(members)
-    factor = 1 - number_share * (1 - agreement)
-    return np.where(closeness > 0, closeness * factor, closeness)
+    return _lowered(closeness, 1 - number_share * (1 - agreement))
+
+
+def _lowered(closeness: Scores, factors: Scores) -> Scores:
+    """Multiply what is above 0; below it a factor would turn a fault into a gain."""
+    return np.where(closeness > 0, closeness * factors, closeness)

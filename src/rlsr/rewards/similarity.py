@@ -14,7 +14,7 @@ from rlsr.data.visible import is_empty
 from rlsr.embeddings import Embedder, ReferenceCache, load_embedder, require_embedder
 from rlsr.embeddings.protocol import Vectors
 from rlsr.models import Device
-from rlsr.rewards.closeness import MADE_OF, similarity_parts
+from rlsr.rewards.closeness import made_of, similarity_parts
 from rlsr.rewards.kind import RewardKind
 from rlsr.rewards.lexical import f_scores
 from rlsr.rewards.matches import sentence_matches
@@ -93,7 +93,7 @@ class ReferenceSimilarity(Reward):
 
         Returns:
             Scores in [-1, 1]; NaN where the encoder gave no direction. Components: ``similarity`` before the rules and
-            what ``MADE_OF`` lists for its variant (all NaN for empty responses); ``repeated``, ``empty`` and ``truncated``
+            what ``made_of`` lists (all NaN for empty responses); ``repeated``, ``empty`` and ``truncated``
             as 0 and 1.
         """
         empty = np.array([is_empty(response) for response in batch.responses], dtype=np.bool_)
@@ -195,9 +195,11 @@ class SimilarityKind(RewardKind[SimilarityReward]):
             if rule.enabled
             else "no rule against repetition"
         )
+        exponent = settings.similarity.length_exponent
+        length = f" times the ratio of lengths to the power of {exponent:g}" if exponent else ""
         return (
             f"similarity ({settings.similarity.variant}, {config.embedding.name}) of the "
-            f"{settings.text.replace('_', ' ')} to the reference, {guard}"
+            f"{settings.text.replace('_', ' ')} to the reference{length}, {guard}"
         )
 
     def seen_metrics(self, config: RunConfig) -> frozenset[str]:
@@ -208,6 +210,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
             "chrf": variant in {"blend", "ensemble"},
             "bleu": variant == "ensemble",
             "repetition": settings.repetition.enabled,
+            "length_ratio": settings.similarity.length_exponent > 0,
         }
         return super().seen_metrics(config) | {name for name, seen in nearly.items() if seen}
 
@@ -231,7 +234,7 @@ class SimilarityKind(RewardKind[SimilarityReward]):
 
 
 def _parts_of(config: SimilarityReward) -> tuple[Part, ...]:
-    return (_SIMILARITY, *MADE_OF[config.similarity.variant], *_SHARES)
+    return (_SIMILARITY, *made_of(config.similarity), *_SHARES)
 
 
 def _zero_where(says_nothing: NDArray[np.bool_], values: Scores) -> Scores:

@@ -116,6 +116,10 @@ def test_without_an_evaluation_nothing_is_shared() -> None:
     [
         ({}, {"reward", "similarity", "chrf", "repetition"}),
         ({"similarity": {"variant": "cosine"}}, {"reward", "similarity", "repetition"}),
+        (
+            {"similarity": {"variant": "cosine", "length_exponent": 0.25}},
+            {"reward", "similarity", "repetition", "length_ratio"},
+        ),
         ({"repetition": {"enabled": False}}, {"reward", "similarity", "chrf"}),
         ({"type": "logic"}, {"reward", "logic", "bleu"}),
         ({"type": "logic", "bleu_share": 0.0}, {"reward", "logic"}),

@@ -197,6 +197,23 @@ def test_the_cosine_alone_has_no_other_parts() -> None:
     assert list(result.components) == ["similarity", "repeated", "empty", "truncated"]
 
 
+def test_the_length_of_the_reference_can_pull() -> None:
+    responses, reference = ["abcd", "abcdefgh", "ab", "far far", ""], "w xyz"
+    table = {
+        "abcd": EAST, "abcdefgh": EAST, "ab": (3.0, 4.0), "far far": WEST, reference: EAST,
+    }  # fmt: skip
+    pulled = COSINE.model_copy(update={"length_exponent": 0.5})
+    config = SimilarityReward(similarity=pulled)
+    result = score(responses, [reference] * 5, table, config=config)
+    half = 0.5**0.5
+    assert result.scores == pytest.approx([1.0, half, 0.6 * half, -1.0, -1.0])
+    parts = result.components
+    assert parts["length"] == pytest.approx([1, half, half, (4 / 6) ** 0.5, NAN], nan_ok=True)
+    assert parts["cosine"] == pytest.approx([1, 1, 0.6, -1, NAN], nan_ok=True)
+    assert result.heldout["similarity"] == pytest.approx([1, 1, 0.6, -1, 0])
+    assert result.heldout["reward"] == pytest.approx([1, half, 0.6 * half, -1, 0])
+
+
 def test_the_prompt_is_encoded_but_its_letters_are_not_compared() -> None:
     prompt = "Repeat: the cat sat on 3 mats"
     table = {f"{prompt}\n\n{text}": EAST for text in ("xyz", "abc")}

@@ -737,7 +737,7 @@ def test_the_dump_is_plain_json_with_every_default_filled_in() -> None:
     assert dumped["method"]["advantage"]["std_floor"] == 0.02
     assert dumped["embedding"] == {"type": "static", "model": "builtin:wordllama"}
     assert dumped["reward"]["similarity"] == {
-        "variant": "blend", "recall_weight": 1.5, "number_share": 0.25
+        "variant": "blend", "recall_weight": 1.5, "number_share": 0.25, "length_exponent": 0.0,
     }  # fmt: skip
 
 

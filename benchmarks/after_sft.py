@@ -7,6 +7,7 @@ NAME of docs/log.md; without runs the table is made anew from what is kept. A ru
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def main() -> None:
     asked = parser.parse_args()
     kept, runs = RESULTS / f"{asked.name}.json", [RunDirectory.open(path) for path in asked.runs]
     if runs:
-        rows = [_row(run, runs[0]) for run in runs]
+        rows = [row_of(run, runs[0], paired=PAIRED, means=(*PAIRED, *MEANS)) for run in runs]
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(to_table(rows), indent=1) + "\n", encoding="utf-8")
     rows = from_table(list[Row], json.loads(kept.read_text(encoding="utf-8")))
@@ -70,13 +71,23 @@ def main() -> None:
     sys.stdout.write(f"{len(rows)} runs: {kept}, {LOG}\n")
 
 
-def _row(run: RunDirectory, control: RunDirectory) -> Row:
+def row_of(
+    run: RunDirectory, control: RunDirectory, *, paired: Sequence[str], means: Sequence[str]
+) -> Row:
+    """Read what a run came to, beside the run that it began with.
+
+    Args:
+        run: Measured on held-out prompts after training.
+        control: The same, on the same prompts.
+        paired: Metrics whose differences are kept.
+        means: Metrics whose means are.
+    """
     manifest, answers = run.read_manifest(), run.read_evaluation("after")
     against = control.read_evaluation("after")
     assert answers, f"{run.path} was measured"
     assert against, f"{control.path} was measured"
     differences = {}
-    for name in PAIRED if run.path != control.path else ():
+    for name in paired if run.path != control.path else ():
         ours, theirs = (np.array([row.scores[name] for row in rows]) for rows in (answers, against))
         differences[name] = paired_difference(theirs, ours, confidence=0.95, num_resamples=10_000)
     return Row(
@@ -85,10 +96,7 @@ def _row(run: RunDirectory, control: RunDirectory) -> Row:
         num_steps=manifest["num_steps"],
         seconds=manifest["training_seconds"],
         num_prompts=len(answers),
-        means={
-            name: float(np.nanmean([row.scores[name] for row in answers]))
-            for name in (*PAIRED, *MEANS)
-        },
+        means={name: float(np.nanmean([row.scores[name] for row in answers])) for name in means},
         differences=differences,
     )
 
@@ -102,15 +110,14 @@ def _settings(config: Any) -> str:
         words.append(f"KL {method.kl_coefficient:g}")
         words += [] if method.temperature == 1 else [f"temperature {method.temperature:g}"]
         words += ["cut ones lowest"] if method.advantage.cut == "lowest" else []
-        held = method.advantage.hold_length
-        words += [f"length held by {held:g}"] if held else []
     return ", ".join(words)
 
 
 def _other_reward(reward: Any) -> list[str]:
-    """Name a reward that is not a similarity alone; of a combined one its members."""
+    """Say what rewards beside closeness: the pull of lengths, another reward, the members of a combined one."""
     if reward.type == "similarity":
-        return []
+        exponent = reward.similarity.length_exponent
+        return [f"lengths pull by {exponent:g}"] if exponent else []
     if reward.type != "combined":
         return [f"reward {reward.type}"]
     members = [member.reward for member in reward.members.values()]

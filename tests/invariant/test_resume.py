@@ -15,7 +15,7 @@ from tiny import Cli
     [
         ("rlsr", "float32", "null"),
         pytest.param("rlsr", "bfloat16", "null", marks=pytest.mark.slow),
-        ("{type: rlsr, advantage: {hold_length: 0.6}}", "bfloat16", "{rank: 4}"),
+        ("rlsr", "bfloat16", "{rank: 4}"),
         pytest.param(
             "{type: rlsr, updates_per_rollout: 2}", "bfloat16", "null", marks=pytest.mark.slow
         ),

@@ -28,10 +28,6 @@ class AdvantageConfig(ConfigTable):
     an answer to end. ``lowest``: as the lowest reward of its group, so that it never pays not to end, and short answers gain
     wherever many are cut. ``at_most_mean``: as no more than the mean of its group, so that it does not pay either, and to end is no
     merit of its own. ``metrics.jsonl`` and ``samples/`` still have its own reward."""
-    hold_length: float = Field(default=0.0, ge=0)
-    """How strongly the mean length of the responses is held at that of their references: from what a response is compared by this times
-    m times its own log(length / length of the reference) is taken, with m the mean of that logarithm over the last steps. Single responses
-    may be longer or shorter. 0 leaves it out; 0.6 kept answers from being halved and let their length swing (docs/log.md)."""
 
 
 class RlsrMethod(MethodTable):
@@ -54,7 +50,7 @@ class RlsrMethod(MethodTable):
     """Weight of the KL divergence from the reference policy, the policy before training."""
     temperature: float = Field(default=1.0, gt=0)
     """Sampling temperature of the rollouts, whose probabilities are learnt at it, too. Well below 1 responses are close to the greedy
-    answer and fewer are cut; what 0.6 gave, alone and with ``advantage.hold_length``, stands in docs/log.md."""
+    answer and fewer are cut; what 0.6 gave stands in docs/log.md."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Nucleus of the sampling; below 1 the rollouts are no longer samples of the policy that is updated."""
     loss_average: Literal["token", "sequence"] = "token"

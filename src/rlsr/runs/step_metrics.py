@@ -16,7 +16,6 @@ UNSCORED = "reward/num_unscored"
 UNTRANSLATED = "reward/share_untranslated"
 WITHOUT_SIGNAL = "advantage/share_without_signal"
 RESPONSE_LENGTH, REFERENCE_LENGTH = "length/response", "length/reference"
-LENGTH_LEVEL = "length/log_ratio"
 LOSS, GRADIENT_NORM, NLL = "optim/loss", "optim/grad_norm", "optim/nll"
 SKIPPED_UPDATES = "optim/skipped_updates"
 KL, ENTROPY = "optim/kl", "optim/entropy"
@@ -167,10 +166,6 @@ STEP_METRICS: Mapping[str, StepMetric] = {
         ),
         StepMetric(RESPONSE_LENGTH, drawn="with_others", brief=Brief(".0f", "  characters {}", "chars")),
         StepMetric(REFERENCE_LENGTH, drawn="with_others", brief=Brief(".0f", " (reference {})", "ref")),
-        StepMetric(
-            LENGTH_LEVEL, "Log ratio of lengths",
-            "Mean of log(response / reference) over the last steps, which method.advantage.hold_length holds at 0.",
-        ),
         StepMetric(
             SHARE_CUT, "Share cut off", "Responses that reached the maximum length.",
             brief=Brief(".0%", "  cut {}", "cut"),

@@ -62,10 +62,6 @@ def test_the_defaults_without_adapters_are_possible() -> None:
             "method.advantage.baseline: the engine verl gives all tokens of a response one advantage, got prefix; take group, or engine=trl",
         ),
         (
-            ["method.advantage.hold_length=0.6"],
-            "method.advantage.hold_length: the engine verl compares responses by one step alone, got 0.6; take 0, or engine=trl",
-        ),
-        (
             ["method.update_subset=4", "method.loss_average=sequence"],
             "method.update_subset: verl averages a loss by sequences over all responses, whatever is selected; take "
             "method.loss_average=token, or null",

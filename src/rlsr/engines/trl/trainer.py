@@ -52,7 +52,6 @@ from rlsr.config.method import RlsrMethod
 from rlsr.config.run import RunConfig
 from rlsr.engines.rollout import sample_rows
 from rlsr.engines.trl.beginnings import NO_BEGINNING, Beginning, go_on
-from rlsr.engines.trl.held_length import HeldLength
 from rlsr.engines.trl.host import HostOverrides, Passes
 from rlsr.engines.trl.mini_batches import (
     make_steps,
@@ -74,7 +73,6 @@ from rlsr.forward.sampling import Sampling
 from rlsr.forward.token_scores import TokenScores
 from rlsr.methods import count_cut
 from rlsr.methods.advantages import Floats
-from rlsr.runs.step_metrics import LENGTH_LEVEL
 
 REFERENCE_TEMPERATURE = 1.0
 """References are scored by the policy as it is, whatever the temperature of the rollouts, as in SFT."""
@@ -111,10 +109,6 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
         self.reward_function = reward_function
         self.step: Step | None = None
         super().__init__(config=config, reward_funcs=[self.reward], **kwargs)
-        self._held_length: HeldLength | None = None
-        if config.method.advantage.hold_length:
-            self._held_length = HeldLength(config.method, self.max_completion_length)
-            self.add_callback(self._held_length)
         assert isinstance(config.engine, TrlEngine), "another engine is asked for"
         self._writes_by_groups = writes_by_groups(
             config.engine, self.model, self.args, passes=self.by_groups
@@ -186,14 +180,11 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
 
     def _rewards(self) -> Floats:
         """Take what the last responses of all processes count as when they are compared with each other."""
-        rollout = self.reward_function.last
         # In float32, as TRL keeps them.
         rewards = self.reward_function.learning_scores.astype(np.float32).astype(np.float64)
-        if self._held_length is not None:
-            rewards = self._held_length.rewards(rewards, rollout)
-            self._metrics["train"][LENGTH_LEVEL].append(self._held_length.level)
         rule = self._method.advantage.cut
-        return count_cut(rewards, rollout.ended, self._method.num_generations, rule)
+        ended = self.reward_function.last.ended
+        return count_cut(rewards, ended, self._method.num_generations, rule)
 
     def _write(
         self,

@@ -80,11 +80,6 @@ def _of_methods(config: RunConfig) -> Iterator[str]:
             f"method.advantage.baseline: the engine verl gives all tokens of a response one advantage, got {method.advantage.baseline}; take "
             "group, or engine=trl"
         )
-    if method.advantage.hold_length:
-        yield (
-            f"method.advantage.hold_length: the engine verl compares responses by one step alone, got {method.advantage.hold_length:g}; "
-            "take 0, or engine=trl"
-        )
     if method.prompts_per_update is None:
         of, prompts, key = "a step", config.training.prompts_per_step, "training.prompts_per_step"
     else:

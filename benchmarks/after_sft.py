@@ -1,14 +1,15 @@
 """What to do after an SFT: runs that began with the same policy and had the same time, against one of them.
 
 python benchmarks/after_sft.py CONTROL RUN... [--name after-sft] keeps ``results/NAME.json`` and writes its table between the markers
-NAME of docs/log.md; without runs the table is made anew from what is kept. A run is named by its directory.
+NAME of docs/log.md; without runs the table is made anew from what is kept. A run is named by its directory; ``WORDS=DIRECTORY`` says in
+words what sets it apart, where that is not in its config, as for an evaluation of weights that no run has written.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Row:
     settings: str
     """What sets it apart, in words."""
     num_steps: int
-    """Optimiser steps."""
+    """Optimiser steps; 0 where no run has written the weights."""
     seconds: float
     """Of training steps."""
     num_prompts: int
@@ -57,12 +58,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", nargs="*", type=Path, help="the control first")
+    parser.add_argument("runs", nargs="*", help="the control first")
     parser.add_argument("--name", default="after-sft", help="of the table")
     asked = parser.parse_args()
-    kept, runs = RESULTS / f"{asked.name}.json", [RunDirectory.open(path) for path in asked.runs]
-    if runs:
+    kept = RESULTS / f"{asked.name}.json"
+    if asked.runs:
+        named = [one.rpartition("=") for one in asked.runs]
+        runs = [RunDirectory.open(Path(path)) for *_, path in named]
         rows = [row_of(run, runs[0], paired=PAIRED, means=(*PAIRED, *MEANS)) for run in runs]
+        rows = [
+            replace(row, settings=words or row.settings)
+            for row, (words, *_) in zip(rows, named, strict=True)
+        ]
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(json.dumps(to_table(rows), indent=1) + "\n", encoding="utf-8")
     rows = from_table(list[Row], json.loads(kept.read_text(encoding="utf-8")))
@@ -137,7 +144,8 @@ def table(rows: list[Row]) -> str:
             for name in PAIRED
         ]
         means = [number(row.means[name], describe(name).digits) for name in MEANS]
-        lines += table_row(row.settings, str(row.num_steps), *cells, *means)
+        steps = str(row.num_steps or "")
+        lines += table_row(row.settings, steps, *cells, *means)
     return "\n".join(lines)
 
 

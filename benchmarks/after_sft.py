@@ -112,7 +112,7 @@ def _settings(config: Any) -> str:
     method, training = config.method, config.training
     words = [f"{method.type}, {method.batch_in_words(training.prompts_per_step)}"]
     words.append(f"rate {config.learning_rate:g}")
-    words += _other_reward(config.reward)
+    words += _other_reward(config.reward) if method.learns_from == "rollouts" else []
     if isinstance(method, RlsrMethod):
         words.append(f"KL {method.kl_coefficient:g}")
         words += [] if method.temperature == 1 else [f"temperature {method.temperature:g}"]

@@ -12,6 +12,9 @@ from rlsr.config import stages_from_table
 from rlsr.evaluation.metrics import SharedMetric
 from rlsr.runs.validation import MEASURES
 
+OPTIMISED = ("rlsr", "sgrpo")
+"""Methods that optimise the reward by GRPO, with a supervised term beside it or without."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -89,7 +92,7 @@ def find_parts(comparison: Comparison) -> Parts:
             kinds["base"].append(recipe)
         elif set(recipe.methods) <= supervised:
             kinds["sft"].append(recipe)
-        elif last == "rlsr" and set(first) <= supervised:
+        elif last in OPTIMISED and set(first) <= supervised:
             kinds["both" if first else "rlsr"].append(recipe)
     base, rlsr, both = (next(iter(kinds[kind]), None) for kind in ("base", "rlsr", "both"))
     return Parts(base, _best_sft(kinds["sft"], comparison), rlsr, both)

@@ -69,6 +69,13 @@ def test_an_entry_a_metric_has_the_parts_of_the_claim(module: Any, comparison: C
     assert low < mean < high
 
 
+def test_sgrpo_after_sft_stands_where_rlsr_does(module: Any, comparison: Comparison) -> None:
+    *others, last = comparison.recipes
+    assert last.methods == ("sft", "rlsr")
+    labelled = replace(comparison, recipes=(*others, replace(last, methods=("sft", "sgrpo"))))
+    assert entry_of(module, labelled) == entry_of(module, comparison)
+
+
 def test_the_best_sft_is_that_of_the_validation_prompts(
     module: Any, comparison: Comparison
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rlsr.config.model import ModelConfig
 from rlsr.errors import EngineError, MissingPackageError, ModelError
 from rlsr.forward.precision import computes_in_bfloat16
+from rlsr.hub import is_hub_id
 from rlsr.models.adapters import find_adapters, put_adapters_on
 from rlsr.models.builtin import resolve_model_name
 from rlsr.models.chat import prepare_chat_template
@@ -257,6 +258,8 @@ def cannot_load(config: ModelConfig, part: str, error: Exception) -> ModelError:
             "so; read that code, then set it to true, or name another model"
         )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "/" in config.name and not is_hub_id(config.name) and not Path(config.name).exists():
+        reason = "there is no such directory"
     return ModelError(
         f"model.name: the {part} of {config.name!r} cannot be loaded: {reason.rstrip('.')}. Check the name, give a local "
         "directory, or use builtin:smollm2-135m, which needs no network"

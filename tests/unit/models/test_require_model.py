@@ -39,3 +39,12 @@ def test_the_directory_of_a_run_is_no_model(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"model.name: {tmp_path} is the directory of a run and no model; name its model: {tmp_path / 'final'}"
     )
+
+
+def test_a_directory_that_is_not_there_is_no_id_of_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_model_config(ModelConfig(name=str(tmp_path / "gone" / "final")))
+    assert str(caught.value) == (
+        f"model.name: the config of '{tmp_path}/gone/final' cannot be loaded: there is no such directory. Check the name, give a "
+        "local directory, or use builtin:smollm2-135m, which needs no network"
+    )

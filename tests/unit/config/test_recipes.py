@@ -15,6 +15,7 @@ def test_without_a_method_sft_comes_first_and_then_rlsr() -> None:
     assert staged == load_stages((), ["model.name=somebody/something", "method=sft+rlsr"])
     assert staged.names == ("1-sft", "2-rlsr")
     assert [config.validation.num_prompts > 0 for config in staged.configs] == [True, True]
+    assert [config.validation.metric for config in staged.configs] == ["nll", "auto"]
     assert staged.configs[1].method.type == "rlsr"
     assert staged.configs[1].method != RlsrMethod(), "the recipe's rlsr is leaner than the paper's"
 

@@ -1,14 +1,14 @@
 """The same ways to go on after SFT on several sets: what each adds to the SFT that it began with, set by set and in all.
 
-python benchmarks/across_sets.py DIR SET... --ways a b [--name across-sets] keeps ``results/NAME.json`` of the runs DIR/SET-sft and
-DIR/SET-WAY, and writes its table between the markers NAME of docs/log.md; without sets the table is made anew from what is kept.
+python benchmarks/across_sets.py DIR SET... --ways a=WORDS b=WORDS [--name across-sets] keeps ``results/NAME.json`` of the runs
+DIR/SET-sft and DIR/SET-WAY, WORDS saying what sets a way apart, and writes its table between the markers NAME of docs/log.md; without sets the table is made anew from what is kept.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from rlsr.runs.typed_json import from_table, to_table
 from rlsr.statistics import Estimate
 from rlsr.statistics.in_words import mean_with_interval, number
 
-DIFFERENCES = ("independent_similarity", "chrf")
+DIFFERENCES = ("independent_similarity", "chrf", "bleu")
 MEANS = ("length_ratio", "cut", "repetition")
 CONFIDENCE = 0.95
 
@@ -47,7 +47,9 @@ def main() -> None:
     )
     parser.add_argument("directory", nargs="?", type=Path)
     parser.add_argument("sets", nargs="*")
-    parser.add_argument("--ways", nargs="+", default=[], help="ends of the names of the runs")
+    parser.add_argument(
+        "--ways", nargs="+", default=[], help="ends of the names of the runs, as in a=WORDS"
+    )
     parser.add_argument("--name", default="across-sets", help="of the table")
     asked = parser.parse_args()
     kept = RESULTS / f"{asked.name}.json"
@@ -61,10 +63,15 @@ def main() -> None:
 
 
 def _read(directory: Path, name: str, ways: Sequence[str]) -> DataSet:
-    sft, *others = (RunDirectory.open(directory / f"{name}-{way}") for way in ("sft", *ways))
-    means = (*DIFFERENCES, *MEANS)
-    rows = [row_of(run, sft, paired=DIFFERENCES, means=means) for run in (sft, *others)]
-    return DataSet(name, rows[0], tuple(rows[1:]))
+    sft = RunDirectory.open(directory / f"{name}-sft")
+
+    def row(end: str, words: str) -> Row:
+        run = RunDirectory.open(directory / f"{name}-{end}")
+        found = row_of(run, sft, paired=DIFFERENCES, means=(*DIFFERENCES, *MEANS))
+        return replace(found, settings=words or found.settings)
+
+    named = [way.partition("=") for way in ways]
+    return DataSet(name, row("sft", "SFT"), tuple(row(end, words) for end, _, words in named))
 
 
 def over_sets(values: Sequence[float]) -> Estimate:
@@ -92,9 +99,9 @@ def table(sets: Sequence[DataSet]) -> str:
     ]
     lines = [*table_head("set", "", "steps", *head)]
     for one in sets:
-        lines += _line(one.name, "SFT", one.sft)
+        lines += _line(one.name, one.sft)
         for row in one.ways:
-            lines += _line("", row.settings, row)
+            lines += _line("", row)
     for place, row in enumerate(sets[0].ways):
         cells = [_mean_difference(sets, place, name) for name in DIFFERENCES]
         means = [
@@ -104,11 +111,13 @@ def table(sets: Sequence[DataSet]) -> str:
         lines += table_row("all, by sets" if place == 0 else "", row.settings, "", *cells, *means)
     for place, row in list(enumerate(sets[0].ways))[1:]:
         cells = [_mean_difference(sets, place, name, than=0) for name in DIFFERENCES]
-        lines += table_row("", f"{row.settings}, minus the first", "", *cells, "", "", "")
+        lines += table_row(
+            "", f"{row.settings}, minus {sets[0].ways[0].settings}", "", *cells, "", "", ""
+        )
     return "\n".join(lines)
 
 
-def _line(name: str, words: str, row: Row) -> list[str]:
+def _line(name: str, row: Row) -> list[str]:
     cells = [
         mean_with_interval(row.differences[metric], describe(metric).digits, sign=True)
         if row.differences
@@ -116,7 +125,7 @@ def _line(name: str, words: str, row: Row) -> list[str]:
         for metric in DIFFERENCES
     ]
     means = [number(row.means[metric], describe(metric).digits) for metric in MEANS]
-    return table_row(name, words, str(row.num_steps), *cells, *means)
+    return table_row(name, row.settings, str(row.num_steps), *cells, *means)
 
 
 def _mean_difference(

@@ -1,7 +1,8 @@
 """The same ways to go on after SFT on several sets: what each adds to the SFT that it began with, set by set and in all.
 
 python benchmarks/across_sets.py DIR SET... --ways a=WORDS b=WORDS [--name across-sets] keeps ``results/NAME.json`` of the runs
-DIR/SET-sft and DIR/SET-WAY, WORDS saying what sets a way apart, and writes its table between the markers NAME of docs/log.md; without sets the table is made anew from what is kept.
+DIR/SET-sft and DIR/SET-WAY, WORDS saying what sets a way apart, and writes its table between the markers NAME of docs/log.md; without
+sets the table is made anew from what is kept.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from after_sft import LOG, RESULTS, Row, row_of
+from after_sft import LOG, RESULTS, Row, numbers, row_of
 from claim_tables import put_between_markers
 from scipy import stats
 from step_tables import table_head, table_row
@@ -118,14 +119,7 @@ def table(sets: Sequence[DataSet]) -> str:
 
 
 def _line(name: str, row: Row) -> list[str]:
-    cells = [
-        mean_with_interval(row.differences[metric], describe(metric).digits, sign=True)
-        if row.differences
-        else number(row.means[metric], describe(metric).digits)
-        for metric in DIFFERENCES
-    ]
-    means = [number(row.means[metric], describe(metric).digits) for metric in MEANS]
-    return table_row(name, row.settings, str(row.num_steps), *cells, *means)
+    return table_row(name, row.settings, *numbers(row, paired=DIFFERENCES, means=MEANS))
 
 
 def _mean_difference(

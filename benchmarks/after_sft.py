@@ -137,16 +137,23 @@ def table(rows: list[Row]) -> str:
     head = [*(describe(name).short_label for name in PAIRED), "length", "cut"]
     lines = [*table_head("", "steps", *head)]
     for row in rows:
-        cells = [
-            mean_with_interval(row.differences[name], describe(name).digits, sign=True)
-            if row.differences
-            else number(row.means[name], describe(name).digits)
-            for name in PAIRED
-        ]
-        means = [number(row.means[name], describe(name).digits) for name in MEANS]
-        steps = str(row.num_steps or "")
-        lines += table_row(row.settings, steps, *cells, *means)
+        lines += table_row(row.settings, *numbers(row, paired=PAIRED, means=MEANS))
     return "\n".join(lines)
+
+
+def numbers(row: Row, *, paired: Sequence[str], means: Sequence[str]) -> list[str]:
+    """Write the steps of a run, its differences from the control, and its means; of the control the means alone."""
+    cells = [
+        mean_with_interval(row.differences[name], describe(name).digits, sign=True)
+        if row.differences
+        else number(row.means[name], describe(name).digits)
+        for name in paired
+    ]
+    return [
+        str(row.num_steps or ""),
+        *cells,
+        *(number(row.means[name], describe(name).digits) for name in means),
+    ]
 
 
 if __name__ == "__main__":

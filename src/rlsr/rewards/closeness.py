@@ -119,44 +119,28 @@ def similarity_parts(
     Returns:
         ``similarity``, and what ``made_of`` lists. NaN where a part is unscored.
     """
-    parts = _variant_parts(config, cosines, responses, references, sentences)
-    if not config.length_exponent:
-        return parts
-    factors = length_factors(responses, references, config.length_exponent)
-    similarity = _lowered(parts["similarity"], factors)
-    return {**parts, "similarity": similarity, "cosine": cosines, "length": factors}
-
-
-def _variant_parts(
-    config: SimilarityConfig,
-    cosines: Scores,
-    responses: Sequence[str],
-    references: Sequence[str],
-    sentences: Callable[[], Scores],
-) -> dict[str, Scores]:
-    if config.variant == "cosine":
-        return {"similarity": cosines}
-    overlap = character_overlap(responses, references, config.recall_weight)
-    agreement = number_agreement(responses, references)
-    share = config.number_share
-    if config.variant == "blend":
-        similarity = blended_similarity(cosines, overlap, agreement, number_share=share)
-        more = {}
-    else:
-        more = {
-            "words": f_scores(word_matches(responses, references), config.recall_weight),
-            "order": f_scores(order_matches(responses, references), config.recall_weight),
-            "sentences": sentences(),
-        }
-        overlaps = (overlap, *more.values())
-        similarity = ensemble_similarity(cosines, overlaps, agreement, number_share=share)
-    return {
-        "similarity": similarity,
-        "cosine": cosines,
-        "overlap": overlap,
-        **more,
-        "numbers": agreement,
-    }
+    similarity, parts = cosines, {}
+    if config.variant != "cosine":
+        overlap = character_overlap(responses, references, config.recall_weight)
+        agreement = number_agreement(responses, references)
+        share, others = config.number_share, {}
+        if config.variant == "blend":
+            similarity = blended_similarity(cosines, overlap, agreement, number_share=share)
+        else:
+            others = {
+                "words": f_scores(word_matches(responses, references), config.recall_weight),
+                "order": f_scores(order_matches(responses, references), config.recall_weight),
+                "sentences": sentences(),
+            }
+            overlaps = (overlap, *others.values())
+            similarity = ensemble_similarity(cosines, overlaps, agreement, number_share=share)
+        parts = {"overlap": overlap, **others, "numbers": agreement}
+    if config.length_exponent:
+        parts["length"] = length_factors(responses, references, config.length_exponent)
+        similarity = _lowered(similarity, parts["length"])
+    if parts:
+        parts = {"cosine": cosines, **parts}
+    return {"similarity": similarity, **parts}
 
 
 def _mean_of(members: Sequence[Scores], agreement: Scores, number_share: float) -> Scores:

@@ -20,6 +20,26 @@ def test_without_a_method_sft_comes_first_and_then_rlsr() -> None:
     assert staged.configs[1].method != RlsrMethod(), "the recipe's rlsr is leaner than the paper's"
 
 
+def test_responses_are_pulled_where_the_reward_is_a_similarity() -> None:
+    first, second = load_stages((), ["reward.similarity.variant=cosine"]).configs
+    assert first.reward == second.reward, "what is measured after both means the same"
+    assert second.reward.similarity.model_dump() == {
+        "variant": "cosine", "recall_weight": 1.5, "number_share": 0.25, "length_exponent": 0.25,
+    }  # fmt: skip
+    free = load_stages((), ["reward.similarity.length_exponent=0", "method.temperature=1"])
+    assert [config.reward.similarity.length_exponent for config in free.configs] == [0, 0]
+    assert (second.method.temperature, free.configs[1].method.temperature) == (0.6, 1)
+
+
+@pytest.mark.parametrize(
+    "reward", ["logic", "numeric", "{type: combined, members: {a: {reward: exact}}}"]
+)
+def test_another_reward_stays_as_it_is(reward: str) -> None:
+    asked = f"reward={reward}"
+    staged, alone = load_stages((), [asked]), load_config((), ["method=rlsr", asked])
+    assert [config.reward for config in staged.configs] == [alone.reward] * 2
+
+
 @pytest.mark.parametrize(
     "overrides", [["method=rlsr"], ["stages=null"], ["method=sft+rlsr", "method=rlsr"]]
 )

@@ -1,6 +1,7 @@
 """A recipe stands where a method would, and is what is taken where none is named."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,18 @@ def test_without_a_method_sft_comes_first_and_then_rlsr() -> None:
 
 
 def test_responses_are_pulled_where_the_reward_is_a_similarity() -> None:
-    first, second = load_stages((), ["reward.similarity.variant=cosine"]).configs
-    assert first.reward == second.reward, "what is measured after both means the same"
-    assert second.reward.similarity.model_dump() == {
+    first, second = _tables(["reward.similarity.variant=cosine"])
+    assert first["reward"] == second["reward"], "what is measured after both means the same"
+    assert second["reward"]["similarity"] == {
         "variant": "cosine", "recall_weight": 1.5, "number_share": 0.25, "length_exponent": 0.25,
     }  # fmt: skip
-    free = load_stages((), ["reward.similarity.length_exponent=0", "method.temperature=1"])
-    assert [config.reward.similarity.length_exponent for config in free.configs] == [0, 0]
-    assert (second.method.temperature, free.configs[1].method.temperature) == (0.6, 1)
+    free = _tables(["reward.similarity.length_exponent=0", "method.temperature=1"])
+    assert [stage["reward"]["similarity"]["length_exponent"] for stage in free] == [0, 0]
+    assert (second["method"]["temperature"], free[1]["method"]["temperature"]) == (0.6, 1)
+
+
+def _tables(overrides: list[str]) -> list[dict[str, Any]]:
+    return [config.model_dump() for config in load_stages((), overrides).configs]
 
 
 @pytest.mark.parametrize(

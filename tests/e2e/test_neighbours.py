@@ -77,6 +77,24 @@ def test_a_policy_sharpens_by_its_own_responses(
     assert "chosen by no reward" in (run.final / "README.md").read_text()
 
 
+def test_a_policy_learns_its_best_responses_beside_the_references(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    result = cli(
+        "train", *tiny_settings, "method={type: raft, num_generations: 4, with_reference: true}",
+        "training.steps=3", "--out", path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "RAFT trains all weights" in result.stdout
+    assert "the best of 4 responses to each of 2 prompts and 2 references" in result.stdout
+    run = RunDirectory(path)
+    for row in run.read_metrics():
+        assert row["optim/loss"] == pytest.approx(row["optim/nll"], rel=1e-3)
+        assert 0 < row["tokens/trained"] < 6 * 40
+    assert "and the references' tokens made likelier" in (run.final / "README.md").read_text()
+
+
 def test_a_policy_writes_the_next_sentence(
     cli: Cli, tiny_settings: list[str], tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ from tiny import Cli
         pytest.param("rank", "bfloat16", "{rank: 4}", marks=pytest.mark.slow),
         pytest.param("rlpt", "float32", "null", marks=pytest.mark.slow),
         pytest.param("osft", "float32", "null", marks=pytest.mark.slow),
+        pytest.param("raft", "float32", "null", marks=pytest.mark.slow),
     ],
 )
 def test_resume_equals_no_resume(

@@ -8,6 +8,7 @@ from rlsr.config.method import RlsrMethod, SgrpoMethod
 from rlsr.config.method_base import MethodTable
 from rlsr.config.osft import OsftMethod
 from rlsr.config.preference import DpoMethod, RewardModelMethod
+from rlsr.config.raft import RaftMethod
 from rlsr.config.rank import RankMethod
 from rlsr.config.rlpt import RlptMethod
 from rlsr.config.supervised import SupervisedMethod
@@ -18,6 +19,7 @@ MethodConfig = Annotated[
     | RlptMethod
     | RankMethod
     | OsftMethod
+    | RaftMethod
     | SupervisedMethod
     | DpoMethod
     | RewardModelMethod,

@@ -22,13 +22,13 @@ class TrainingConfig(ConfigTable):
     max_tokens: int | None = Field(default=None, ge=1)
     """Ends training after the step in which the update has learnt from this many response tokens."""
     prompts_per_step: int = Field(default=8, ge=1)
-    """Prompts of one update, over all processes; with rlsr, sgrpo, rlpt, rank and osft each is answered ``num_generations`` times, and with
+    """Prompts of one update, over all processes; with rlsr, sgrpo, rlpt, rank, osft and raft each is answered ``num_generations`` times, and with
     supervised methods it comes with one of its references."""
     tokens_per_pass: int | None = Field(default=None, ge=1)
     """Tokens of one forward and backward pass, a prompt counted once for its responses; a response longer than that has a
     pass of its own. Null is what keeps the device busy, or less where memory asks for it; the result is the same."""
     learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate; null is, for LoRA and for all weights, 1e-4 and 1e-6 with rlsr, sgrpo, rlpt and osft, 1e-5 and 1e-6 with dpo,
+    """Peak learning rate; null is, for LoRA and for all weights, 1e-4 and 1e-6 with rlsr, sgrpo, rlpt, osft and raft, 1e-5 and 1e-6 with dpo,
     1e-4 and 1e-5 with reward_model, 2e-4 and 2e-5 with rank and the supervised methods."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
     """What follows the warm-up: constant, or down to zero at the last step."""

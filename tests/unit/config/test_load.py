@@ -264,11 +264,11 @@ def test_the_learning_rate_follows_the_trained_weights(overrides: list[str], rat
         ("device=gpu", "device: must be 'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"),
         (
             "method=stf",
-            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'raft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
         ),
         (
             "method=reinforce",
-            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'reinforce'",
+            "method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'raft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'reinforce'",
         ),
         ("engine=slime", "engine.type: must be 'trl', 'verl', got 'slime'"),
         (
@@ -659,7 +659,7 @@ def test_a_method_without_a_name_is_rlsr() -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["rlsr", "sgrpo", "rlpt", "rank", "osft", "sft", "dft", "iw_sft", "pear", "ift", "dpo"],
+    ["rlsr", "sgrpo", "rlpt", "rank", "osft", "raft", "sft", "dft", "iw_sft", "pear", "ift", "dpo"],
 )
 def test_a_method_may_be_named_alone(method: str, write_yaml: WriteYaml) -> None:
     assert load_config(overrides=[f"method={method}"]).method.type == method

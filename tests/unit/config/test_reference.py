@@ -65,7 +65,7 @@ def test_a_setting_that_types_share_is_said_once() -> None:
     first, *others = settings_at("method.num_generations")
     assert first.types == {"method": ("rlsr", "sgrpo", "rlpt")}
     assert first.value == "a whole number, at least 2; default 8"
-    assert {setting.types["method"] for setting in others} == {("rank",), ("osft",), ("dpo",), ("reward_model",)}  # fmt: skip
+    assert {setting.types["method"] for setting in others} == {("rank",), ("osft",), ("raft",), ("dpo",), ("reward_model",)}  # fmt: skip
     (shared,) = settings_at("method.max_response_tokens")
     assert shared.where == ""
 

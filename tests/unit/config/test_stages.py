@@ -212,7 +212,7 @@ def test_a_damaged_file_is_a_config_error(table: dict[str, object]) -> None:
         ),
         (
             ["method=[stf,rlsr]"],
-            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
+            "stage 1-stf: method.type: must be 'rlsr', 'sgrpo', 'rlpt', 'rank', 'osft', 'raft', 'sft', 'dft', 'iw_sft', 'pear', 'ift', 'dpo', 'reward_model', got 'stf'; did you mean sft?",
         ),
         (
             [BOTH, "stages.0.method.kl_coefficient=0"],

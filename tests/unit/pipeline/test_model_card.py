@@ -214,6 +214,12 @@ def test_the_level_of_the_intervals_is_not_rounded(confidence: str, text: str) -
             "osft",
             "4 of the policy's own responses to each prompt made likelier, drawn at a temperature of 0.6 and chosen by no reward",
         ),
+        (
+            "raft",
+            "RAFT (arXiv 2304.06767)",
+            "raft",
+            "the best of 8 responses to each prompt by ",
+        ),
         ("sft", "SFT", "sft", "the references' tokens made likelier, 10 steps"),
         ("dft", "DFT (arXiv 2508.05629)", "sft", "weighted as in DFT"),
         ("iw_sft", "iw-SFT (arXiv 2507.12856)", "sft", "weighted as in iw-SFT"),

@@ -201,6 +201,12 @@ def _osft_additions(*_: Any) -> Sequence["Addition"]:
     return [OwnResponses()]
 
 
+def _raft_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
+    from rlsr.engines.trl.raft import BestResponses
+
+    return [BestResponses(method)]
+
+
 def _rank_additions(method: Any, _: "RewardFunction") -> Sequence["Addition"]:
     from rlsr.engines.trl.rank import rank_additions
 
@@ -282,6 +288,9 @@ TRAINERS: Mapping[str, MethodTrainer] = {
     ),
     "osft": rollout_trainer(
         _osft_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_rlsr
+    ),
+    "raft": rollout_trainer(
+        _raft_additions, in_terms_of_rlsr=lambda method: method.in_terms_of_rlsr
     ),
     "dpo": MethodTrainer("DPOConfig", dpo_arguments, _preference_trainer),
     "reward_model": MethodTrainer("RewardConfig", reward_arguments, _reward_model_trainer),

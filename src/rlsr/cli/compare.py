@@ -94,7 +94,7 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
     budget, seeds = experiment.budget, experiment.seeds
     trained = [recipe for recipe in plan.recipes if not recipe.is_untrained]
     console.print(
-        f"{len(trained)} trained recipes x {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {plan.num_train} training and {plan.num_heldout} held-out "
+        f"{len(trained)} trained recipe{'s' if len(trained) > 1 else ''} x {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, {plan.num_train} training and {plan.num_heldout} held-out "
         f"prompts, {amount_in_words(budget.by, budget.amount)} for each run",
         markup=False,
     )

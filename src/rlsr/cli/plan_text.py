@@ -35,9 +35,10 @@ def show_head(console: Console, plan: "RunPlan") -> None:
     if config.evaluation.during and dataset.heldout:
         console.print(_along_the_way(plan), markup=False)
     if config.pipeline.forecast and config.method.num_sampled:
+        asked = min(config.forecast.num_prompts, len(plan.validation or plan.train))
         console.print(
-            f"forecast: after a supervised stage, {config.forecast.num_prompts} prompts are first answered {config.forecast.num_generations} "
-            "times; where choosing among the answers says that it does not pay, the stage is left out",
+            f"forecast: after a supervised stage, {asked} prompts are first answered {config.forecast.num_generations} times; where "
+            "choosing among the answers says that it does not pay, the stage is left out",
             markup=False,
         )
     for questions in _questions(plan):

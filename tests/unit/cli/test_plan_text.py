@@ -60,6 +60,15 @@ def test_what_is_measured_along_the_way_is_said(tiny_settings: list[str]) -> Non
     )
 
 
+def test_a_forecast_asks_no_more_prompts_than_there_are(tiny_settings: list[str]) -> None:
+    wanted = [*tiny_settings, "pipeline.forecast=true"]
+    assert "forecast: after a supervised stage, 8 prompts are first answered 8 times" in head(
+        plan(wanted)
+    )
+    set_aside = plan(wanted, "validation.num_prompts=3", "forecast.num_generations=4")
+    assert "a supervised stage, 3 prompts are first answered 4 times" in head(set_aside)
+
+
 def test_a_dry_run_says_what_validation_costs_and_that_a_budget_is_too_small(
     tiny_settings: list[str],
 ) -> None:

@@ -158,6 +158,33 @@ def test_a_checkpoint_that_the_disk_refuses_leaves_the_one_before(
     assert newest_whole_checkpoint(checkpoints) == checkpoints / "checkpoint-1"
 
 
+@pytest.mark.parametrize(
+    ("settings", "last"), [([], 3), (["training.max_tokens=1"], 1)], ids=["planned", "by a rule"]
+)
+def test_a_run_keeps_its_model_where_the_disk_refuses_the_last_checkpoint(
+    tiny_settings: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    settings: list[str],
+    last: int,
+) -> None:
+    trainer = supervised(tiny_settings, tmp_path / "run", *settings)
+    save = trainer._save_optimizer_and_scheduler
+
+    def refused(*arguments: Any) -> None:
+        if trainer.state.global_step == last:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(*arguments)
+
+    monkeypatch.setattr(trainer, "_save_optimizer_and_scheduler", refused)
+    trainer.train()
+    assert trainer.state.global_step == last
+    assert f"checkpoint-{last}: cannot be written: no space left on device (" in caplog.text
+    assert "the trained model is saved all the same" in caplog.text
+    assert not (tmp_path / "run" / "checkpoints" / f"checkpoint-{last}").exists()
+
+
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     RuntimeError(

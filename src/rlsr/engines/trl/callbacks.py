@@ -73,6 +73,7 @@ class StepRecorder(TrainerCallback):
             self._policy_now,
         )
         if reason_to_stop is not None:
+            trainer.has_ended = True
             control.should_training_stop = control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

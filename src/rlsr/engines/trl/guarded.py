@@ -6,6 +6,7 @@ Each override has a contract test in tests/invariant/test_trl_contracts.py:
 - ``_save_checkpoint``: checksums are written last, and older checkpoints go by their steps.
 """
 
+import logging
 import math
 import shutil
 from pathlib import Path
@@ -23,6 +24,8 @@ from rlsr.engines.trl.checkpoints import (
 from rlsr.errors import EngineError, RunError
 from rlsr.runs.refused_writes import writing_to
 
+logger = logging.getLogger(__name__)
+
 
 class GuardedTrainer(Trainer):
     """The methods by which a trainer takes no update and keeps no weights that are not numbers.
@@ -36,6 +39,8 @@ class GuardedTrainer(Trainer):
         self._keep_checkpoints = keep_checkpoints
         self.num_skipped_updates = 0
         self.loss_is_finite = True
+        self.has_ended = False
+        """Whether a rule has ended training with this step, before the last one that was planned."""
         super().__init__(**kwargs)
 
     def over_processes(self, number: float) -> float:
@@ -72,10 +77,18 @@ class GuardedTrainer(Trainer):
                 self.accelerator.wait_for_everyone()
                 if self.args.should_save:
                     finish_checkpoint(checkpoint, keep=self._keep_checkpoints)
-        except RunError:
+        except RunError as refused:
             # Half of it is worth nothing, and takes the room that is wanted.
             shutil.rmtree(checkpoint, ignore_errors=True)
-            raise
+            # The trained model takes a fraction of it. Other processes would wait for this one.
+            is_last = self.has_ended or self.state.global_step >= self.state.max_steps
+            if not is_last or self.accelerator.num_processes > 1:
+                raise
+            reason, *_ = str(refused).partition("; ")
+            logger.warning(
+                "%s; the trained model is saved all the same, and no larger budget can go on from here",
+                reason,
+            )
 
     def _require_finite_weights(self, checkpoints: Path) -> None:
         trained = (weight for weight in self.model.parameters() if weight.requires_grad)

@@ -85,10 +85,7 @@ class GuardedTrainer(Trainer):
             if not is_last or self.accelerator.num_processes > 1:
                 raise
             reason, *_ = str(refused).partition("; ")
-            logger.warning(
-                "%s; the trained model is saved all the same, and no larger budget can go on from here",
-                reason,
-            )
+            logger.warning("%s; it was the last one, and the trained model is saved", reason)
 
     def _require_finite_weights(self, checkpoints: Path) -> None:
         trained = (weight for weight in self.model.parameters() if weight.requires_grad)

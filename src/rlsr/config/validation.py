@@ -23,7 +23,7 @@ class ValidationConfig(ConfigTable):
     """Steps between two measurements; the policy before the first step and after the last one is measured, too."""
     patience: int | None = Field(default=None, ge=1)
     """Measurements in a row that are no better than the best before them, after which training ends; null never ends it."""
-    tolerance: float = Field(default=1.0, ge=0)
+    tolerance: float = Field(default=2.0, ge=0)
     """Standard errors of the difference, prompt by prompt, that weights may be behind the best before them and still be kept, as more
     training has gone into them; 0 keeps the best measurement, as does ``nll``, whose noise is small."""
     metric: ValidationMetric = "auto"

@@ -36,7 +36,8 @@ def test_the_supervised_arms_have_their_choice(name: str, heldout: int, seconds:
     for recipe in recipes.values():
         for stage in recipe.possible_stages:
             assert (stage.data.path, stage.data.heldout) == ("my.jsonl", heldout)
-            assert stage.validation_metric == "independent_similarity"
+            by_likelihood = name == "alpaca" and stage.method.type == "sft"
+            assert stage.validation_metric == ("nll" if by_likelihood else "independent_similarity")
             assert stage.validation.num_prompts == 32
             assert (stage.evaluation.during, stage.evaluation.during_prompts) == (SHARES, 64)
             assert stage.method.max_response_tokens == 80

@@ -1,6 +1,7 @@
 """JSON inside of texts, and whether it fits a schema."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -25,14 +26,17 @@ def find_json(text: str, place: JsonPlace) -> Any:
             block where there is one, else the whole.
 
     Raises:
-        NoJson: There is no block, it is not JSON, is nested too deeply, or repeats a name in an object.
+        NoJson: There is no block, it is not JSON, is nested too deeply, repeats a name in an object, or has a number beyond all floats.
     """
     blocks = _FENCE.findall(text) if place != "whole" else []
     if not blocks and place == "fenced":
         raise NoJson("no block between lines of three backticks")
     try:
         return json.loads(
-            blocks[-1] if blocks else text, parse_constant=_no_number, object_pairs_hook=_object
+            blocks[-1] if blocks else text,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            object_pairs_hook=_object,
         )
     except (ValueError, RecursionError) as error:
         raise NoJson(str(error)) from error
@@ -153,6 +157,13 @@ def _references(schema: Any) -> Iterator[str]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if math.isinf(found):
+        raise ValueError(f"{number} is larger than any number that is kept")
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

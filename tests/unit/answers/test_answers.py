@@ -119,7 +119,7 @@ def test_json_stands_in_the_last_block_or_is_the_whole() -> None:
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [(BLOCK, "whole"), ("[1]", "fenced"), ("", "any"), ("NaN", "any"), ("-Infinity", "any"), ('{"a": 1, "a": 2}', "any"), ("[" * 100_000, "any"), ("{'a': 1}", "any"), ("1 2", "any")],
+    [(BLOCK, "whole"), ("[1]", "fenced"), ("", "any"), ("NaN", "any"), ("-Infinity", "any"), (" -1e99918", "any"), ('{"a": 1, "a": 2}', "any"), ("[" * 100_000, "any"), ("{'a': 1}", "any"), ("1 2", "any")],
 )  # fmt: skip
 def test_what_is_no_json_is_none(text: str, place: str) -> None:
     with pytest.raises(NoJson):

@@ -15,16 +15,19 @@ class OwnResponses(Addition):
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Leave nothing for GRPO, and read every response as SFT reads a reference."""
-        nothing = np.zeros(len(step.rewards))
-        responses = Responses.of(step.prompts, step.responses)
-        num_tokens = host.over_processes(sum(responses.response_lengths))
-        term = LikelihoodTerm(max(num_tokens, 1) / step.num_processes)
-        return replace(
-            step,
-            group=replace(step.group, advantages=nothing, learnable=nothing.astype(bool)),
-            references=responses,
-            reference_terms=(term,),
-        )
+        return with_likelihood(step, Responses.of(step.prompts, step.responses), host)
+
+
+def with_likelihood(step: Step, learnt: Responses, host: HostOverrides) -> Step:
+    """Let a step learn some texts as SFT learns references, and nothing by GRPO; empty texts are not learnt."""
+    nothing = np.zeros(len(step.rewards))
+    num_tokens = host.over_processes(sum(learnt.response_lengths))
+    return replace(
+        step,
+        group=replace(step.group, advantages=nothing, learnable=nothing.astype(bool)),
+        references=learnt,
+        reference_terms=(LikelihoodTerm(max(num_tokens, 1) / step.num_processes),),
+    )
 
 
 @dataclass(frozen=True)

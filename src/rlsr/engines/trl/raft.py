@@ -1,12 +1,10 @@
 """What the method raft has in the place of GRPO: the likelihood of the best response of each group, and of the references."""
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from rlsr.config.raft import RaftMethod
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.osft import LikelihoodTerm
+from rlsr.engines.trl.osft import with_likelihood
 from rlsr.engines.trl.padded import Responses
 from rlsr.engines.trl.step import Addition, Step
 from rlsr.engines.trl.supervised_rows import REFERENCE_COLUMN
@@ -22,7 +20,6 @@ class BestResponses(Addition):
 
     def after_rollout(self, step: Step, host: HostOverrides) -> Step:
         """Leave nothing for GRPO. Where all rewards of a group are alike, none of its responses is better and none is learnt."""
-        nothing = np.zeros(len(step.rewards))
         size = step.num_generations
         is_best = best_responses(step.rewards, size, step.group)[step.own]
         prompts = list(step.prompts)
@@ -32,11 +29,4 @@ class BestResponses(Addition):
         if self.method.with_reference:
             prompts += step.prompts[::size]
             learnt += [row[REFERENCE_COLUMN] for row in step.rows[::size]]
-        responses = Responses.of(prompts, learnt)
-        num_tokens = host.over_processes(sum(responses.response_lengths))
-        return replace(
-            step,
-            group=replace(step.group, advantages=nothing, learnable=nothing.astype(bool)),
-            references=responses,
-            reference_terms=(LikelihoodTerm(max(num_tokens, 1) / step.num_processes),),
-        )
+        return with_likelihood(step, Responses.of(prompts, learnt), host)

@@ -66,15 +66,16 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
     cli: Cli, experiment: Path, tmp_path: Path, private_cache: Path
 ) -> None:
     path = tmp_path / "out"
-    dry = cli("compare", experiment, "--out", path, "--dry-run")
+    dry = cli("compare", experiment, "--out", path, "--dry-run", "--jobs", "2")
     assert dry.returncode == 0, dry.stderr
-    for part in ("2 trained recipes x 2 seeds", "sft+rlsr: sft (learning rate 0.01, 2 steps), then rlsr", "(baseline)"):  # fmt: skip
+    for part in ("2 trained recipes x 2 seeds", "sft+rlsr: sft (learning rate 0.01, 2 steps), then rlsr", "(baseline)",
+                 "2 runs at once"):  # fmt: skip
         assert part in dry.stdout
     assert not path.exists()
 
     code, said = _interrupt_at("[sft, seed 0] step 1/4", experiment, path, private_cache)
     assert code == 130, said
-    assert "goes on where it was" in said
+    assert f"rlsr compare {experiment} --out {path} --jobs 2` goes on where it was" in said
     assert "Traceback" not in said
     assert (path / "runs" / "base" / "seed-0" / "manifest.json").is_file()
     assert not (path / "runs" / "sft" / "seed-0" / "manifest.json").exists()
@@ -82,7 +83,7 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
     in_the_way = path / "runs" / "sft" / "seed-1" / "mine.txt"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("mine", encoding="utf-8")
-    failed = cli("compare", experiment, "--out", path)
+    failed = cli("compare", experiment, "--out", path, "-j", "2")
     assert failed.returncode == 2, failed.stdout + failed.stderr
     assert "Traceback" not in failed.stderr
     for part in ("1 of 5 runs", "sft, seed 1: exit code 2", "logs", "same command"):
@@ -111,11 +112,11 @@ def test_recipes_are_compared_over_an_interruption_and_a_failure(
 
 
 def _interrupt_at(line: str, experiment: Path, path: Path, cache: Path) -> tuple[int, str]:
-    """Press Ctrl-C as a terminal does: all processes of the group are told."""
+    """Press Ctrl-C as a terminal does while two runs go at once: all processes of the group are told."""
     # Where tests run in the background Ctrl-C is ignored, and a process would take that over.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-m", "rlsr.cli.main", "compare", str(experiment), "--out", str(path)],
+        [sys.executable, "-m", "rlsr.cli.main", "compare", str(experiment), "--out", str(path), "--jobs", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -15,12 +15,14 @@ from rlsr.cli.arguments import default_directory
 from rlsr.cli.comparison_table import sentences
 from rlsr.cli.main import prepare_environment
 from rlsr.comparison.again import measure_again, plan_again
+from rlsr.comparison.at_once import AtOnce
 from rlsr.comparison.experiment import ExperimentConfig, merge_experiment
 from rlsr.comparison.markdown import write_comparison_markdown
 from rlsr.comparison.plan import plan_comparison
 from rlsr.comparison.result import ComparedRecipe, Comparison
 from rlsr.comparison.run import run_comparison
-from rlsr.errors import RunError
+from rlsr.comparison.seats import seats_here, shared_time
+from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation.metrics import SharedMetric, describe, labelled, primary_metrics
 from rlsr.processes import require_one_process
 from rlsr.runs.record import read_run
@@ -133,6 +135,7 @@ def compare(
     heldout: Data | None = None,
     settings: Settings = (),
     out: str | Path | None = None,
+    jobs: int = 1,
     say: Say | None = print,
 ) -> ComparisonResult:
     """Train recipes with the same budget and compare them on held-out prompts.
@@ -144,12 +147,15 @@ def compare(
         heldout: The same of held-out data.
         settings: Settings over the experiment, as ``{"budget.amount": 60}``.
         out: The directory, ``runs/NAME-DATE-TIME`` if not given; a comparison that was interrupted goes on there.
+        jobs: How many runs go at once, at least 1; each has a GPU of its own as far as there are GPUs, and its share of the threads.
         say: Told what happens, line by line; None for silence.
 
     Raises:
         RlsrError: The experiment or a recipe cannot be used, the directory is taken, or runs failed.
     """
     require_one_process("rlsr.compare")
+    if jobs < 1:
+        raise ConfigError(f"jobs: at least one run goes at a time, got {jobs}")
     prepare_environment()
     given, (table,) = GivenData.of(data, heldout), read_layers(experiment)
     overrides = overrides_of(settings)
@@ -162,16 +168,18 @@ def compare(
             [*({"base": setting} for setting in named), *overrides],
             directory=Path() if file is None else file.parent,
         )
-        return _compare(checked, path, say or silent)
+        return _compare(checked, path, jobs, say or silent)
 
 
-def _compare(experiment: ExperimentConfig, path: Path, say: Say) -> ComparisonResult:
+def _compare(experiment: ExperimentConfig, path: Path, jobs: int, say: Say) -> ComparisonResult:
     plan = plan_comparison(experiment)
     ways = plan_again(experiment, plan.recipes)
+    seats = seats_here(jobs, plan.devices)
+    plan = plan.with_warnings(shared_time(seats, experiment.budget.by))
     for warning in plan.warnings:
         say(f"warning: {warning}")
-    comparison = run_comparison(plan, path, say)
-    once_more = measure_again(plan, ways, comparison, path, say)
+    comparison = run_comparison(plan, path, say, at_once=AtOnce(seats))
+    once_more = measure_again(plan, ways, comparison, path, say, at_once=AtOnce(seats))
     again = {}
     for way in ways:
         again[way.name] = ComparisonResult(once_more[way.name], way.directory(path))

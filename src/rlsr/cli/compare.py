@@ -1,6 +1,7 @@
 """``rlsr compare`` trains recipes with the same budget and compares them on the same held-out prompts."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from rlsr.interruption import number_of
 from rlsr.processes import require_one_process
 
 if TYPE_CHECKING:
+    from rlsr.comparison.at_once import Seat
     from rlsr.comparison.plan import ComparisonPlan
     from rlsr.comparison.recipe import Recipe
     from rlsr.comparison.result import Comparison
@@ -35,6 +37,15 @@ def compare(
             help="The directory of the comparison, runs/NAME-DATE-TIME if not given; one that was interrupted goes on."
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="How many runs go at once; each has a GPU of its own as far as there are GPUs, and its share of the threads.",
+        ),
+    ] = 1,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Check everything and show what would be run; run nothing."),
@@ -53,13 +64,17 @@ def compare(
     path = out or default_directory("runs", files)
     console = open_console()
     from rlsr.comparison.again import measure_again, plan_again
+    from rlsr.comparison.at_once import AtOnce
     from rlsr.comparison.markdown import write_comparison_markdown
     from rlsr.comparison.plan import plan_comparison
     from rlsr.comparison.run import run_comparison
+    from rlsr.comparison.seats import seats_here, shared_time
 
     plan = plan_comparison(experiment)
     ways = plan_again(experiment, plan.recipes)
-    _show_plan(console, plan)
+    seats = seats_here(jobs, plan.devices)
+    plan = plan.with_warnings(shared_time(seats, experiment.budget.by))
+    _show_plan(console, plan, seats)
     for way in ways:
         console.print(f"  then {way.in_words}, on {way.num_heldout} prompts", markup=False)
     if dry_run:
@@ -71,11 +86,13 @@ def compare(
         console.print(line, markup=False)
 
     try:
-        comparison = run_comparison(plan, path, say)
-        once_more = measure_again(plan, ways, comparison, path, say)
+        comparison = run_comparison(plan, path, say, at_once=AtOnce(seats))
+        once_more = measure_again(plan, ways, comparison, path, say, at_once=AtOnce(seats))
     except KeyboardInterrupt as interruption:
+        again = ["rlsr", "compare", *arguments, "--out", str(path)]
+        again += ["--jobs", str(jobs)] if jobs > 1 else []
         console.print(
-            f"\ninterrupted; `{shlex.join(['rlsr', 'compare', *arguments, '--out', str(path)])}` goes on where it was",
+            f"\ninterrupted; `{shlex.join(again)}` goes on where it was",
             markup=False,
         )
         raise typer.Exit(code=128 + number_of(interruption)) from None
@@ -87,7 +104,8 @@ def compare(
         _show(console, found, way.directory(path))
 
 
-def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
+def _show_plan(console: Console, plan: "ComparisonPlan", seats: "Sequence[Seat]") -> None:
+    from rlsr.comparison.seats import in_words
     from rlsr.comparison.words import amount_in_words
 
     experiment = plan.experiment
@@ -117,6 +135,8 @@ def _show_plan(console: Console, plan: "ComparisonPlan") -> None:
             "the evaluations come on top",
             markup=False,
         )
+    if len(seats) > 1:
+        console.print(f"  {in_words(seats)}", markup=False)
     for warning in plan.warnings:
         console.print(f"warning: {warning}", markup=False, style="yellow")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlsr.comparison.cells import Cell, Say, run_cell
+from rlsr.comparison.at_once import AtOnce
+from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.collect import collect
 from rlsr.comparison.experiment import ExperimentConfig
 from rlsr.comparison.plan import ComparisonPlan
@@ -110,7 +111,8 @@ def measure_again(
     path: Path,
     say: Say,
     *,
-    execute: Callable[[Cell, Say], int] = run_cell,
+    at_once: AtOnce | None = None,
+    execute: Callable[[Cell, Say], int] | None = None,
 ) -> dict[str, Comparison]:
     """Measure the policies of a complete comparison in other ways, as far as that is not done yet.
 
@@ -120,7 +122,8 @@ def measure_again(
         comparison: What it has found.
         path: Its directory; each way has ``again/NAME/compare.json`` there.
         say: Told what happens, line by line.
-        execute: Runs a cell and returns its exit code.
+        at_once: Runs cells at the same time; None runs one after another.
+        execute: Runs a cell and returns its exit code; None is a process of ``at_once``.
 
     Returns:
         What was found, by name of the way.
@@ -130,8 +133,10 @@ def measure_again(
         ConfigError: Something was measured before under the same name by other settings.
     """
     trained = plan.cells(path, {choice.recipe: choice.chosen for choice in comparison.choices})
+    at_once = at_once or AtOnce()
+    execute = execute or at_once.run_cell
     with owned(path):
-        return {way.name: _measure(plan, way, trained, path, say, execute) for way in ways}
+        return {way.name: _measure(plan, way, trained, path, say, at_once, execute) for way in ways}
 
 
 def _measure(
@@ -140,6 +145,7 @@ def _measure(
     trained: Sequence[Cell],
     path: Path,
     say: Say,
+    at_once: AtOnce,
     execute: Callable[[Cell, Say], int],
 ) -> Comparison:
     directory = way.directory(path)
@@ -149,7 +155,7 @@ def _measure(
     if file.is_file():
         return read_comparison(file)
     cells = {cell.place: _once_more(cell, way) for cell in trained}
-    failed = run_all(list(cells.values()), say, execute, f"{way.name} ", keep=True)
+    failed = run_all(list(cells.values()), say, at_once, execute, f"{way.name} ", keep=True)
     if failed:
         raise RunError(failure(failed, len(cells), path))
     measured = replace(plan, metrics=way.metrics, num_heldout=way.num_heldout)

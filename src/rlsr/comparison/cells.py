@@ -1,36 +1,23 @@
-"""The cells of a comparison: one recipe with one seed, or a trial for its choice, each run by a process of its own.
+"""The cells of a comparison: one recipe with one seed, or a trial for its choice."""
 
-So the peak of memory that a run reports is its own, and a crash of one loses nothing of the others.
-"""
-
-import shlex
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TextIO
 
 import yaml
 
-from rlsr.children import environment_of_child
 from rlsr.comparison.recipe import join_stages
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
 from rlsr.config.measurement import measured_alike
 from rlsr.errors import RunError
-from rlsr.interruption import number_of
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
 from rlsr.runs.refused_writes import writing_to
 from rlsr.runs.rows import HeldoutRow
 
 Say = Callable[[str], None]
-
-_PATIENCE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -120,59 +107,6 @@ class Cell:
         with writing_to(self.config_file):
             self.config_file.parent.mkdir(parents=True, exist_ok=True)
             self.config_file.write_text(text, encoding="utf-8")
-
-
-def run_cell(cell: Cell, say: Say) -> int:
-    """Run a cell, or go on with it, in a process of its own; return the exit code. Its log keeps what is said."""
-    cell.log_file.parent.mkdir(parents=True, exist_ok=True)
-    with cell.log_file.open("a", encoding="utf-8") as log:
-        return stream([sys.executable, "-m", "rlsr.cli.main", *cell.command], log, say)
-
-
-def stream(command: Sequence[str], log: TextIO, say: Say) -> int:
-    """Run a command, pass on what it says, line by line, and return its exit code."""
-    log.write(f"# {datetime.now(tz=UTC).isoformat(timespec='seconds')} {shlex.join(command)}\n")
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**environment_of_child(), "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None, "it was asked for"
-    try:
-        return _pass_on(process, process.stdout, log, say)
-    except KeyboardInterrupt as interruption:
-        # A terminal has told it already, another sender has not. It finishes its step and saves, however long that takes.
-        process.send_signal(number_of(interruption))
-        _pass_on(process, process.stdout, log, say)
-        raise
-    finally:
-        # Whatever ended this, no process may go on writing into a directory that nobody watches.
-        _end(process)
-        process.stdout.close()
-
-
-def _pass_on(process: "subprocess.Popen[str]", lines: IO[str], log: TextIO, say: Say) -> int:
-    for line in lines:
-        log.write(line)
-        log.flush()
-        say(line.rstrip("\n"))
-    return process.wait()
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Let a process that still runs end as Ctrl-C ends it, or else by force."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        # Does nothing where it has ended.
-        process.send_signal(number)
-        try:
-            process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
 
 
 def reuse_answers(cell: Cell, others: Sequence[Cell]) -> None:

@@ -1,7 +1,7 @@
 """What a comparison will do: every recipe resolved and checked before the first one runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,11 +41,20 @@ class ComparisonPlan:
     warnings: tuple[str, ...]
     """What is allowed and may surprise."""
 
+    def with_warnings(self, warnings: Sequence[str]) -> "ComparisonPlan":
+        """Add what may surprise for another reason than its settings."""
+        return replace(self, warnings=(*self.warnings, *warnings))
+
     @property
     def rival(self) -> str:
         """The recipe that the others are to pass over time."""
         plain = [recipe.name for recipe in self.recipes if recipe.methods == ("sft",)]
         return self.experiment.rival or [*plain, self.experiment.baseline_name][0]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What runs compute on, as their configs say."""
+        return tuple({stage.device for recipe in self.recipes for stage in recipe.stages})
 
     @property
     def table(self) -> dict[str, Any]:
@@ -177,7 +186,7 @@ def _planned(recipe: Recipe, seed: int, plans: list[RunPlan]) -> Recipe:
     """Fill in what follows from the data, and keep the plans. A later stage starts from a model of the first one's shape."""
 
     def plan(stage: RunConfig) -> RunConfig:
-        plans.append(plan_run(stage.model_copy(update={"seed": seed})))
+        plans.append(plan_run(stage.model_copy(update={"seed": seed}), in_child=True))
         return plans[-1].config
 
     try:

@@ -4,11 +4,13 @@
 directory, and goes on where an earlier session was interrupted.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers, run_cell
+from rlsr.comparison.at_once import AtOnce
+from rlsr.comparison.cells import Cell, Say, remove_checkpoints, reuse_answers
 from rlsr.comparison.collect import collect
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison, read_comparison, write_comparison
@@ -26,7 +28,8 @@ def run_comparison(
     path: Path,
     say: Say,
     *,
-    execute: Callable[[Cell, Say], int] = run_cell,
+    at_once: AtOnce | None = None,
+    execute: Callable[[Cell, Say], int] | None = None,
 ) -> Comparison:
     """Run what is not done yet and compare.
 
@@ -34,7 +37,8 @@ def run_comparison(
         plan: What ``plan_comparison`` returned.
         path: The directory: new, or that of the same comparison begun before.
         say: Told what happens, line by line.
-        execute: Runs a cell and returns its exit code.
+        at_once: Runs cells at the same time; None runs one after another.
+        execute: Runs a cell and returns its exit code; None is a process of ``at_once``.
 
     Returns:
         What was found; the same stands in ``compare.json``.
@@ -50,16 +54,21 @@ def run_comparison(
         return read_comparison(file)
     with owned(path):
         open_comparison(plan.table, path)
-        comparison = _compare(plan, path, say, execute)
+        at_once = at_once or AtOnce()
+        comparison = _compare(plan, path, say, at_once, execute or at_once.run_cell)
         write_comparison(file, comparison)
         return comparison
 
 
 def _compare(
-    plan: ComparisonPlan, path: Path, say: Say, execute: Callable[[Cell, Say], int]
+    plan: ComparisonPlan,
+    path: Path,
+    say: Say,
+    at_once: AtOnce,
+    execute: Callable[[Cell, Say], int],
 ) -> Comparison:
     def run(cells: Sequence[Cell], kind: str = "") -> Failed:
-        return run_all(cells, say, execute, kind, keep=plan.experiment.keep_checkpoints)
+        return run_all(cells, say, at_once, execute, kind, keep=plan.experiment.keep_checkpoints)
 
     choices, failed = make_choices(plan, path, say, run)
     cells = plan.cells(path, {choice.recipe: choice.chosen for choice in choices})
@@ -102,42 +111,52 @@ def open_comparison(table: Mapping[str, Any], path: Path) -> None:
 def run_all(
     cells: Sequence[Cell],
     say: Say,
+    at_once: AtOnce,
     execute: Callable[[Cell, Say], int],
     kind: str,
     *,
     keep: bool,
 ) -> Failed:
-    """Run what is not complete, one after another; what fails does not stop the others.
+    """Run what is not complete; what fails does not stop the others.
 
     Args:
         cells: In order.
         say: Told what happens, line by line.
+        at_once: Says how many at the same time; untrained policies come before the others, which take over their answers.
         execute: Runs a cell and returns its exit code.
         kind: What they are, for people, with a space behind it; may be empty.
         keep: Whether the checkpoints of what is complete stay.
 
     Returns:
-        The cells that did not come to their end, with their exit codes.
+        The cells that did not come to their end, in order, with their exit codes.
+
+    Raises:
+        Interrupted: A cell was, and all have ended.
     """
-    failed: Failed = []
-    for place, cell in enumerate(cells, start=1):
+    failed: dict[int, int] = {}
+    preparing = threading.Lock()
+
+    def run(place: int) -> None:
+        cell = cells[place]
         if not cell.is_complete:
-            say(f"[{kind}{place}/{len(cells)}] {cell.name}")
-            code = _run(cell, cells, say, execute)
+            say(f"[{kind}{place + 1}/{len(cells)}] {cell.name}")
+            with preparing:
+                cell.write_config()
+                reuse_answers(cell, cells)
+            code = execute(cell, lambda line: say(f"[{cell.name}] {line}"))
             if code in INTERRUPTED:
                 raise Interrupted(code - 128)
             if not cell.is_complete:
-                failed.append((cell, code))
-                continue
+                failed[place] = code
+                return
         if not keep:
             remove_checkpoints(cell)
-    return failed
 
-
-def _run(cell: Cell, cells: Sequence[Cell], say: Say, execute: Callable[[Cell, Say], int]) -> int:
-    cell.write_config()
-    reuse_answers(cell, cells)
-    return execute(cell, lambda line: say(f"[{cell.name}] {line}"))
+    for is_untrained in (True, False):
+        at_once.for_each(
+            [place for place, cell in enumerate(cells) if cell.is_untrained is is_untrained], run
+        )
+    return [(cells[place], failed[place]) for place in sorted(failed)]
 
 
 def _num_cells(plan: ComparisonPlan, path: Path) -> int:

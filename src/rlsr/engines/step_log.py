@@ -110,7 +110,7 @@ class StepLog:
             row = {"step": 0, **self._validate(0, policy)}
             self._rows.append(row)
             job.run.append_metrics(row)
-            self._observer.on_step(0, job.num_steps, row)
+            self._show(0, row)
         if not job.processes.is_main:
             return
         if not self._best.has(0):
@@ -156,15 +156,18 @@ class StepLog:
         is_last = reason is not None or step == job.num_steps
         require_scores(self._rows, job.config, is_last=is_last)
         require_updates(self._rows, self._saved, job.run.checkpoints)
-        share = share_of_budget(self._rows, job.config, job.place.earlier)
         kept_quiet = level_columns([one for one in found if one.watched.action == "log"])
-        shown = {
-            name: value for name, value in row.items() if name != "step" and name not in kept_quiet
-        }
-        self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
+        self._show(step, {name: row[name] for name in row if name not in kept_quiet})
         self._tell(found)
         self._answer_heldout(step, policy)
         return reason
+
+    def _show(self, step: int, row: Mapping[str, Any]) -> None:
+        """Show a step, or the measurement before the first, with how much of the budget is used by then."""
+        job = self._job
+        share = share_of_budget(self._rows, job.config, job.place.earlier)
+        shown = {name: value for name, value in row.items() if name != "step"}
+        self._observer.on_step(step, job.num_steps, {**shown, BUDGET_SHARE: share})
 
     def _tell(self, found: Sequence[Finding]) -> None:
         """Say what monitors have found where it is worse than what was said before."""

@@ -39,7 +39,7 @@ class Policy:
 
 
 def choose_device(
-    wanted: Literal["auto", "cpu", "cuda", "mps"], *, trains_here: bool = True
+    wanted: Literal["auto", "cpu", "cuda", "mps"], *, trains_here: bool = False
 ) -> Device:
     """Choose the device of a run.
 

@@ -76,12 +76,13 @@ class RunPlan:
         return _measured_pairs(self.config, self.validation, self.dataset)
 
 
-def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
+def plan_run(config: RunConfig, *, trains: bool = True, in_child: bool = False) -> RunPlan:
     """Read and check everything that a run needs, and write nothing.
 
     Args:
         config: The config.
         trains: Whether it is going to train; what only measures a policy needs less.
+        in_child: Whether it trains in a process of its own, which is given one of several GPUs.
 
     Raises:
         RlsrError: The data, the model or a combination of settings cannot be used.
@@ -92,7 +93,8 @@ def plan_run(config: RunConfig, *, trains: bool = True) -> RunPlan:
         require_trackers(config)
         require_fitting_adapters(config, load_model_config(config.model))
     _require_encoders(config)
-    device = choose_device(config.device, trains_here=config.engine.trains_here)
+    trains_here = trains and not in_child and config.engine.trains_here
+    device = choose_device(config.device, trains_here=trains_here)
     processes = join_processes(device)
     set_threads(config.threads)
     tokenizer = load_tokenizer(config.model)

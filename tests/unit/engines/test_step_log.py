@@ -224,13 +224,15 @@ def test_where_nothing_could_be_scored_the_last_weights_are_kept(run: RunDirecto
 
 
 def test_a_run_that_a_budget_ends_is_measured_there(run: RunDirectory) -> None:
-    log, _ = log_of(run, *RULE, "training.max_tokens=30", values=[0.5, 0.7, 0.8])
+    log, watcher = log_of(run, *RULE, "training.max_tokens=30", values=[0.5, 0.7, 0.8])
     policy = Saved()
     log.begin(0, policy)
     *others, last = take_steps(log, policy, 1, 2, 3)
     assert others == [None, None]
     assert "training.max_tokens" in str(last)
     assert run.read_metrics()[-1]["validation/reward"] == 0.8
+    shares = [metrics["budget/share"] for _, _, metrics in watcher.seen]
+    assert shares == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0]), "before the first step too"
 
 
 def test_a_run_that_starts_again_does_not_measure_twice_before_its_first_step(

@@ -61,9 +61,9 @@ def test_a_run_that_trains_elsewhere_measures_on_the_first_of_several_gpus(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
-    assert choose_device("cuda", trains_here=False) == "cuda"
+    assert choose_device("cuda") == "cuda", "a server of a reward, a chat, an audit"
     with pytest.raises(EngineError, match="one process trains on one GPU, but 8 are visible"):
-        choose_device("cuda")
+        choose_device("cuda", trains_here=True)
 
 
 def test_a_pass_holds_the_longest_response(tiny_settings: list[str]) -> None:

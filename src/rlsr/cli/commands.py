@@ -7,6 +7,7 @@ import typer
 import rlsr
 from rlsr.cli import (
     audit,
+    average,
     chat,
     compare,
     config,
@@ -42,6 +43,7 @@ app.command(name="report")(report.report)
 app.command(name="watch")(watch.watch)
 app.command(name="track")(track.track)
 app.command(name="chat")(chat.chat)
+app.command(name="average")(average.average)
 app.command(name="export")(export.export)
 app.command(name="serve-reward")(serve_reward.serve_reward)
 app.command(name="paper")(paper.paper)

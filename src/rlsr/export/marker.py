@@ -1,17 +1,39 @@
 """By what an export is known again: only what was written here, and nothing else beside it, is ever replaced."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import rlsr
 from rlsr.errors import RunError
-from rlsr.runs.checksums import CHECKSUMS
+from rlsr.export.weights import WEIGHTS
+from rlsr.runs.checksums import CHECKSUMS, write_checksums
 from rlsr.runs.directory import require_free
 from rlsr.runs.json_file import read_json, write_json
 
 MARKER = "rlsr_export.json"
 """The list of the files of an export, in its directory."""
+
+
+def complete_export(directory: Path, card: str, facts: Mapping[str, Any]) -> None:
+    """Write what comes last into an export: its card, the checksums of its weights, and the list of its files.
+
+    Args:
+        directory: With the model.
+        card: Markdown.
+        facts: What else is worth knowing of it.
+
+    Raises:
+        RunError: The place cannot be written.
+    """
+    readme = directory / "README.md"
+    readme.write_text(card, encoding="utf-8")
+    for file in directory.glob(WEIGHTS):
+        # safetensors writes for its owner alone, and a server may be somebody else.
+        shutil.copymode(readme, file)
+    write_checksums(directory, WEIGHTS)
+    write_marker(directory, facts)
 
 
 def write_marker(directory: Path, facts: Mapping[str, Any]) -> None:

@@ -109,7 +109,7 @@ def plan_export(
             for file in files
         ]
     plan = ExportPlan(trained, target, form, wanted, casts, adapters, tuple(sorted(listed)))
-    _require_room(plan)
+    require_room(target, plan.num_bytes)
     return plan
 
 
@@ -131,10 +131,19 @@ def _size_of_whole(model: ModelConfig, dtype: Dtype) -> int:
     return count_parameters(load_model_config(model), model) * bytes_of(dtype)
 
 
-def _require_room(plan: ExportPlan) -> None:
-    free = shutil.disk_usage(existing_part(plan.target)).free
-    if plan.num_bytes > free:
+def require_room(target: Path, num_bytes: int) -> None:
+    """Refuse a place on a disk that has no room.
+
+    Args:
+        target: The directory that is to be made.
+        num_bytes: Of what will be in it.
+
+    Raises:
+        RunError: There is less.
+    """
+    free = shutil.disk_usage(existing_part(target)).free
+    if num_bytes > free:
         raise RunError(
-            f"--to: {plan.target} needs {plan.num_bytes:,} bytes, and {free:,} are free there; make room, name another disk, or take --dtype "
+            f"--to: {target} needs {num_bytes:,} bytes, and {free:,} are free there; make room, name another disk, or take --dtype "
             "bfloat16"
         )

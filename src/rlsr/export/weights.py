@@ -29,7 +29,7 @@ def dtypes_of(directory: Path) -> Counter[Dtype]:
     """
     found = Counter[Dtype]()
     for file in sorted(directory.glob(WEIGHTS)):
-        with _opened(file) as tensors:
+        with opened(file) as tensors:
             for name in tensors.keys():  # noqa: SIM118 - no dictionary
                 part = tensors.get_slice(name)
                 if (dtype := _NAMES.get(part.get_dtype())) is not None:
@@ -49,7 +49,7 @@ def size_in(file: Path, dtype: Dtype) -> int:
         dtype: The type.
     """
     total = 0
-    with _opened(file) as tensors:
+    with opened(file) as tensors:
         for name in tensors.keys():  # noqa: SIM118 - no dictionary
             part = tensors.get_slice(name)
             is_float = part.get_dtype() in _NAMES
@@ -79,7 +79,7 @@ def cast_weights(directory: Path, dtype: Dtype) -> None:
     wanted = getattr(torch, dtype)
     total = 0
     for file in sorted(directory.glob(WEIGHTS)):
-        with _opened(file) as tensors:
+        with opened(file) as tensors:
             metadata = tensors.metadata()
         cast: dict[str, Any] = {}
         for name, weight in load_file(file).items():
@@ -97,7 +97,8 @@ def cast_weights(directory: Path, dtype: Dtype) -> None:
         write_json(index, table)
 
 
-def _opened(file: Path) -> Any:
+def opened(file: Path) -> Any:
+    """Open a file of safetensors, whose weights are read one by one."""
     from safetensors import safe_open
 
     return safe_open(file, framework="pt")

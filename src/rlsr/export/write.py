@@ -12,13 +12,12 @@ from rlsr.export.description import (
     what_servers_miss,
 )
 from rlsr.export.licence import find_licence
-from rlsr.export.marker import write_marker
+from rlsr.export.marker import complete_export
 from rlsr.export.plan import ExportPlan, files_to_copy
-from rlsr.export.weights import WEIGHTS, cast_weights
+from rlsr.export.weights import cast_weights
 from rlsr.models import Policy, load_policy, load_tokenizer
 from rlsr.models.adapters import CONFIG_FILE
 from rlsr.models.save import save_policy
-from rlsr.runs.checksums import write_checksums
 from rlsr.runs.whole_directory import write_directory
 
 _MERGED_IN = "float32"
@@ -56,14 +55,10 @@ def _fill(plan: ExportPlan, place: Path, name: str) -> list[str]:
     if plan.is_whole and plan.makes == "policy":
         describe_generation(place, load_tokenizer(ModelConfig(name=str(place))))
     facts = _facts(plan, place, name)
-    card = place / "README.md"
-    card.write_text(write_card(facts), encoding="utf-8")
-    for file in place.glob(WEIGHTS):
-        # safetensors writes for its owner alone, and a server may be somebody else.
-        shutil.copymode(card, file)
-    write_checksums(place, WEIGHTS)
-    write_marker(
-        place, {"run": plan.trained.run.path.resolve().name, "form": plan.form, "dtype": plan.dtype}
+    complete_export(
+        place,
+        write_card(facts),
+        {"run": plan.trained.run.path.resolve().name, "form": plan.form, "dtype": plan.dtype},
     )
     return _notices(plan, place, facts)
 

@@ -1,0 +1,160 @@
+"""The mean of the weights of several runs: what is written, and which models have none."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from rlsr.cli.commands import app
+from rlsr.errors import ConfigError, ModelError, RlsrError, RunError
+from rlsr.export.average import plan_average, write_average
+from rlsr.export.weights import Dtype
+from small_runs import write_run
+
+WEIGHTS = "model.safetensors"
+
+
+def variant(model: Path, path: Path, seed: int, scale: float = 0.01) -> Path:
+    """Copy a model and move all weights a little, each by its own length."""
+    shutil.copytree(model, path)
+    generator = torch.Generator().manual_seed(seed)
+    weights = {
+        name: weight + scale * weight.std(correction=0) * torch.randn(weight.shape, generator=generator)
+        for name, weight in load_file(model / WEIGHTS).items()
+    }  # fmt: skip
+    save_file(weights, path / WEIGHTS, metadata={"format": "pt"})
+    (path / "checksums.json").unlink(missing_ok=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    directory = tmp_path_factory.mktemp("models")
+    return [variant(tiny_model, directory / f"seed-{seed}", seed) for seed in range(3)]
+
+
+def average(paths: Sequence[Path], target: Path, dtype: Dtype | None = None) -> tuple[float, ...]:
+    return write_average(plan_average(paths, target, dtype=dtype, overwrite=False))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=3, unique=True))
+def test_every_weight_is_the_mean(
+    models: list[Path], tmp_path_factory: pytest.TempPathFactory, chosen: list[int]
+) -> None:
+    target = tmp_path_factory.mktemp("mean") / "mean"
+    paths = [models[place] for place in chosen]
+    apart = average(paths, target)
+    found, all_weights = load_file(target / WEIGHTS), [load_file(path / WEIGHTS) for path in paths]
+    assert found.keys() == all_weights[0].keys()
+    for name, weight in found.items():
+        expected = np.mean([weights[name].double().numpy() for weights in all_weights], axis=0)
+        np.testing.assert_allclose(weight.double().numpy(), expected, rtol=1e-5, atol=1e-8)
+    vectors = [np.concatenate([w.double().numpy().ravel() for w in weights.values() if w.ndim > 1]) for weights in all_weights]  # fmt: skip
+    expected_apart = [np.linalg.norm(one - vectors[0]) / np.linalg.norm(vectors[0]) for one in vectors]  # fmt: skip
+    assert apart == pytest.approx(expected_apart, rel=1e-4)
+
+
+def test_a_mean_of_equal_weights_is_what_they_are(models: list[Path], tmp_path: Path) -> None:
+    same = shutil.copytree(models[0], tmp_path / "same")
+    assert average([models[0], same], tmp_path / "mean") == (0.0, 0.0)
+    before, after = (load_file(path / WEIGHTS) for path in (models[0], tmp_path / "mean"))
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
+def test_it_is_rounded_once(models: list[Path], tmp_path: Path) -> None:
+    average(models, tmp_path / "exact")
+    average(models, tmp_path / "rounded", "bfloat16")
+    exact, rounded = (load_file(tmp_path / name / WEIGHTS) for name in ("exact", "rounded"))
+    assert all(torch.equal(rounded[name], exact[name].bfloat16()) for name in exact)
+    config = json.loads((tmp_path / "rounded" / "config.json").read_text(encoding="utf-8"))
+    assert config["dtype"] == "bfloat16"
+
+
+def test_models_in_several_files_are_read_by_name(models: list[Path], tmp_path: Path) -> None:
+    sharded = tmp_path / "sharded"
+    shutil.copytree(models[1], sharded)
+    weights = load_file(sharded / WEIGHTS)
+    (sharded / WEIGHTS).unlink()
+    names = sorted(weights)
+    for place, part in enumerate((names[::2], names[1::2]), start=1):
+        own = {name: weights[name] for name in part}
+        save_file(own, sharded / f"model-0000{place}-of-00002.safetensors", metadata={"format": "pt"})  # fmt: skip
+    for name, paths in (("whole", [models[0], models[1]]), ("first", [models[0], sharded]), ("parts", [sharded, models[0]])):  # fmt: skip
+        average(paths, tmp_path / name)
+    expected = load_file(tmp_path / "whole" / WEIGHTS)
+    for name in ("first", "parts"):
+        found: dict[str, torch.Tensor] = {}
+        for file in (tmp_path / name).glob("*.safetensors"):
+            found |= load_file(file)
+        assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_runs_are_taken_by_their_models_and_the_mean_answers(
+    tiny_model: Path, models: list[Path], tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    runs = [write_run(tmp_path / f"run-{place}", model).path for place, model in enumerate(models)]
+    target = tmp_path / "mean"
+    result = CliRunner().invoke(app, ["average", *map(str, runs), "--to", str(target)], catch_exceptions=False)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "mean of 3 models" in result.output
+    assert f"rlsr evaluate {runs[0]} {target}" in " ".join(result.output.split())
+    model, tokenizer = (kind.from_pretrained(target) for kind in (AutoModelForCausalLM, AutoTokenizer))  # fmt: skip
+    prompt = tokenizer("the cat sat on", return_tensors="pt")
+    assert torch.isfinite(model(**prompt).logits).all()
+    card = (target / "README.md").read_text(encoding="utf-8")
+    assert "- run-0\n- run-1\n- run-2" in card
+    assert str(tmp_path) not in card
+    again = CliRunner().invoke(app, ["average", *map(str, runs), "--to", str(target), "--overwrite"], catch_exceptions=False)  # fmt: skip
+    assert again.exit_code == 0, again.output
+
+
+def test_what_has_no_mean_is_refused_and_nothing_is_written(
+    tiny_model: Path, models: list[Path], tmp_path: Path
+) -> None:
+    wider = shutil.copytree(models[0], tmp_path / "wider")
+    weights = load_file(wider / WEIGHTS)
+    name = next(iter(weights))
+    weights[name] = torch.cat([weights[name], weights[name]])
+    save_file(weights, wider / WEIGHTS, metadata={"format": "pt"})
+    speaks_otherwise = shutil.copytree(models[1], tmp_path / "otherwise")
+    with (speaks_otherwise / "tokenizer.json").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    stranger = variant(tiny_model, tmp_path / "stranger", 7, scale=1.0)
+    adapted = write_run(tmp_path / "adapted", tiny_model, rank=2).path
+    damaged = write_run(tmp_path / "damaged", models[1]).path
+    with (damaged / "final" / WEIGHTS).open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"....")
+    first, second, target = models[0], models[1], tmp_path / "mean"
+    cases: list[tuple[list[Path], type[RlsrError], str]] = [
+        ([first], ConfigError, "two models or more"),
+        ([first, first / ".." / first.name], ConfigError, "each named once"),
+        ([first, tmp_path / "nowhere"], ConfigError, "nothing that is there"),
+        ([first, tmp_path], ConfigError, "another directory"),
+        ([first, adapted], ConfigError, "--merge"),
+        ([first, wider], ModelError, "must have the weights of"),
+        ([first, speaks_otherwise], ModelError, "must have the tokenizer of"),
+        ([first, stranger], ModelError, "not trained from the same model"),
+        ([first, damaged], ModelError, "damaged"),
+    ]
+    for paths, kind, words in cases:
+        with pytest.raises(kind, match=words):
+            average(paths, target)
+        assert not target.exists()
+    with pytest.raises(ConfigError, match="must lie outside"):
+        average([first, second], first / "mean")
+    target.mkdir()
+    (target / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(RunError, match="--to"):
+        average([first, second], target)

@@ -46,7 +46,10 @@ def with_again(experiment: Path) -> Path:
     other = str(experiment.parent / "other.jsonl")
     again = {**AGAIN, "elsewhere": {"data": {"path": other, "heldout": 3}}}
     path = experiment.with_name("with-again.yaml")
-    path.write_text(yaml.safe_dump({**table, "again": again}, sort_keys=False), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({**table, "again": again, "average": True}, sort_keys=False),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -83,11 +86,21 @@ def test_what_a_complete_comparison_has_trained_is_measured_once_more(
     assert np.mean(seeds) < np.mean(base)
     assert "reference_nll" not in plain.scores["base"]
 
+    averaged = read_comparison(path / "again" / "averaged" / "compare.json")
+    assert "[averaged] sft: 2 seeds, " in result.stdout
+    assert "[averaged 2/2] sft, averaged" in result.stdout
+    assert averaged.scores["base"] == plain.scores["base"]
+    assert [len(recipe.runs) for recipe in averaged.recipes] == [1, 1]
+    mean = path / "again" / "averaged" / "models" / "sft"
+    assert answers(averaged, path / "again" / "averaged") != answers(plain, path)
+    assert cli("evaluate", path / "runs" / "sft" / "seed-3", mean, "--out", tmp_path / "beside").returncode == 0  # fmt: skip
+
     again = cli("compare", with_again(experiment), "--out", path)
     assert again.returncode == 0, again.stderr
     assert "[sampled 1/3]" not in again.stdout
     assert (path / "again" / "sampled" / "compare.md").is_file()
-    assert cli("report", path / "again" / "sampled").returncode == 0
+    for name in ("sampled", "averaged"):
+        assert cli("report", path / "again" / name).returncode == 0
 
     changed = cli(
         "compare", with_again(experiment), "again.sampled.evaluation.temperature=0.5", "--out", path

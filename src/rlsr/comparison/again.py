@@ -1,7 +1,8 @@
-"""The policies that a comparison has trained, measured once more: by drawn answers, or on other prompts.
+"""The policies that a comparison has trained, measured once more: by drawn answers, on other prompts, or as the mean of the seeds.
 
 Greedy answers hide a part of what training does and flatter another; answers at temperature 1 show the policy that was
-trained, and prompts of another set show what it has forgotten. Nothing is trained again.
+trained, and prompts of another set show what it has forgotten. The mean of the weights of a recipe's seeds is one policy more,
+with less of each seed's chance in it. Nothing is trained again.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,12 +20,19 @@ from rlsr.comparison.run import failure, open_comparison, run_all
 from rlsr.config import RunConfig
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config
+from rlsr.config.model import ModelConfig
 from rlsr.config.validation import ValidationConfig
 from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation.metrics import SharedMetric, in_reward, shared_metrics
 from rlsr.evaluation.suites import require_heldout
+from rlsr.models.mean import write_mean
+from rlsr.models.weight_files import dtypes_of
 from rlsr.pipeline.plan import plan_run
 from rlsr.runs.owner import owned
+from rlsr.runs.whole_directory import copy_directory, write_directory
+
+AVERAGED = "averaged"
+"""The way that measures means of weights."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,14 @@ class Again:
     """Prompts."""
     data_sha256: str
     """Hash of the records."""
+    averages: bool = False
+    """Whether it is the mean of the weights of a recipe's seeds that is measured."""
 
     @property
     def in_words(self) -> str:
         """By which settings this differs from the comparison itself."""
+        if self.averages:
+            return f"{self.name}: of each recipe the mean of the weights of all its seeds, as one policy more; what it cost is what they cost together"
         settings = ", ".join(
             f"{table}.{key}={value}"
             for table, values in expand(self.settings).items()
@@ -72,9 +84,22 @@ def plan_again(experiment: ExperimentConfig, recipes: Sequence[Recipe]) -> tuple
     Raises:
         RlsrError: Settings break a rule, or nothing would be measured; the message names the way.
     """
-    return tuple(
+    ways = [
         _plan(name, settings, experiment, recipes) for name, settings in experiment.again.items()
-    )
+    ]
+    if experiment.average:
+        _require_whole_weights(recipes)
+        ways.insert(0, replace(_plan(AVERAGED, {}, experiment, recipes), averages=True))
+    return tuple(ways)
+
+
+def _require_whole_weights(recipes: Sequence[Recipe]) -> None:
+    for recipe in recipes:
+        if not recipe.is_untrained and recipe.stages[-1].model.lora is not None:
+            raise ConfigError(
+                f"average: recipes.{recipe.name} trains adapters, and a mean of their factors is no mean of what they do; set model.lora=null, or leave "
+                "average out"
+            )
 
 
 def _plan(
@@ -154,22 +179,70 @@ def _measure(
     file = directory / "compare.json"
     if file.is_file():
         return read_comparison(file)
-    cells = {cell.place: _once_more(cell, way) for cell in trained}
+    measured = replace(plan, metrics=way.metrics, num_heldout=way.num_heldout)
+    if way.averages:
+        cells = _means(trained, way, say)
+        trained = [cell for cell in trained if cell.place in cells]
+        seeds = plan.experiment.seeds[:1]
+        measured = replace(measured, experiment=plan.experiment.model_copy(update={"seeds": seeds}))
+    else:
+        cells = {cell.place: _once_more(cell, way, _left_by(cell)) for cell in trained}
     failed = run_all(list(cells.values()), say, at_once, execute, f"{way.name} ", keep=True)
     if failed:
         raise RunError(failure(failed, len(cells), path))
-    measured = replace(plan, metrics=way.metrics, num_heldout=way.num_heldout)
     found = collect(measured, trained, answered=cells)
     found = replace(found, notes=(way.in_words, *found.notes))
     write_comparison(file, found)
     return found
 
 
-def _once_more(cell: Cell, way: Again) -> Cell:
-    """Make the cell that measures what another has trained."""
+def _means(trained: Sequence[Cell], way: Again, say: Say) -> dict[str, Cell]:
+    """Write the mean of each recipe's seeds that is not there yet.
+
+    Args:
+        trained: All cells of the comparison.
+        way: What averages.
+        say: Told how far the seeds are apart.
+
+    Returns:
+        The cell that measures the mean, by the place of the recipe's first cell.
+    """
+    found = {}
+    for first in trained:
+        if first.seed != trained[0].seed:
+            continue
+        if first.is_untrained:
+            found[first.place] = _once_more(first, way, _left_by(first))
+            # It is measured already.
+            copy_directory(found[first.place].path, first.path)
+            continue
+        left = [_left_by(cell) for cell in trained if cell.recipe == first.recipe]
+        place = way.directory(first.directory) / "models" / first.recipe
+        if not place.is_dir():
+            apart = 100 * max(_write_mean([Path(model.name) for model in left], place))
+            say(
+                f"[{way.name}] {first.recipe}: {len(left)} seeds, {apart:.2g} % of the length of their weights apart"
+            )
+        once_more = _once_more(first, way, left[0].saved_in(place))
+        found[first.place] = replace(once_more, is_mean=True)
+    return found
+
+
+def _write_mean(models: Sequence[Path], place: Path) -> list[float]:
+    (dtype, _), *_ = dtypes_of(models[0]).most_common(1)
+    apart: list[float] = []
+    write_directory(place, lambda aside: apart.extend(write_mean(models, aside, dtype)))
+    return apart
+
+
+def _left_by(cell: Cell) -> ModelConfig:
+    """Name the policy that a cell has trained, or only measured."""
     model = cell.stages[-1].model
-    if not cell.is_untrained:
-        model = model.saved_in(cell.runs[-1].final)
+    return model if cell.is_untrained else model.saved_in(cell.runs[-1].final)
+
+
+def _once_more(cell: Cell, way: Again, model: ModelConfig) -> Cell:
+    """Make the cell that measures what another has trained."""
     config = way.config.model_copy(update={"model": model, "seed": cell.seed})
     return replace(
         cell,

@@ -38,13 +38,16 @@ class Cell:
     """Place of the combination that it tries, counted from 1; None for a run that is compared."""
     again: str | None = None
     """The way in which what another cell has trained is measured once more; None for that cell itself."""
+    is_mean: bool = False
+    """Whether that is the mean of what all seeds have trained."""
 
     @property
     def name(self) -> str:
         """For people."""
         if self.is_untrained and self.again is None:
             return self.recipe
-        return ", ".join(filter(None, (self.recipe, self._part.replace("-", " "), self.again)))
+        part = None if self.is_mean else self._part.replace("-", " ")
+        return ", ".join(filter(None, (self.recipe, part, self.again)))
 
     @property
     def _part(self) -> str:

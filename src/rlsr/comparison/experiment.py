@@ -61,6 +61,9 @@ class ExperimentConfig(ConfigTable):
     again: dict[str, Table] = Field(default_factory=dict)
     """Other ways to measure the trained policies, by name, as settings of ``data`` and ``evaluation`` over ``base``: answers that
     are drawn, other prompts. Each has a table of its own, and may be added when all is trained."""
+    average: bool = False
+    """Whether the mean of the weights of a recipe's seeds is measured, too, as one policy more, with a table of its own; it may be
+    asked for when all is trained."""
     tie_margins: dict[str, float] = Field(default_factory=dict)
     """Differences of up to this much are ties when wins are counted, by metric; what is not named keeps its default."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -123,6 +126,18 @@ class ExperimentConfig(ConfigTable):
             if margin < 0:
                 raise ValueError(f"{name}: a margin must be at least 0, got {margin:g}")
         return margins
+
+    @model_validator(mode="after")
+    def _averages_seeds(self) -> Self:
+        if not self.average:
+            return self
+        if len(self.seeds) < 2:
+            raise ValueError(
+                f"average: is the mean of the weights of several seeds, got seeds={list(self.seeds)}; name more, or leave it out"
+            )
+        if "averaged" in self.again:
+            raise ValueError("again.averaged: is the name of what average measures; take another")
+        return self
 
     @model_validator(mode="after")
     def _baseline_and_rival_are_recipes(self) -> Self:

@@ -1,29 +1,22 @@
-"""The mean of the weights of several runs, as a model: what they have learnt in common stays, and the chance of each is averaged out.
-
-Wortsman et al., "Model soups", arXiv 2203.05482; of policies trained by RL: Rame et al., "WARP", arXiv 2406.16768.
-"""
+"""The mean of the weights of several runs, as a model with a card."""
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rlsr.config.model import ModelConfig
-from rlsr.errors import ConfigError, ModelError
+from rlsr.errors import ConfigError
 from rlsr.export.description import describe_generation, describe_model
 from rlsr.export.marker import complete_export, require_place
-from rlsr.export.plan import files_to_copy, require_room
-from rlsr.export.weights import WEIGHTS, Dtype, cast_weights, dtypes_of, opened, size_in
+from rlsr.export.plan import require_room
 from rlsr.models import load_tokenizer
 from rlsr.models.load import require_undamaged
+from rlsr.models.mean import require_alike, write_mean
+from rlsr.models.weight_files import WEIGHTS, Dtype, dtypes_of, model_files, size_in
 from rlsr.runs.json_file import read_json
 from rlsr.runs.lineage import find_trained
 from rlsr.runs.whole_directory import write_directory
-
-MOST_APART = 0.5
-"""Runs from one model are a few hundredths apart; two models that were never the same are 1.4 apart, and their mean answers nothing."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +60,11 @@ def plan_average(
             raise ConfigError(f"--to: must lie outside of {path}; name another directory")
         require_undamaged(ModelConfig(name=str(path)))
     for path in models[1:]:
-        _require_alike(models[0], path)
+        require_alike(models[0], path)
     wanted = dtype or dtypes_of(models[0]).most_common(1)[0][0]
     size = sum(
         size_in(file, wanted) if file.match(WEIGHTS) else file.stat().st_size
-        for file in files_to_copy(models[0])
+        for file in model_files(models[0])
     )
     require_room(target, size)
     return AveragePlan(models, target, wanted, size)
@@ -95,19 +88,8 @@ def write_average(plan: AveragePlan) -> tuple[float, ...]:
     return tuple(apart)
 
 
-def _fill(plan: AveragePlan, place: Path) -> list[float]:
-    first, *others = plan.models
-    for file in files_to_copy(first):
-        if not file.match(WEIGHTS):
-            shutil.copyfile(file, place / file.name)
-    apart = _write_mean(plan.models, place)
-    for model, distance in zip(others, apart[1:], strict=True):
-        if distance > MOST_APART:
-            raise ModelError(
-                f"{model}: its weights are {distance:.2f} of their length from those of {first}, so that the two were not trained from the same "
-                "model, and a mean of them would answer nothing; average runs that began with one model"
-            )
-    cast_weights(place, plan.dtype)
+def _fill(plan: AveragePlan, place: Path) -> Sequence[float]:
+    apart = write_mean(plan.models, place, plan.dtype)
     describe_model(place, plan.dtype)
     if not _is_scorer(place):
         describe_generation(place, load_tokenizer(ModelConfig(name=str(place))))
@@ -115,33 +97,6 @@ def _fill(plan: AveragePlan, place: Path) -> list[float]:
         place, _card(plan), {"form": "mean", "of": len(plan.models), "dtype": plan.dtype}
     )
     return apart
-
-
-def _write_mean(models: Sequence[Path], place: Path) -> list[float]:
-    """Write means in float32, a file of the first model at a time; say how far each model is from the first."""
-    import torch
-    from safetensors.torch import save_file
-
-    length = 0.0
-    squares = [0.0] * len(models)
-    readers = [dict(_tensors(model)) for model in models]
-    for file in sorted(models[0].glob(WEIGHTS)):
-        found = {}
-        own = opened(file)
-        for name in own.keys():  # noqa: SIM118 - no dictionary
-            weights = [reader[name].get_tensor(name) for reader in readers]
-            if not weights[0].is_floating_point():
-                found[name] = weights[0]
-                continue
-            widened = [weight.float() for weight in weights]
-            found[name] = torch.stack(widened).mean(0)
-            # The scales of norms are alike in models that have nothing in common.
-            if widened[0].ndim > 1:
-                length += float(widened[0].double().square().sum())
-                for number, weight in enumerate(widened):
-                    squares[number] += float((weight - widened[0]).double().square().sum())
-        save_file(found, place / file.name, metadata=own.metadata())
-    return [(square / length) ** 0.5 for square in squares]
 
 
 def _model_of(path: Path) -> Path:
@@ -158,35 +113,6 @@ def _model_of(path: Path) -> Path:
             f"{'another directory' if path.is_dir() else 'nothing that is there'}"
         )
     return model
-
-
-def _require_alike(first: Path, other: Path) -> None:
-    """Refuse a model of another form, before anything of it is read."""
-    shapes, others = _shapes(first), _shapes(other)
-    differing = sorted(name for name in shapes.keys() | others.keys() if shapes.get(name) != others.get(name))  # fmt: skip
-    if differing:
-        name = differing[0]
-        raise ModelError(
-            f"{other}: must have the weights of {first}, got {name} as {others.get(name, 'none')} in the place of {shapes.get(name, 'none')}; average "
-            "runs that began with one model"
-        )
-    texts = [(model / "tokenizer.json") for model in (first, other)]
-    if all(file.is_file() for file in texts) and len({file.read_bytes() for file in texts}) > 1:
-        raise ModelError(
-            f"{other}: must have the tokenizer of {first}, and has another; average runs that began with one model"
-        )
-
-
-def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(reader.get_slice(name).get_shape()) for name, reader in _tensors(model)}
-
-
-def _tensors(model: Path) -> Iterator[tuple[str, Any]]:
-    """List the weights of a model, each with the open file that has it."""
-    for file in sorted(model.glob(WEIGHTS)):
-        reader = opened(file)
-        for name in reader.keys():  # noqa: SIM118 - no dictionary
-            yield name, reader
 
 
 def _is_scorer(model: Path) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlsr.export.weights import Dtype
+from rlsr.models.weight_files import Dtype
 from rlsr.runs.json_file import read_json, write_json
 
 _OF_THIS_MACHINE = ("_name_or_path", "_model_name_or_path", "is_local", "local_files_only")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsr.errors import ConfigError, MissingPackageError, ModelError
-from rlsr.export.weights import Dtype
+from rlsr.models.weight_files import Dtype
 from rlsr.runs.json_file import read_json
 
 logger = logging.getLogger(__name__)

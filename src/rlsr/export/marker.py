@@ -7,7 +7,7 @@ from typing import Any
 
 import rlsr
 from rlsr.errors import RunError
-from rlsr.export.weights import WEIGHTS
+from rlsr.models.weight_files import WEIGHTS
 from rlsr.runs.checksums import CHECKSUMS, write_checksums
 from rlsr.runs.directory import require_free
 from rlsr.runs.json_file import read_json, write_json

@@ -1,7 +1,6 @@
 """What an export will write, checked before anything is loaded or written."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,19 +8,20 @@ from typing import Literal
 from rlsr.config.model import ModelConfig
 from rlsr.errors import ConfigError, RunError
 from rlsr.export.marker import require_place
-from rlsr.export.weights import INDEX, WEIGHTS, Dtype, bytes_of, dtypes_of, size_in
 from rlsr.models import count_parameters, load_model_config
 from rlsr.models.adapters import SavedAdapters, find_adapters
 from rlsr.models.load import require_undamaged
+from rlsr.models.weight_files import (
+    INDEX,
+    WEIGHTS,
+    Dtype,
+    bytes_of,
+    dtypes_of,
+    model_files,
+    size_in,
+)
 from rlsr.runs.lineage import TrainedModel, find_trained
 from rlsr.runs.refused_writes import existing_part
-
-_COPIED = (
-    *(WEIGHTS, INDEX, "config.json", "generation_config.json", "adapter_config.json", "*.py"),
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.json", "vocab.txt", "merges.txt", "*.model", "*.tiktoken", "*.jinja"),
-)
-"""By name: what somebody else has put there might be uploaded."""
 
 Form = Literal["whole", "adapters", "merged"]
 
@@ -96,7 +96,7 @@ def plan_export(
     has = dtypes_of(trained.directory)
     wanted = dtype or has.most_common(1)[0][0]
     casts = dtype is not None and set(has) != {wanted}
-    files = files_to_copy(trained.directory)
+    files = model_files(trained.directory)
     if form == "merged":
         listed = [(file.name, file.stat().st_size) for file in files if not _is_of_adapters(file)]
         listed.append(("model.safetensors", _size_of_whole(trained.config, wanted)))
@@ -111,16 +111,6 @@ def plan_export(
     plan = ExportPlan(trained, target, form, wanted, casts, adapters, tuple(sorted(listed)))
     require_room(target, plan.num_bytes)
     return plan
-
-
-def files_to_copy(directory: Path) -> Sequence[Path]:
-    """List the files of a model that others need: no card, no checksums, no pickles, and nothing that is not of a model.
-
-    Args:
-        directory: As a run leaves it.
-    """
-    found = {file for pattern in _COPIED for file in directory.glob(pattern) if file.is_file()}
-    return sorted(found)
 
 
 def _is_of_adapters(file: Path) -> bool:

@@ -13,11 +13,11 @@ from rlsr.export.description import (
 )
 from rlsr.export.licence import find_licence
 from rlsr.export.marker import complete_export
-from rlsr.export.plan import ExportPlan, files_to_copy
-from rlsr.export.weights import cast_weights
+from rlsr.export.plan import ExportPlan
 from rlsr.models import Policy, load_policy, load_tokenizer
 from rlsr.models.adapters import CONFIG_FILE
 from rlsr.models.save import save_policy
+from rlsr.models.weight_files import cast_weights, model_files
 from rlsr.runs.whole_directory import write_directory
 
 _MERGED_IN = "float32"
@@ -47,7 +47,7 @@ def _fill(plan: ExportPlan, place: Path, name: str) -> list[str]:
     if plan.form == "merged":
         _merge(plan, place)
     else:
-        for file in files_to_copy(plan.trained.directory):
+        for file in model_files(plan.trained.directory):
             shutil.copyfile(file, place / file.name)
     if plan.casts or (plan.form == "merged" and plan.dtype != _MERGED_IN):
         cast_weights(place, plan.dtype)

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from comparisons import finish, make_plan
-from rlsr.comparison.again import Again, measure_again
+from rlsr.comparison.again import AVERAGED, Again, measure_again, plan_again
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison
@@ -21,6 +23,18 @@ def run(cell: Cell, say: Say) -> int:
 
 def fail(cell: Cell, say: Say) -> int:
     return 1
+
+
+def train(cell: Cell, say: Say) -> int:
+    """Leave one weight, by which policies are told apart."""
+    finish(cell)
+    if not cell.is_untrained:
+        weight = {"sft": 0.0, "rlsr": 8.0, "sft+rlsr": 16.0}[cell.recipe] + cell.seed
+        save_file(
+            {"weight": torch.full((2, 2), 1 + weight / 64)},
+            cell.runs[-1].final / "model.safetensors",
+        )
+    return 0
 
 
 def silent(line: str) -> None:
@@ -111,3 +125,41 @@ def test_the_metrics_are_those_of_the_way(
     found = measure_again(plan, [fewer], comparison, path, silent, execute=run)["sampled"]
     assert found.metrics == plan.metrics[:2]
     assert set(found.recipes[1].metrics) == {metric.name for metric in plan.metrics[:2]}
+
+
+def test_the_mean_of_the_seeds_is_one_policy_more(tmp_path: Path) -> None:
+    plan, path = make_plan(), tmp_path / "out"
+    comparison = run_comparison(plan, path, silent, execute=train)
+    averaged = replace(way(plan), name=AVERAGED, averages=True)
+    asked: list[str] = []
+    lines: list[str] = []
+
+    def measure(cell: Cell, say: Say) -> int:
+        asked.append(cell.name)
+        weights = load_file(Path(cell.stages[0].model.name) / "model.safetensors")
+        mean = {"sft": 0.5, "rlsr": 8.5, "sft+rlsr": 16.5}[cell.recipe]
+        assert torch.equal(weights["weight"], torch.full((2, 2), 1 + mean / 64))
+        return run(cell, say)
+
+    found = measure_again(plan, [averaged], comparison, path, lines.append, execute=measure)[
+        AVERAGED
+    ]
+    assert asked == ["sft, averaged", "rlsr, averaged", "sft+rlsr, averaged"]
+    assert lines[0].startswith("[averaged] sft: 2 seeds, ")
+    assert [len(recipe.runs) for recipe in found.recipes] == [1, 1, 1, 1]
+    assert found.scores["base"] == comparison.scores["base"], "what was measured already"
+    assert found.notes[0].startswith(
+        "averaged: of each recipe the mean of the weights of all its seeds"
+    )
+    again = measure_again(plan, [averaged], comparison, path, silent, execute=fail)
+    assert again[AVERAGED] == found
+
+
+def test_a_mean_needs_seeds_and_whole_weights() -> None:
+    with pytest.raises(ConfigError, match=r"average: is the mean .* got seeds=\[0\]"):
+        make_plan(average=True, seeds=[0])
+    with pytest.raises(ConfigError, match="is the name of what average measures"):
+        make_plan(average=True, again={AVERAGED: {"evaluation": {"temperature": 1.0}}})
+    plan = make_plan(average=True)
+    with pytest.raises(ConfigError, match=r"average: recipes\.sft trains adapters"):
+        plan_again(plan.experiment, plan.recipes)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from rlsr.cli.commands import app
 from rlsr.errors import ConfigError, ModelError, RlsrError, RunError
 from rlsr.export.average import plan_average, write_average
-from rlsr.export.weights import Dtype
+from rlsr.models.weight_files import Dtype
 from small_runs import write_run
 
 WEIGHTS = "model.safetensors"
@@ -130,7 +130,7 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(
     speaks_otherwise = shutil.copytree(models[1], tmp_path / "otherwise")
     with (speaks_otherwise / "tokenizer.json").open("a", encoding="utf-8") as file:
         file.write("\n")
-    stranger = variant(tiny_model, tmp_path / "stranger", 7, scale=1.0)
+    stranger = variant(tiny_model, tmp_path / "stranger", 7, scale=2.0)
     adapted = write_run(tmp_path / "adapted", tiny_model, rank=2).path
     damaged = write_run(tmp_path / "damaged", models[1]).path
     with (damaged / "final" / WEIGHTS).open("r+b") as file:

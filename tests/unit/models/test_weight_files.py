@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from rlsr.errors import ModelError
-from rlsr.export.weights import DTYPES, Dtype, cast_weights, dtypes_of, size_in
+from rlsr.models.weight_files import DTYPES, Dtype, cast_weights, dtypes_of, size_in
 
 SHAPES = st.lists(st.integers(1, 4), max_size=3)
 

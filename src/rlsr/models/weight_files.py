@@ -1,6 +1,7 @@
-"""Files of weights in another type, one file in memory at a time."""
+"""The files of a model, and their weights in another type, one file in memory at a time."""
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,6 +17,23 @@ _NAMES: dict[str, Dtype] = {"BF16": "bfloat16", "F16": "float16", "F32": "float3
 
 WEIGHTS = "*.safetensors"
 INDEX = "*.safetensors.index.json"
+
+_COPIED = (
+    *(WEIGHTS, INDEX, "config.json", "generation_config.json", "adapter_config.json", "*.py"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", "*.model", "*.tiktoken", "*.jinja"),
+)
+"""By name: what somebody else has put there might be uploaded."""
+
+
+def model_files(directory: Path) -> Sequence[Path]:
+    """List the files of a model that others need: no card, no checksums, no pickles, and nothing that is not of a model.
+
+    Args:
+        directory: As a run leaves it.
+    """
+    found = {file for pattern in _COPIED for file in directory.glob(pattern) if file.is_file()}
+    return sorted(found)
 
 
 def dtypes_of(directory: Path) -> Counter[Dtype]:

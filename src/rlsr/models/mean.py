@@ -1,0 +1,107 @@
+"""The mean of the weights of several models: what they have learnt in common stays, and the chance of each is averaged out.
+
+Wortsman et al., "Model soups", arXiv 2203.05482; of policies trained by RL: Rame et al., "WARP", arXiv 2406.16768.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlsr.errors import ModelError
+from rlsr.models.weight_files import WEIGHTS, Dtype, cast_weights, model_files, opened
+
+MOST_APART = 1.0
+"""Runs from one model are hundredths apart, or tenths where little was learnt before; two models that were never the same are 1.4 apart, and their mean answers nothing."""
+
+
+def require_alike(first: Path, other: Path) -> None:
+    """Refuse a model of another form, before any weight of it is read.
+
+    Args:
+        first: The directory of a whole model.
+        other: That of another.
+
+    Raises:
+        ModelError: Their weights have other names or shapes, or their tokenizers differ.
+    """
+    shapes, others = _shapes(first), _shapes(other)
+    differing = sorted(name for name in shapes.keys() | others.keys() if shapes.get(name) != others.get(name))  # fmt: skip
+    if differing:
+        name = differing[0]
+        raise ModelError(
+            f"{other}: must have the weights of {first}, got {name} as {others.get(name, 'none')} in the place of {shapes.get(name, 'none')}; average "
+            "runs that began with one model"
+        )
+    texts = [(model / "tokenizer.json") for model in (first, other)]
+    if all(file.is_file() for file in texts) and len({file.read_bytes() for file in texts}) > 1:
+        raise ModelError(
+            f"{other}: must have the tokenizer of {first}, and has another; average runs that began with one model"
+        )
+
+
+def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(reader.get_slice(name).get_shape()) for name, reader in _tensors(model)}
+
+
+def _tensors(model: Path) -> Iterator[tuple[str, Any]]:
+    """List the weights of a model, each with the open file that has it."""
+    for file in sorted(model.glob(WEIGHTS)):
+        reader = opened(file)
+        for name in reader.keys():  # noqa: SIM118 - no dictionary
+            yield name, reader
+
+
+def write_mean(models: Sequence[Path], place: Path, dtype: Dtype) -> tuple[float, ...]:
+    """Write the mean of the weights of models, rounded once, with the tokenizer and the settings of the first one.
+
+    Args:
+        models: Directories of whole models of the same form, as ``require_alike`` finds them.
+        place: An empty directory.
+        dtype: Of the weights that are written.
+
+    Returns:
+        How far each model is from the first one: the length of the difference over that of the first one's weights, matrices alone.
+
+    Raises:
+        ModelError: The models do not stem from the same one, or the type cannot hold a weight.
+    """
+    for file in model_files(models[0]):
+        if not file.match(WEIGHTS):
+            shutil.copyfile(file, place / file.name)
+    apart = _write_in_float32(models, place)
+    for model, distance in zip(models, apart, strict=True):
+        if distance > MOST_APART:
+            raise ModelError(
+                f"{model}: its weights are {distance:.2f} of their length from those of {models[0]}, so that the two were not trained from the same "
+                "model, and a mean of them would answer nothing; average runs that began with one model"
+            )
+    cast_weights(place, dtype)
+    return apart
+
+
+def _write_in_float32(models: Sequence[Path], place: Path) -> tuple[float, ...]:
+    """Write means, a file of the first model at a time, and measure how far the models are apart."""
+    import torch
+    from safetensors.torch import save_file
+
+    length = 0.0
+    squares = [0.0] * len(models)
+    readers = [dict(_tensors(model)) for model in models]
+    for file in sorted(models[0].glob(WEIGHTS)):
+        found = {}
+        own = opened(file)
+        for name in own.keys():  # noqa: SIM118 - no dictionary
+            weights = [reader[name].get_tensor(name) for reader in readers]
+            if not weights[0].is_floating_point():
+                found[name] = weights[0]
+                continue
+            widened = [weight.float() for weight in weights]
+            found[name] = torch.stack(widened).mean(0)
+            # The scales of norms are alike in models that have nothing in common.
+            if widened[0].ndim > 1:
+                length += float(widened[0].double().square().sum())
+                for number, weight in enumerate(widened):
+                    squares[number] += float((weight - widened[0]).double().square().sum())
+        save_file(found, place / file.name, metadata=own.metadata())
+    return tuple((square / length) ** 0.5 for square in squares)

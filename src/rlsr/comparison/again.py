@@ -7,9 +7,16 @@ with less of each seed's chance in it. Nothing is trained again.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rlsr.comparison.at_once import AtOnce
+from rlsr.comparison.averages import (
+    AVERAGED,
+    require_whole_weights,
+    with_cost_of_all_seeds,
+    write_means,
+)
 from rlsr.comparison.cells import Cell, Say
 from rlsr.comparison.collect import collect
 from rlsr.comparison.experiment import ExperimentConfig
@@ -17,6 +24,7 @@ from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.recipe import Recipe, within
 from rlsr.comparison.result import Comparison, read_comparison, write_comparison
 from rlsr.comparison.run import failure, open_comparison, run_all
+from rlsr.comparison.trials import Failed
 from rlsr.config import RunConfig
 from rlsr.config.layers import Table, expand, merge
 from rlsr.config.load import check_config
@@ -25,14 +33,9 @@ from rlsr.config.validation import ValidationConfig
 from rlsr.errors import ConfigError, RunError
 from rlsr.evaluation.metrics import SharedMetric, in_reward, shared_metrics
 from rlsr.evaluation.suites import require_heldout
-from rlsr.models.mean import write_mean
-from rlsr.models.weight_files import dtypes_of
 from rlsr.pipeline.plan import plan_run
 from rlsr.runs.owner import owned
-from rlsr.runs.whole_directory import copy_directory, write_directory
-
-AVERAGED = "averaged"
-"""The way that measures means of weights."""
+from rlsr.runs.whole_directory import copy_directory
 
 
 @dataclass(frozen=True)
@@ -88,18 +91,9 @@ def plan_again(experiment: ExperimentConfig, recipes: Sequence[Recipe]) -> tuple
         _plan(name, settings, experiment, recipes) for name, settings in experiment.again.items()
     ]
     if experiment.average:
-        _require_whole_weights(recipes)
+        require_whole_weights(recipes)
         ways.insert(0, replace(_plan(AVERAGED, {}, experiment, recipes), averages=True))
     return tuple(ways)
-
-
-def _require_whole_weights(recipes: Sequence[Recipe]) -> None:
-    for recipe in recipes:
-        if not recipe.is_untrained and recipe.stages[-1].model.lora is not None:
-            raise ConfigError(
-                f"average: recipes.{recipe.name} trains adapters, and a mean of their factors is no mean of what they do; set model.lora=null, or leave "
-                "average out"
-            )
 
 
 def _plan(
@@ -159,19 +153,19 @@ def measure_again(
     """
     trained = plan.cells(path, {choice.recipe: choice.chosen for choice in comparison.choices})
     at_once = at_once or AtOnce()
-    execute = execute or at_once.run_cell
+    run = partial(run_all, say=say, at_once=at_once, execute=execute or at_once.run_cell, keep=True)
     with owned(path):
-        return {way.name: _measure(plan, way, trained, path, say, at_once, execute) for way in ways}
+        return {way.name: _measure(plan, way, comparison, trained, path, say, run) for way in ways}
 
 
 def _measure(
     plan: ComparisonPlan,
     way: Again,
+    comparison: Comparison,
     trained: Sequence[Cell],
     path: Path,
     say: Say,
-    at_once: AtOnce,
-    execute: Callable[[Cell, Say], int],
+    run: Callable[..., Failed],
 ) -> Comparison:
     directory = way.directory(path)
     config = way.config.model_dump(mode="json", exclude={"model", "seed"})
@@ -181,64 +175,35 @@ def _measure(
         return read_comparison(file)
     measured = replace(plan, metrics=way.metrics, num_heldout=way.num_heldout)
     if way.averages:
-        cells = _means(trained, way, say)
+        cells = _of_means(trained, way, say)
         trained = [cell for cell in trained if cell.place in cells]
-        seeds = plan.experiment.seeds[:1]
-        measured = replace(measured, experiment=plan.experiment.model_copy(update={"seeds": seeds}))
+        measured = measured.with_seeds(plan.experiment.seeds[:1])
     else:
-        cells = {cell.place: _once_more(cell, way, _left_by(cell)) for cell in trained}
-    failed = run_all(list(cells.values()), say, at_once, execute, f"{way.name} ", keep=True)
+        cells = {cell.place: _once_more(cell, way, cell.policy) for cell in trained}
+    failed = run(list(cells.values()), kind=f"{way.name} ")
     if failed:
         raise RunError(failure(failed, len(cells), path))
     found = collect(measured, trained, answered=cells)
+    if way.averages:
+        found = with_cost_of_all_seeds(found, comparison)
     found = replace(found, notes=(way.in_words, *found.notes))
     write_comparison(file, found)
     return found
 
 
-def _means(trained: Sequence[Cell], way: Again, say: Say) -> dict[str, Cell]:
-    """Write the mean of each recipe's seeds that is not there yet.
-
-    Args:
-        trained: All cells of the comparison.
-        way: What averages.
-        say: Told how far the seeds are apart.
-
-    Returns:
-        The cell that measures the mean, by the place of the recipe's first cell.
-    """
+def _of_means(trained: Sequence[Cell], way: Again, say: Say) -> dict[str, Cell]:
+    """Make the cells that measure means of seeds, by the place of the first cell of their recipe."""
+    means = write_means(trained, way.directory(trained[0].directory) / "models", say)
     found = {}
     for first in trained:
         if first.seed != trained[0].seed:
             continue
+        mean = first.policy.saved_in(means[first.recipe]) if first.recipe in means else first.policy
+        found[first.place] = replace(_once_more(first, way, mean), is_mean=not first.is_untrained)
         if first.is_untrained:
-            found[first.place] = _once_more(first, way, _left_by(first))
             # It is measured already.
             copy_directory(found[first.place].path, first.path)
-            continue
-        left = [_left_by(cell) for cell in trained if cell.recipe == first.recipe]
-        place = way.directory(first.directory) / "models" / first.recipe
-        if not place.is_dir():
-            apart = 100 * max(_write_mean([Path(model.name) for model in left], place))
-            say(
-                f"[{way.name}] {first.recipe}: {len(left)} seeds, {apart:.2g} % of the length of their weights apart"
-            )
-        once_more = _once_more(first, way, left[0].saved_in(place))
-        found[first.place] = replace(once_more, is_mean=True)
     return found
-
-
-def _write_mean(models: Sequence[Path], place: Path) -> list[float]:
-    (dtype, _), *_ = dtypes_of(models[0]).most_common(1)
-    apart: list[float] = []
-    write_directory(place, lambda aside: apart.extend(write_mean(models, aside, dtype)))
-    return apart
-
-
-def _left_by(cell: Cell) -> ModelConfig:
-    """Name the policy that a cell has trained, or only measured."""
-    model = cell.stages[-1].model
-    return model if cell.is_untrained else model.saved_in(cell.runs[-1].final)
 
 
 def _once_more(cell: Cell, way: Again, model: ModelConfig) -> Cell:

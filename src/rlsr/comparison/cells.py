@@ -11,6 +11,7 @@ from rlsr.comparison.recipe import join_stages
 from rlsr.config import RunConfig, stages_from_table
 from rlsr.config.layers import Table
 from rlsr.config.measurement import measured_alike
+from rlsr.config.model import ModelConfig
 from rlsr.errors import RunError
 from rlsr.runs import RunDirectory
 from rlsr.runs.pipeline_directory import PipelineDirectory
@@ -91,6 +92,12 @@ class Cell:
     def is_complete(self) -> bool:
         """Whether all of it is done."""
         return bool(self.runs) and all(run.is_complete for run in self.runs)
+
+    @property
+    def policy(self) -> ModelConfig:
+        """What it has trained, or only measures."""
+        model = self.stages[-1].model
+        return model if self.is_untrained else model.saved_in(self.runs[-1].final)
 
     @property
     def command(self) -> list[str]:

@@ -45,6 +45,11 @@ class ComparisonPlan:
         """Add what may surprise for another reason than its settings."""
         return replace(self, warnings=(*self.warnings, *warnings))
 
+    def with_seeds(self, seeds: Sequence[int]) -> "ComparisonPlan":
+        """Take other seeds, as where one policy stands for all of them."""
+        experiment = self.experiment.model_copy(update={"seeds": tuple(seeds)})
+        return replace(self, experiment=experiment)
+
     @property
     def rival(self) -> str:
         """The recipe that the others are to pass over time."""

@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from comparisons import finish, make_plan
-from rlsr.comparison.again import AVERAGED, Again, measure_again, plan_again
+from rlsr.comparison.again import Again, measure_again, plan_again
+from rlsr.comparison.averages import AVERAGED
 from rlsr.comparison.cells import Cell, Say
+from rlsr.comparison.experiment import BudgetConfig
 from rlsr.comparison.plan import ComparisonPlan
 from rlsr.comparison.result import Comparison
 from rlsr.comparison.run import run_comparison
@@ -147,6 +149,11 @@ def test_the_mean_of_the_seeds_is_one_policy_more(tmp_path: Path) -> None:
     assert asked == ["sft, averaged", "rlsr, averaged", "sft+rlsr, averaged"]
     assert lines[0].startswith("[averaged] sft: 2 seeds, ")
     assert [len(recipe.runs) for recipe in found.recipes] == [1, 1, 1, 1]
+    assert [recipe.num_steps for recipe in found.recipes] == [0, 20, 20, 20], "of both seeds"
+    assert found.recipes[1].seconds == 2 * comparison.recipes[1].seconds
+    assert (found.budget, comparison.budget) == (
+        BudgetConfig(by="steps", amount=20), BudgetConfig(by="steps", amount=10),
+    )  # fmt: skip
     assert found.scores["base"] == comparison.scores["base"], "what was measured already"
     assert found.notes[0].startswith(
         "averaged: of each recipe the mean of the weights of all its seeds"

@@ -13,8 +13,8 @@ def average(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN [RUN]...",
-            help="Runs, or stages, of which the last one's model is taken, or directories of whole models.",
+            metavar="RUN",
+            help="Two or more: runs, or stages, of which the last one's model is taken, or directories of whole models.",
         ),
     ],
     to: Annotated[
@@ -32,7 +32,7 @@ def average(
         ),
     ] = False,
 ) -> None:
-    """Write the mean of the weights of runs that began with the same model, such as the seeds of one recipe: often better than each of them."""
+    """Write the mean of the weights of runs that began with the same model, such as the seeds of one recipe."""
     require_one_process("rlsr average")
     from rlsr.export.average import plan_average, write_average
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import TextIO, TypeVar
@@ -62,24 +62,31 @@ class AtOnce:
                 is_ending.set()
                 raise
 
+        with ThreadPoolExecutor(self._num_seats) as pool:
+            try:
+                self._wait({pool.submit(begin, item) for item in items}, is_ending)
+            except BaseException:
+                # Before the pool waits for its threads: whoever asks a second time does not want to wait.
+                self._children.kill()
+                raise
+
+    def _wait(self, waiting: set[Future[None]], is_ending: threading.Event) -> None:
+        """Wait for all, and where one fails or the user asks to end, for those that run to save."""
+        left = waiting
         try:
-            with ThreadPoolExecutor(self._num_seats) as pool:
-                try:
-                    waiting = {pool.submit(begin, item) for item in items}
-                    while waiting:
-                        # By and by, since a wait without an end hears no Ctrl-C on Windows.
-                        done, waiting = wait(waiting, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
-                        for future in done:
-                            future.result()
-                except BaseException as error:
-                    is_ending.set()
-                    # A terminal has told them already, another sender has not.
-                    self._children.tell(
-                        number_of(error) if isinstance(error, KeyboardInterrupt) else signal.SIGINT
-                    )
-                    raise
-        except BaseException:
-            self._children.kill()
+            while left:
+                # By and by, since a wait without an end hears no Ctrl-C on Windows.
+                done, left = wait(left, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        except BaseException as error:
+            is_ending.set()
+            # A terminal has told them already, another sender has not.
+            self._children.tell(
+                number_of(error) if isinstance(error, KeyboardInterrupt) else signal.SIGINT
+            )
+            while wait(waiting, _SECONDS_BETWEEN_LOOKS).not_done:
+                pass
             raise
 
     def run_cell(self, cell: Cell, say: Say) -> int:

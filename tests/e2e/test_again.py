@@ -32,7 +32,11 @@ def experiment(tiny_model: Path, tiny_data: Path, tmp_path_factory: pytest.TempP
             "method": {"num_generations": 2, "max_response_tokens": 8},
             "training": {"prompts_per_step": 2, "warmup_steps": 0, "learning_rate": 0.01},
         },
-        "recipes": {"base": {}, "sft": {"method": "sft"}},
+        "recipes": {
+            "base": {},
+            "sft": {"method": "sft"},
+            "adapters": {"method": "sft", "model": {"lora": {"rank": 2}}},
+        },
         "seeds": [3, 4],
         "budget": {"by": "steps", "amount": 3},
     }
@@ -66,7 +70,7 @@ def test_what_a_complete_comparison_has_trained_is_measured_once_more(
     result = cli("compare", with_again(experiment), "--out", path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "the comparison is complete; nothing was run" in result.stdout
-    for words in ("[sampled 1/3] base, seed 3, sampled", "[elsewhere 3/3] sft, seed 4, elsewhere"):
+    for words in ("[sampled 1/5] base, seed 3, sampled", "[elsewhere 4/5] sft, seed 4, elsewhere"):
         assert words in result.stdout
     assert weights.read_bytes() == trained
 
@@ -78,7 +82,7 @@ def test_what_a_complete_comparison_has_trained_is_measured_once_more(
         "sampled: the same policies measured once more, with evaluation.temperature=1.0, evaluation.likelihood=True"
     )
     # What training took stays beside the numbers.
-    assert [recipe.num_steps for recipe in sampled.recipes] == [0, 3]
+    assert [recipe.num_steps for recipe in sampled.recipes] == [0, 3, 3]
     assert answers(sampled, path / "again" / "sampled") != answers(plain, path)
     (base,), seeds = sampled.scores["base"]["reference_nll"], sampled.scores["sft"]["reference_nll"]
     assert np.isfinite([*base, *seeds[0], *seeds[1]]).all()
@@ -88,16 +92,19 @@ def test_what_a_complete_comparison_has_trained_is_measured_once_more(
 
     averaged = read_comparison(path / "again" / "averaged" / "compare.json")
     assert "[averaged] sft: 2 seeds, " in result.stdout
-    assert "[averaged 2/2] sft, averaged" in result.stdout
+    assert "[averaged 2/3] sft, averaged" in result.stdout
     assert averaged.scores["base"] == plain.scores["base"]
-    assert [len(recipe.runs) for recipe in averaged.recipes] == [1, 1]
+    assert [len(recipe.runs) for recipe in averaged.recipes] == [1, 1, 1]
     mean = path / "again" / "averaged" / "models" / "sft"
     assert answers(averaged, path / "again" / "averaged") != answers(plain, path)
+    assert "[averaged] adapters: 2 seeds, " in result.stdout
+    of_adapters = (mean.with_name("adapters") / "adapter_config.json").read_text(encoding="utf-8")
+    assert json.loads(of_adapters)["r"] == 4
     assert cli("evaluate", path / "runs" / "sft" / "seed-3", mean, "--out", tmp_path / "beside").returncode == 0  # fmt: skip
 
     again = cli("compare", with_again(experiment), "--out", path)
     assert again.returncode == 0, again.stderr
-    assert "[sampled 1/3]" not in again.stdout
+    assert "[sampled 1/5]" not in again.stdout
     assert (path / "again" / "sampled" / "compare.md").is_file()
     for name in ("sampled", "averaged"):
         assert cli("report", path / "again" / name).returncode == 0

@@ -105,6 +105,14 @@ def test_merged_adapters_answer_the_same(adapted: RunDirectory, tmp_path: Path) 
     assert "LoRA adapters trained by" in (out / "README.md").read_text(encoding="utf-8")
 
 
+def test_a_server_is_told_of_ranks_that_it_would_not_allow(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", tiny_model, rank=20)
+    said = " ".join(export(run.path, "--to", tmp_path / "out").split())
+    assert "--enable-lora --max-lora-rank 32 --lora-modules out=" in said
+
+
 def test_adapters_load_in_peft_as_they_are(adapted: RunDirectory, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoTokenizer

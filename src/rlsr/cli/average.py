@@ -14,12 +14,18 @@ def average(
         list[Path],
         typer.Argument(
             metavar="RUN",
-            help="Two or more: runs, or stages, of which the last one's model is taken, or directories of whole models.",
+            help="Two or more: runs, or stages, of which the last one's model is taken, or directories of models.",
         ),
     ],
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="The directory that is made.", show_default=False)
     ],
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge", help="Merge the mean of adapters into their base model, so that it is whole."
+        ),
+    ] = False,
     dtype: Annotated[
         Literal["bfloat16", "float16", "float32"] | None,
         typer.Option(help="Type of the weights; that of the first model if not given."),
@@ -36,14 +42,15 @@ def average(
     require_one_process("rlsr average")
     from rlsr.export.average import plan_average, write_average
 
-    plan = plan_average(runs, to, dtype=dtype, overwrite=overwrite)
+    plan = plan_average(runs, to, merge=merge, dtype=dtype, overwrite=overwrite)
     console = open_console()
     apart = write_average(plan)
+    length = "its weights" if plan.form == "whole" else "its change"
     for model, distance in zip(plan.models, apart, strict=True):
         where = (
             "the first one"
             if model == plan.models[0]
-            else f"{100 * distance:.2g} % of the length of its weights away"
+            else f"{100 * distance:.2g} % of the length of {length} away"
         )
         console.print(f"  {model}: {where}", markup=False)
     console.print(

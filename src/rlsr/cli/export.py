@@ -158,13 +158,21 @@ def _show_uses(console: Console, plan: "ExportPlan") -> None:
             f"  as a reward: rlsr train --data FILE reward=preference_model reward.model={plan.target}"
         )
         return
-    if plan.form == "adapters":
+    if plan.adapters is not None and plan.form == "adapters":
+        rank = _vllm_rank(plan.adapters.rank or 0)
         console.print(
-            f"  to serve: vllm serve {plan.adapters.base.name if plan.adapters else 'BASE'} --enable-lora --lora-modules {plan.target.name}={plan.target}"
+            f"  to serve: vllm serve {plan.adapters.base.name} --enable-lora {rank}--lora-modules {plan.target.name}={plan.target}"
         )
     else:
         console.print(f"  to serve: vllm serve {plan.target}")
     console.print(f"  to talk:  rlsr chat {plan.target}")
+
+
+def _vllm_rank(rank: int) -> str:
+    """Say which rank vLLM has to allow, where it is not its own."""
+    own, *larger = (16, 32, 64, 128, 256, 320, 512)
+    allowed = next((one for one in larger if one >= rank), None)
+    return "" if rank <= own or allowed is None else f"--max-lora-rank {allowed} "
 
 
 def _size(num_bytes: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from rlsr.comparison.at_once import AtOnce
 from rlsr.comparison.averages import (
     AVERAGED,
-    require_whole_weights,
+    require_one_base,
     with_cost_of_all_seeds,
     write_means,
 )
@@ -91,7 +91,7 @@ def plan_again(experiment: ExperimentConfig, recipes: Sequence[Recipe]) -> tuple
         _plan(name, settings, experiment, recipes) for name, settings in experiment.again.items()
     ]
     if experiment.average:
-        require_whole_weights(recipes)
+        require_one_base(recipes)
         ways.insert(0, replace(_plan(AVERAGED, {}, experiment, recipes), averages=True))
     return tuple(ways)
 

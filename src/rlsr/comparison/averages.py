@@ -9,6 +9,7 @@ from rlsr.comparison.recipe import Recipe
 from rlsr.comparison.result import ComparedRun, Comparison
 from rlsr.errors import ConfigError
 from rlsr.models.mean import write_mean
+from rlsr.models.mean_of_adapters import are_adapters
 from rlsr.models.weight_files import dtypes_of
 from rlsr.runs.whole_directory import write_directory
 
@@ -16,20 +17,21 @@ AVERAGED = "averaged"
 """The way of measuring once more that is of means."""
 
 
-def require_whole_weights(recipes: Iterable[Recipe]) -> None:
+def require_one_base(recipes: Iterable[Recipe]) -> None:
     """Refuse recipes whose weights have no mean.
 
     Args:
         recipes: Of the experiment.
 
     Raises:
-        ConfigError: One trains adapters.
+        ConfigError: One trains adapters on weights that each seed has trained before.
     """
     for recipe in recipes:
-        if not recipe.is_untrained and recipe.stages[-1].model.lora is not None:
+        *before, last = (stage.model.lora for stage in recipe.stages)
+        if last is not None and None in before and not recipe.is_untrained:
             raise ConfigError(
-                f"average: recipes.{recipe.name} trains adapters, and a mean of their factors is no mean of what they do; set model.lora=null, or leave "
-                "average out"
+                f"average: recipes.{recipe.name} trains all weights and then adapters, which stand on another model in each seed, and have no mean; let all "
+                "stages train one or the other (model.lora), or leave average out"
             )
 
 
@@ -54,8 +56,9 @@ def write_means(trained: Sequence[Cell], directory: Path, say: Say) -> dict[str,
         found[name] = directory / name
         if not found[name].is_dir():
             apart = 100 * max(_write_mean(models, found[name]))
+            length = "change" if are_adapters(models[0]) else "weights"
             say(
-                f"[{AVERAGED}] {name}: {len(models)} seeds, {apart:.2g} % of the length of their weights apart"
+                f"[{AVERAGED}] {name}: {len(models)} seeds, {apart:.2g} % of the length of their {length} apart"
             )
     return found
 

@@ -1,22 +1,32 @@
 """The mean of the weights of several runs, as a model with a card."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rlsr.config.model import ModelConfig
 from rlsr.errors import ConfigError
 from rlsr.export.description import describe_generation, describe_model
 from rlsr.export.marker import complete_export, require_place
-from rlsr.export.plan import require_room
+from rlsr.export.merge import MERGED_IN, write_merged
+from rlsr.export.plan import Form, require_room, size_of_whole
 from rlsr.models import load_tokenizer
+from rlsr.models.adapters import CONFIG_FILE
 from rlsr.models.load import require_undamaged
 from rlsr.models.mean import require_alike, write_mean
-from rlsr.models.weight_files import WEIGHTS, Dtype, dtypes_of, model_files, size_in
+from rlsr.models.mean_of_adapters import are_adapters
+from rlsr.models.weight_files import WEIGHTS, Dtype, cast_weights, dtypes_of, sizes_in
 from rlsr.runs.json_file import read_json
 from rlsr.runs.lineage import find_trained
 from rlsr.runs.whole_directory import write_directory
+
+_WHAT: Mapping[Form, str] = {
+    "whole": "weights",
+    "adapters": "changes that the adapters make",
+    "merged": "changes that the adapters make, merged,",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,8 @@ class AveragePlan:
     """Their directories, of which the first one gives the tokenizer and the settings, too."""
     target: Path
     """The directory that is made."""
+    form: Form
+    """Whole weights, adapters of the rank of all together, or those merged into their base model."""
     dtype: Dtype
     """Of the weights that are written."""
     num_bytes: int
@@ -34,18 +46,19 @@ class AveragePlan:
 
 
 def plan_average(
-    paths: Sequence[Path], target: Path, *, dtype: Dtype | None, overwrite: bool
+    paths: Sequence[Path], target: Path, *, merge: bool, dtype: Dtype | None, overwrite: bool
 ) -> AveragePlan:
     """Check everything that a mean of weights needs, and write nothing.
 
     Args:
-        paths: Runs, stages, of which the last one is meant, or directories with whole models; at least two.
+        paths: Runs, stages, of which the last one is meant, or directories with models or adapters; at least two.
         target: The directory that is to be made.
+        merge: Whether the mean of adapters is merged into their base model.
         dtype: Of the weights; None is that of the first model.
         overwrite: Whether a mean or an export of before may be replaced.
 
     Raises:
-        ConfigError: There are fewer than two models, or one is no directory of whole weights.
+        ConfigError: There are fewer than two models, or one is no directory of weights.
         ModelError: A model is damaged, or does not have the weights and the tokenizer of the first one.
         RunError: A run has no model yet, the place is taken, or there is no room.
     """
@@ -62,12 +75,14 @@ def plan_average(
     for path in models[1:]:
         require_alike(models[0], path)
     wanted = dtype or dtypes_of(models[0]).most_common(1)[0][0]
-    size = sum(
-        size_in(file, wanted) if file.match(WEIGHTS) else file.stat().st_size
-        for file in model_files(models[0])
-    )
+    size = sum(size for _, size in sizes_in(models[0], wanted))
+    form: Form = "whole"
+    if are_adapters(models[0]):
+        form = "merged" if merge else "adapters"
+        own = ModelConfig(name=str(models[0]))
+        size = size_of_whole(own, wanted) if merge else len(models) * size
     require_room(target, size)
-    return AveragePlan(models, target, wanted, size)
+    return AveragePlan(models, target, form, wanted, size)
 
 
 def write_average(plan: AveragePlan) -> tuple[float, ...]:
@@ -77,7 +92,7 @@ def write_average(plan: AveragePlan) -> tuple[float, ...]:
         plan: What ``plan_average`` returned.
 
     Returns:
-        How far each model is from the first one: the length of the difference over that of the first one's weights, matrices alone.
+        How far each model is from the first one, as ``write_mean`` returns it.
 
     Raises:
         ModelError: The models do not stem from the same one; nothing is written.
@@ -89,9 +104,15 @@ def write_average(plan: AveragePlan) -> tuple[float, ...]:
 
 
 def _fill(plan: AveragePlan, place: Path) -> Sequence[float]:
-    apart = write_mean(plan.models, place, plan.dtype)
+    if plan.form == "merged":
+        with TemporaryDirectory(dir=place) as adapters:
+            apart = write_mean(plan.models, Path(adapters), MERGED_IN)
+            write_merged(ModelConfig(name=adapters), place)
+        cast_weights(place, plan.dtype)
+    else:
+        apart = write_mean(plan.models, place, plan.dtype)
     describe_model(place, plan.dtype)
-    if not _is_scorer(place):
+    if plan.form != "adapters" and not _is_scorer(place):
         describe_generation(place, load_tokenizer(ModelConfig(name=str(place))))
     complete_export(
         place, _card(plan), {"form": "mean", "of": len(plan.models), "dtype": plan.dtype}
@@ -102,14 +123,10 @@ def _fill(plan: AveragePlan, place: Path) -> Sequence[float]:
 def _model_of(path: Path) -> Path:
     trained = find_trained(path)
     model = path if trained is None else trained.directory
-    if (model / "adapter_config.json").is_file():
+    described = any((model / name).is_file() for name in ("config.json", CONFIG_FILE))
+    if not described or not list(model.glob(WEIGHTS)):
         raise ConfigError(
-            f"{path}: has adapters, and a mean of their factors is no mean of what they do; write a whole model by `rlsr export {path} --merge --to "
-            "DIR`, and average those"
-        )
-    if not (model / "config.json").is_file() or not list(model.glob(WEIGHTS)):
-        raise ConfigError(
-            f"{path}: must be a run, stages or a directory with config.json and {WEIGHTS}, got "
+            f"{path}: must be a run, stages or a directory with config.json or {CONFIG_FILE}, and {WEIGHTS}, got "
             f"{'another directory' if path.is_dir() else 'nothing that is there'}"
         )
     return model
@@ -124,7 +141,7 @@ def _card(plan: AveragePlan) -> str:
     lines = [
         f"# {plan.target.name}",
         "",
-        f"The mean of the weights of {len(plan.models)} models, each trained by rlsr from the same one:",
+        f"The mean of the {_WHAT[plan.form]} of {len(plan.models)} models, each trained by rlsr from the same one:",
         "",
         *(f"- {name}" for name in _names(plan.models)),
         "",

@@ -13,12 +13,11 @@ from rlsr.models.adapters import SavedAdapters, find_adapters
 from rlsr.models.load import require_undamaged
 from rlsr.models.weight_files import (
     INDEX,
-    WEIGHTS,
     Dtype,
     bytes_of,
     dtypes_of,
     model_files,
-    size_in,
+    sizes_in,
 )
 from rlsr.runs.lineage import TrainedModel, find_trained
 from rlsr.runs.refused_writes import existing_part
@@ -96,18 +95,12 @@ def plan_export(
     has = dtypes_of(trained.directory)
     wanted = dtype or has.most_common(1)[0][0]
     casts = dtype is not None and set(has) != {wanted}
-    files = model_files(trained.directory)
     if form == "merged":
+        files = model_files(trained.directory)
         listed = [(file.name, file.stat().st_size) for file in files if not _is_of_adapters(file)]
-        listed.append(("model.safetensors", _size_of_whole(trained.config, wanted)))
+        listed.append(("model.safetensors", size_of_whole(trained.config, wanted)))
     else:
-        listed = [
-            (
-                file.name,
-                size_in(file, wanted) if casts and file.match(WEIGHTS) else file.stat().st_size,
-            )
-            for file in files
-        ]
+        listed = sizes_in(trained.directory, wanted if casts else None)
     plan = ExportPlan(trained, target, form, wanted, casts, adapters, tuple(sorted(listed)))
     require_room(target, plan.num_bytes)
     return plan
@@ -117,7 +110,13 @@ def _is_of_adapters(file: Path) -> bool:
     return file.name.startswith("adapter_") or file.match(INDEX)
 
 
-def _size_of_whole(model: ModelConfig, dtype: Dtype) -> int:
+def size_of_whole(model: ModelConfig, dtype: Dtype) -> int:
+    """Say how many bytes all weights of a model take, or those of the model that adapters stand on.
+
+    Args:
+        model: Which.
+        dtype: Of the weights.
+    """
     return count_parameters(load_model_config(model), model) * bytes_of(dtype)
 
 

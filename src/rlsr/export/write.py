@@ -13,14 +13,12 @@ from rlsr.export.description import (
 )
 from rlsr.export.licence import find_licence
 from rlsr.export.marker import complete_export
+from rlsr.export.merge import MERGED_IN, write_merged
 from rlsr.export.plan import ExportPlan
-from rlsr.models import Policy, load_policy, load_tokenizer
+from rlsr.models import load_tokenizer
 from rlsr.models.adapters import CONFIG_FILE
-from rlsr.models.save import save_policy
 from rlsr.models.weight_files import cast_weights, model_files
 from rlsr.runs.whole_directory import write_directory
-
-_MERGED_IN = "float32"
 
 
 def write_export(plan: ExportPlan, *, name: str | None = None) -> list[str]:
@@ -45,11 +43,11 @@ def write_export(plan: ExportPlan, *, name: str | None = None) -> list[str]:
 
 def _fill(plan: ExportPlan, place: Path, name: str) -> list[str]:
     if plan.form == "merged":
-        _merge(plan, place)
+        write_merged(plan.trained.config, place)
     else:
         for file in model_files(plan.trained.directory):
             shutil.copyfile(file, place / file.name)
-    if plan.casts or (plan.form == "merged" and plan.dtype != _MERGED_IN):
+    if plan.casts or (plan.form == "merged" and plan.dtype != MERGED_IN):
         cast_weights(place, plan.dtype)
     describe_model(place, plan.dtype)
     if plan.is_whole and plan.makes == "policy":
@@ -61,14 +59,6 @@ def _fill(plan: ExportPlan, place: Path, name: str) -> list[str]:
         {"run": plan.trained.run.path.resolve().name, "form": plan.form, "dtype": plan.dtype},
     )
     return _notices(plan, place, facts)
-
-
-def _merge(plan: ExportPlan, place: Path) -> None:
-    """Add adapters to their base model in float32, so that what is rounded is rounded once."""
-    model = plan.trained.config.model_copy(update={"dtype": _MERGED_IN})
-    policy = load_policy(model, "cpu")
-    merged = policy.model.merge_and_unload()
-    save_policy(Policy(merged, policy.tokenizer, policy.source, policy.published_generation), place)
 
 
 def _facts(plan: ExportPlan, place: Path, name: str) -> Facts:

@@ -4,12 +4,17 @@ Wortsman et al., "Model soups", arXiv 2203.05482; of policies trained by RL: Ram
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rlsr.errors import ModelError
-from rlsr.models.weight_files import WEIGHTS, Dtype, cast_weights, model_files, opened
+from rlsr.models.mean_of_adapters import (
+    are_adapters,
+    require_plain_adapters,
+    require_same_base,
+    write_mean_of_adapters,
+)
+from rlsr.models.weight_files import WEIGHTS, Dtype, cast_weights, model_files, opened, tensors_in
 
 MOST_APART = 1.0
 """Runs from one model are hundredths apart, or tenths where little was learnt before; two models that were never the same are 1.4 apart, and their mean answers nothing."""
@@ -19,12 +24,23 @@ def require_alike(first: Path, other: Path) -> None:
     """Refuse a model of another form, before any weight of it is read.
 
     Args:
-        first: The directory of a whole model.
+        first: The directory of a whole model or of adapters.
         other: That of another.
 
     Raises:
-        ModelError: Their weights have other names or shapes, or their tokenizers differ.
+        ModelError: Their weights have other names or shapes, their tokenizers or the models that adapters stand on differ, or one has adapters that have
+            no mean.
     """
+    if are_adapters(first) != are_adapters(other):
+        adapters = first if are_adapters(first) else other
+        raise ModelError(
+            f"{adapters}: has adapters, and {other if adapters == first else first} whole weights; write a whole model by `rlsr export RUN --merge --to DIR`, "
+            "and average those"
+        )
+    if are_adapters(first):
+        for model in (first, other):
+            require_plain_adapters(model)
+        require_same_base(first, other)
     shapes, others = _shapes(first), _shapes(other)
     differing = sorted(name for name in shapes.keys() | others.keys() if shapes.get(name) != others.get(name))  # fmt: skip
     if differing:
@@ -41,27 +57,20 @@ def require_alike(first: Path, other: Path) -> None:
 
 
 def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(reader.get_slice(name).get_shape()) for name, reader in _tensors(model)}
-
-
-def _tensors(model: Path) -> Iterator[tuple[str, Any]]:
-    """List the weights of a model, each with the open file that has it."""
-    for file in sorted(model.glob(WEIGHTS)):
-        reader = opened(file)
-        for name in reader.keys():  # noqa: SIM118 - no dictionary
-            yield name, reader
+    return {name: tuple(reader.get_slice(name).get_shape()) for name, reader in tensors_in(model)}
 
 
 def write_mean(models: Sequence[Path], place: Path, dtype: Dtype) -> tuple[float, ...]:
-    """Write the mean of the weights of models, rounded once, with the tokenizer and the settings of the first one.
+    """Write the mean of the weights of models, or of what adapters do, rounded once, with the tokenizer and the settings of the first one.
 
     Args:
-        models: Directories of whole models of the same form, as ``require_alike`` finds them.
+        models: Directories of models of the same form, as ``require_alike`` finds them.
         place: An empty directory.
         dtype: Of the weights that are written.
 
     Returns:
-        How far each model is from the first one: the length of the difference over that of the first one's weights, matrices alone.
+        How far each model is from the first one: the length of the difference over that of the first one's weights, matrices alone; of adapters, over that
+        of what the first ones add.
 
     Raises:
         ModelError: The models do not stem from the same one, or the type cannot hold a weight.
@@ -69,6 +78,10 @@ def write_mean(models: Sequence[Path], place: Path, dtype: Dtype) -> tuple[float
     for file in model_files(models[0]):
         if not file.match(WEIGHTS):
             shutil.copyfile(file, place / file.name)
+    if are_adapters(models[0]):
+        apart = write_mean_of_adapters(models, place)
+        cast_weights(place, dtype)
+        return apart
     apart = _write_in_float32(models, place)
     for model, distance in zip(models, apart, strict=True):
         if distance > MOST_APART:
@@ -87,7 +100,7 @@ def _write_in_float32(models: Sequence[Path], place: Path) -> tuple[float, ...]:
 
     length = 0.0
     squares = [0.0] * len(models)
-    readers = [dict(_tensors(model)) for model in models]
+    readers = [dict(tensors_in(model)) for model in models]
     for file in sorted(models[0].glob(WEIGHTS)):
         found = {}
         own = opened(file)

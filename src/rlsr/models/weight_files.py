@@ -1,7 +1,7 @@
 """The files of a model, and their weights in another type, one file in memory at a time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -36,6 +36,18 @@ def model_files(directory: Path) -> Sequence[Path]:
     return sorted(found)
 
 
+def tensors_in(directory: Path) -> Iterator[tuple[str, Any]]:
+    """List the weights in a directory, each with the open file that has it.
+
+    Args:
+        directory: With files of safetensors.
+    """
+    for file in sorted(directory.glob(WEIGHTS)):
+        reader = opened(file)
+        for name in reader.keys():  # noqa: SIM118 - no dictionary
+            yield name, reader
+
+
 def dtypes_of(directory: Path) -> Counter[Dtype]:
     """Count the weights in a directory by their types.
 
@@ -46,17 +58,28 @@ def dtypes_of(directory: Path) -> Counter[Dtype]:
         ModelError: There are none of a type that weights are exported in.
     """
     found = Counter[Dtype]()
-    for file in sorted(directory.glob(WEIGHTS)):
-        with opened(file) as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - no dictionary
-                part = tensors.get_slice(name)
-                if (dtype := _NAMES.get(part.get_dtype())) is not None:
-                    found[dtype] += prod(part.get_shape())
+    for name, reader in tensors_in(directory):
+        part = reader.get_slice(name)
+        if (dtype := _NAMES.get(part.get_dtype())) is not None:
+            found[dtype] += prod(part.get_shape())
     if not found:
         raise ModelError(
             f"{directory}: must hold weights in {', '.join(DTYPES)} as {WEIGHTS}, and has none; name the directory of a run that has ended"
         )
     return found
+
+
+def sizes_in(directory: Path, dtype: Dtype | None) -> list[tuple[str, int]]:
+    """List the files of a model that others need, with their bytes where weights are written in another type.
+
+    Args:
+        directory: As a run leaves it.
+        dtype: The type; None leaves weights as they are.
+    """
+    return [
+        (file.name, size_in(file, dtype) if dtype and file.match(WEIGHTS) else file.stat().st_size)
+        for file in model_files(directory)
+    ]
 
 
 def size_in(file: Path, dtype: Dtype) -> int:

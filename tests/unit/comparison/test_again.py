@@ -1,5 +1,6 @@
 """Measuring what a comparison has trained once more: which policies are asked, and what is kept."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,11 +163,16 @@ def test_the_mean_of_the_seeds_is_one_policy_more(tmp_path: Path) -> None:
     assert again[AVERAGED] == found
 
 
-def test_a_mean_needs_seeds_and_whole_weights() -> None:
+def test_a_mean_needs_seeds_on_one_model() -> None:
     with pytest.raises(ConfigError, match=r"average: is the mean .* got seeds=\[0\]"):
         make_plan(average=True, seeds=[0])
     with pytest.raises(ConfigError, match="is the name of what average measures"):
         make_plan(average=True, again={AVERAGED: {"evaluation": {"temperature": 1.0}}})
     plan = make_plan(average=True)
-    with pytest.raises(ConfigError, match=r"average: recipes\.sft trains adapters"):
-        plan_again(plan.experiment, plan.recipes)
+    plan_again(plan.experiment, plan.recipes)
+    *recipes, both = plan.recipes
+    sft, rlsr = both.stages
+    model = sft.model.model_copy(update={"lora": None})
+    mixed = replace(both, stages=(sft.model_copy(update={"model": model}), rlsr))
+    with pytest.raises(ConfigError, match=rf"average: recipes\.{re.escape(both.name)} trains all weights and then adapters"):  # fmt: skip
+        plan_again(plan.experiment, (*recipes, mixed))

@@ -14,12 +14,16 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from rlsr.cli.commands import app
+from rlsr.config.model import ModelConfig
 from rlsr.errors import ConfigError, ModelError, RlsrError, RunError
 from rlsr.export.average import plan_average, write_average
+from rlsr.models.load import load_policy
 from rlsr.models.weight_files import Dtype
+from rlsr.runs.checksums import write_checksums
 from small_runs import write_run
 
 WEIGHTS = "model.safetensors"
+ADAPTERS = "adapter_model.safetensors"
 
 
 def variant(model: Path, path: Path, seed: int, scale: float = 0.01) -> Path:
@@ -41,8 +45,11 @@ def models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
     return [variant(tiny_model, directory / f"seed-{seed}", seed) for seed in range(3)]
 
 
-def average(paths: Sequence[Path], target: Path, dtype: Dtype | None = None) -> tuple[float, ...]:
-    return write_average(plan_average(paths, target, dtype=dtype, overwrite=False))
+def average(
+    paths: Sequence[Path], target: Path, dtype: Dtype | None = None, *, merge: bool = False
+) -> tuple[float, ...]:
+    plan = plan_average(paths, target, merge=merge, dtype=dtype, overwrite=False)
+    return write_average(plan)
 
 
 @settings(max_examples=10, deadline=None)
@@ -131,7 +138,7 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(
     with (speaks_otherwise / "tokenizer.json").open("a", encoding="utf-8") as file:
         file.write("\n")
     stranger = variant(tiny_model, tmp_path / "stranger", 7, scale=2.0)
-    adapted = write_run(tmp_path / "adapted", tiny_model, rank=2).path
+    with_adapters = write_run(tmp_path / "adapted", tiny_model, rank=2).path
     damaged = write_run(tmp_path / "damaged", models[1]).path
     with (damaged / "final" / WEIGHTS).open("r+b") as file:
         file.seek(-4, 2)
@@ -142,7 +149,7 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(
         ([first, first / ".." / first.name], ConfigError, "each named once"),
         ([first, tmp_path / "nowhere"], ConfigError, "nothing that is there"),
         ([first, tmp_path], ConfigError, "another directory"),
-        ([first, adapted], ConfigError, "--merge"),
+        ([first, with_adapters], ModelError, "--merge"),
         ([first, wider], ModelError, "must have the weights of"),
         ([first, speaks_otherwise], ModelError, "must have the tokenizer of"),
         ([first, stranger], ModelError, "not trained from the same model"),
@@ -158,3 +165,116 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(
     (target / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError, match="--to"):
         average([first, second], target)
+
+
+def adapted(model: Path, path: Path, seed: int, rank: int = 2) -> Path:
+    """Write a run that has left adapters with weights of their own."""
+    run = write_run(path, model, rank=rank)
+    file = run.final / ADAPTERS
+    generator = torch.Generator().manual_seed(seed)
+    weights = {
+        name: torch.randn(weight.shape, generator=generator) / 8
+        for name, weight in load_file(file).items()
+    }
+    save_file(weights, file, metadata={"format": "pt"})
+    write_checksums(run.final, "*.safetensors")
+    return path
+
+
+@pytest.fixture(scope="module")
+def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    directory = tmp_path_factory.mktemp("adapters")
+    return [adapted(tiny_model, directory / f"seed-{seed}", seed) for seed in range(3)]
+
+
+def whole_weights(model: Path) -> dict[str, torch.Tensor]:
+    """Load a model or merged adapters by PEFT and transformers alone."""
+    policy = load_policy(ModelConfig(name=str(model), dtype="float32"), "cpu").model
+    if hasattr(policy, "peft_config"):
+        policy = policy.merge_and_unload()
+    return {name: weight.detach().double() for name, weight in policy.named_parameters()}
+
+
+def test_the_mean_of_adapters_adds_the_mean_of_what_each_adds(
+    tiny_model: Path, adapters: list[Path], tmp_path: Path
+) -> None:
+    apart = average(adapters, tmp_path / "mean")
+    config = json.loads((tmp_path / "mean" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (config["r"], config["lora_alpha"]) == (6, 32)
+    base, found = whole_weights(tiny_model), whole_weights(tmp_path / "mean")
+    merged = [whole_weights(path / "final") for path in adapters]
+    assert found.keys() == base.keys()
+    changed = [name for name in base if not torch.equal(merged[0][name], base[name])]
+    assert len(changed) > 4
+    for name, weight in found.items():
+        expected = torch.stack([weights[name] for weights in merged]).mean(0)
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-5)
+    changes = [
+        torch.cat([(weights[name] - base[name]).ravel() for name in changed]) for weights in merged
+    ]
+    lengths = [float((one - changes[0]).norm() / changes[0].norm()) for one in changes]
+    assert apart == pytest.approx(lengths, rel=1e-4, abs=1e-6)
+
+
+def test_the_mean_of_adapters_is_merged_where_it_is_asked_for(
+    adapters: list[Path], tmp_path: Path
+) -> None:
+    average(adapters, tmp_path / "adapters")
+    target = tmp_path / "whole"
+    args = ["average", *map(str, adapters), "--to", str(target), "--merge", "--dtype", "bfloat16"]
+    result = CliRunner().invoke(app, args, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "of the length of its change away" in result.output
+    assert not (target / "adapter_config.json").exists()
+    assert not [path for path in target.iterdir() if path.is_dir()]
+    expected = whole_weights(tmp_path / "adapters")
+    for name, weight in whole_weights(target).items():
+        assert torch.equal(weight, expected[name].bfloat16().double()), name
+    assert "changes that the adapters make, merged," in (target / "README.md").read_text(encoding="utf-8")  # fmt: skip
+
+
+def test_adapters_that_have_no_mean_as_adapters_are_refused(
+    tiny_model: Path, adapters: list[Path], tmp_path: Path
+) -> None:
+    def changed(name: str, **settings: object) -> Path:
+        path = shutil.copytree(adapters[1] / "final", tmp_path / name)
+        file = path / "adapter_config.json"
+        table = {**json.loads(file.read_text(encoding="utf-8")), **settings}
+        file.write_text(json.dumps(table), encoding="utf-8")
+        return path
+
+    with_head = changed("with-head")
+    weights = load_file(with_head / ADAPTERS)
+    save_file({**weights, "base_model.model.lm_head.weight": torch.zeros(2, 2)}, with_head / ADAPTERS, metadata={"format": "pt"})  # fmt: skip
+    (with_head / "checksums.json").unlink()
+    elsewhere = variant(tiny_model, tmp_path / "elsewhere", 5)
+    cases = [
+        (changed("alpha", lora_alpha=16), "must have the lora_alpha of"),
+        (changed("base", base_model_name_or_path=str(elsewhere)), "must have the base_model_name_or_path of"),
+        (changed("rslora", use_rslora=True), "must have plain LoRA.*use_rslora"),
+        (with_head, "must have plain LoRA.*lm_head"),
+        (adapted(tiny_model, tmp_path / "wider", 4, rank=3), "must have the weights of"),
+    ]  # fmt: skip
+    for path, words in cases:
+        with pytest.raises(ModelError, match=words):
+            average([adapters[0], path], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_ranks_of_single_layers_grow_with_the_others(tiny_model: Path, tmp_path: Path) -> None:
+    paths = [adapted(tiny_model, tmp_path / f"run-{seed}", seed) for seed in (0, 1)]
+    for path in paths:
+        file = path / "final" / "adapter_config.json"
+        table = {**json.loads(file.read_text(encoding="utf-8")), "rank_pattern": {"q_proj": 1}}
+        file.write_text(json.dumps(table), encoding="utf-8")
+        weights = load_file(path / "final" / ADAPTERS)
+        for name in weights:
+            if "q_proj" in name:
+                part = weights[name][:1] if "lora_A" in name else weights[name][:, :1]
+                weights[name] = part.contiguous()
+        save_file(weights, path / "final" / ADAPTERS, metadata={"format": "pt"})
+        write_checksums(path / "final", "*.safetensors")
+    average(paths, tmp_path / "mean")
+    merged = [whole_weights(path / "final") for path in paths]
+    for name, weight in whole_weights(tmp_path / "mean").items():
+        torch.testing.assert_close(weight, (merged[0][name] + merged[1][name]) / 2, rtol=1e-4, atol=1e-5)  # fmt: skip

@@ -12,9 +12,7 @@ from rlsr.forecast import Forecast, Intervals, MetricScores, Samples, forecast, 
 from rlsr.forecast.repeated_facts import repeated_facts
 from rlsr.forecast.result import UNSEEN
 from rlsr.forecast.selection import mean_of, of_best
-from rlsr.forecast.verdict import MOST_PROMPTS, prompts_for_sign
 from rlsr.runs.typed_json import from_table, to_table
-from rlsr.statistics import Estimate
 from rlsr.statistics.estimate import FEWEST_UNITS
 
 Floats = NDArray[np.float64]
@@ -110,22 +108,6 @@ def test_the_order_of_clauses_does_not_count(
 ) -> None:
     one, other = (", ".join(" ".join(clause) for clause in clauses) for clauses in both)
     assert repeated_facts(one) == repeated_facts(other)
-
-
-ends = st.floats(-1, 1)
-
-
-@given(ends, ends, st.integers(8, 512))
-def test_prompts_for_a_sign_are_more_than_were_asked(one: float, two: float, asked: int) -> None:
-    low, high = sorted((one, two))
-    difference = Estimate((low + high) / 2, low, high, asked)
-    wanted = prompts_for_sign(difference)
-    if difference.excludes_zero:
-        assert wanted is None
-    if wanted is not None:
-        assert asked < wanted <= MOST_PROMPTS + 8
-        half = (high - low) / 2 * (asked / wanted) ** 0.5
-        assert half <= abs(difference.mean) * (1 + 1e-9), "that many show the sign"
 
 
 def samples(rewards: Floats, unseen: Floats, greedy: Floats) -> Samples:

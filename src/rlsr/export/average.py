@@ -108,7 +108,8 @@ def _fill(plan: AveragePlan, place: Path) -> Sequence[float]:
         with TemporaryDirectory(dir=place) as adapters:
             apart = write_mean(plan.models, Path(adapters), MERGED_IN)
             write_merged(ModelConfig(name=adapters), place)
-        cast_weights(place, plan.dtype)
+        if plan.dtype != MERGED_IN:
+            cast_weights(place, plan.dtype)
     else:
         apart = write_mean(plan.models, place, plan.dtype)
     describe_model(place, plan.dtype)

@@ -107,6 +107,6 @@ def _next_step(verdict: Verdict, num_prompts: int, learning: Learning | None) ->
     if num_prompts < FEWEST_UNITS:
         return f"ask at least {FEWEST_UNITS} prompts (--prompts {FEWEST_UNITS}); SFT sets more of them aside with validation.num_prompts"
     return (
-        "try it with validation (validation.num_prompts), which keeps this model where RLSR's is not better, or compare with SFT of the same time "
+        "try it with validation (validation.num_prompts), which keeps this model where RLSR's answers are clearly worse, or compare with SFT of the same time "
         "(`rlsr compare`)"
     )

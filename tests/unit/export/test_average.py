@@ -188,7 +188,7 @@ def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 
 
 def whole_weights(model: Path) -> dict[str, torch.Tensor]:
-    """Load a model or merged adapters by PEFT and transformers alone."""
+    """Load a model, or the one that adapters stand on with these merged into it by PEFT."""
     policy = load_policy(ModelConfig(name=str(model), dtype="float32"), "cpu").model
     if hasattr(policy, "peft_config"):
         policy = policy.merge_and_unload()

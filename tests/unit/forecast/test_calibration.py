@@ -56,6 +56,7 @@ def test_the_points_that_come_along_leave_it_open() -> None:
     for point in kept.points:
         gain = expected_gain(kept, point.best_minus_greedy)
         assert gain.low < 0 < gain.high, "they say little"
+        assert gain.low < point.gain.mean < gain.high
         assert gain.num == 10
 
 

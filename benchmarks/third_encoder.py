@@ -9,7 +9,7 @@ The encoder is paraphrase-MiniLM-L3-v2; `judge` needs onnxruntime and vital-mode
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def main() -> None:
 def _judged(runs: Path) -> dict[str, list[list[float]]]:
     return {
         recipe.name: [
-            [round(float(score), 4) for score in closeness(_answers(seed))]
+            [round(float(score), 4) for score in closeness(_answers(seed), third_encoder)]
             for seed in sorted(recipe.glob("seed-*"))
         ]
         for recipe in sorted(runs.iterdir())
@@ -76,18 +76,24 @@ def _answers(seed: Path) -> list[HeldoutRow]:
     return rows
 
 
-def closeness(rows: Sequence[HeldoutRow]) -> Floats:
+def third_encoder(texts: Sequence[str]) -> Any:
+    """Encode texts, a row of numbers each; an empty one is a row of zeros."""
+    return paraphrase_minilm(texts)["paraphrase-MiniLM"].vectors
+
+
+def closeness(rows: Sequence[HeldoutRow], encode: Callable[[Sequence[str]], Any]) -> Floats:
     """Compare answers with their references; of several the mean counts, and an empty answer has 0.
 
     Args:
         rows: Held-out answers.
+        encode: From texts to vectors of any length, (text, dimension).
 
     Returns:
         The cosine of each, (row,).
     """
     references = [row.references or (row.reference,) for row in rows]
     texts = [*(row.response for row in rows), *(one for those in references for one in those)]
-    vectors = paraphrase_minilm(texts)["paraphrase-MiniLM"].vectors
+    vectors = np.asarray(encode(texts))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     ends = np.cumsum([len(rows), *map(len, references)])

@@ -1,0 +1,38 @@
+"""benchmarks/default_reward.py: the table of two rewards after the same SFT."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr(importlib.import_module("claim_statistics"), "NUM_RESAMPLES", 100)
+    return importlib.import_module("default_reward")
+
+
+def test_differences_are_of_the_first_from_the_second_and_marked_where_one_was_trained_on_it(
+    module: Any,
+) -> None:
+    levels = {"sft": 0.5, "cosine": 0.6, "blend": 0.575}
+    metrics = [*module.ENCODERS, *module.SCORED]
+    kept = {
+        "alpaca": {
+            name: {metric: np.full((3, 40), level).tolist() for metric in metrics}
+            for name, level in levels.items()
+        }
+    }
+    rows = {line.split(" | ")[0]: line.split(" | ")[1:] for line in module.table(kept).splitlines()}
+    found = dict(zip(metrics, rows["| alpaca, blend - cosine"], strict=True))
+    assert found["third encoder"] == "-0.025 [-0.025, -0.025]"
+    assert found["MiniLM"] == found["wordllama"] == "(-0.025 [-0.025, -0.025])"
+    found = dict(zip(metrics, rows["| alpaca, cosine - sft"], strict=True))
+    assert found["wordllama"] == "+0.100 [+0.100, +0.100]"
+    assert found["MiniLM"].startswith("(+0.100")
+    assert rows["| alpaca, sft"][0] == "0.500"

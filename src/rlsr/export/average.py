@@ -155,5 +155,7 @@ def _card(plan: AveragePlan) -> str:
 def _names(models: Sequence[Path]) -> list[str]:
     """Name models by their runs, without the directories of this machine."""
     paths = [path.parent if path.name == "final" else path for path in map(Path.resolve, models)]
-    shared = os.path.commonpath(paths)
-    return [path.relative_to(shared).as_posix() for path in paths]
+    shared = Path(os.path.commonpath(paths))
+    # A run beside its own checkpoints.
+    within = shared.parent if shared in paths else shared
+    return [path.relative_to(within).as_posix() for path in paths]

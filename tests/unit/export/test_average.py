@@ -126,6 +126,20 @@ def test_runs_are_taken_by_their_models_and_the_mean_answers(
     assert again.exit_code == 0, again.output
 
 
+def test_a_run_and_its_own_checkpoints_have_a_mean_whose_card_names_them(
+    models: list[Path], tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", models[0]).path
+    checkpoint = shutil.copytree(models[1], run / "checkpoints" / "checkpoint-2")
+    average([run, checkpoint], tmp_path / "mean")
+    first, second, found = (load_file(path / WEIGHTS) for path in (models[0], checkpoint, tmp_path / "mean"))  # fmt: skip
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, (first[name] + second[name]) / 2)
+    card = (tmp_path / "mean" / "README.md").read_text(encoding="utf-8")
+    assert "- run\n- run/checkpoints/checkpoint-2\n" in card
+    assert str(tmp_path) not in card
+
+
 def test_what_has_no_mean_is_refused_and_nothing_is_written(
     tiny_model: Path, models: list[Path], tmp_path: Path
 ) -> None:

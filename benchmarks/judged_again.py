@@ -1,15 +1,16 @@
-"""RLSR after the same SFT by the recipe's default reward and by the paper's cosine, judged by what neither has seen.
+"""Answers that runs have kept, judged once more by the same encoders, whatever each run was rewarded by.
 
-    python benchmarks/default_reward.py judge SET NAME RUN...    adds the seeds of a recipe to results/default-reward.json
-    python benchmarks/default_reward.py table                    writes the table between the markers default-reward of docs/log.md
+    python benchmarks/judged_again.py judge NAME SET RECIPE RUN...    adds the seeds of a recipe to results/NAME.json
+    python benchmarks/judged_again.py table NAME                      writes the table between the markers NAME of docs/log.md
 
-NAME is one of sft, cosine and blend; seeds in the same order. `judge` needs what third_encoder.py needs.
+Seeds stand in the same order for all recipes of a set, or are one that stands beside all. `judge` needs what third_encoder.py needs.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics.in_words import NOTHING, number
 
 HERE = Path(__file__).parent
-KEPT = HERE / "results" / "default-reward.json"
+RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "log.md"
 CONFIDENCE = 0.95
-NAMES = ("sft", "cosine", "blend")
 ENCODERS: Mapping[str, Callable[[Sequence[str]], Any]] = {
     "third encoder": third_encoder,
     "MiniLM": lambda texts: load_named_embedder("builtin:minilm", "cpu").encode(texts).vectors,
@@ -37,9 +37,8 @@ ENCODERS: Mapping[str, Callable[[Sequence[str]], Any]] = {
 SCORED = {"BLEU": "bleu", "chrF": "chrf", "length": "length_ratio", "cut": "cut"}
 DIGITS = {"BLEU": 1, "chrF": 1}
 """3 elsewhere."""
-SEEN = {"cosine": {"MiniLM"}, "blend": {"wordllama", "chrF"}}
-"""What the reward is made of."""
-PAIRS = (("cosine", "sft"), ("blend", "sft"), ("blend", "cosine"))
+MOST_PAIRS = 3
+"""Recipes of a set of which each is set against each; of more, against the first."""
 
 
 def main() -> None:
@@ -49,20 +48,22 @@ def main() -> None:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     judge = commands.add_parser("judge")
+    judge.add_argument("name")
     judge.add_argument("set")
-    judge.add_argument("name", choices=NAMES)
+    judge.add_argument("recipe", help="in words; one with sft alone or with blend is known by that")
     judge.add_argument("runs", nargs="+", type=Path)
-    commands.add_parser("table")
+    commands.add_parser("table").add_argument("name")
     asked = parser.parse_args()
-    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    file = RESULTS / f"{asked.name}.json"
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if asked.command == "judge":
         runs = [RunDirectory.open(run).read_evaluation("after") for run in asked.runs]
-        kept.setdefault(asked.set, {})[asked.name] = _judged([rows or [] for rows in runs])
-        KEPT.write_text(f"{json.dumps(kept)}\n", encoding="utf-8")
+        kept.setdefault(asked.set, {})[asked.recipe] = _judged([rows or [] for rows in runs])
+        file.write_text(f"{json.dumps(kept)}\n", encoding="utf-8")
     else:
-        text = put_between_markers(PAGE.read_text(encoding="utf-8"), "default-reward", table(kept), PAGE)  # fmt: skip
+        text = put_between_markers(PAGE.read_text(encoding="utf-8"), asked.name, table(kept), PAGE)
         PAGE.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{KEPT if asked.command == 'judge' else PAGE}\n")
+    sys.stdout.write(f"{file if asked.command == 'judge' else PAGE}\n")
 
 
 def _judged(seeds: Sequence[Sequence[HeldoutRow]]) -> dict[str, list[list[float]]]:
@@ -80,10 +81,10 @@ def _judged(seeds: Sequence[Sequence[HeldoutRow]]) -> dict[str, list[list[float]
 
 
 def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """Set by set, the means of each reward and the differences between them; in brackets what is in the reward of one side.
+    """Set by set, the means of each recipe and the differences between them; in brackets what one side was trained on.
 
     Args:
-        kept: By set and name, scores by metric, (seed, prompt).
+        kept: By set and recipe, scores by metric, (seed, prompt).
 
     Returns:
         Markdown.
@@ -91,17 +92,27 @@ def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     metrics = [*ENCODERS, *SCORED]
     lines = table_head("", *metrics)
     for of_set, found in kept.items():
-        for name in NAMES:
-            means = (number(float(np.mean(found[name][one])), DIGITS.get(one, 3)) for one in metrics)  # fmt: skip
+        for name, scores in found.items():
+            means = (number(float(np.mean(scores[one])), DIGITS.get(one, 3)) for one in metrics)
             lines += table_row(f"{of_set}, {name}", *means)
-        for ours, theirs in PAIRS:
-            seen = SEEN[ours] | SEEN.get(theirs, set())
+        pairs = list(combinations(found, 2))
+        if len(found) > MOST_PAIRS:
+            pairs = [pair for pair in pairs if pair[0] == next(iter(found))]
+        for theirs, ours in pairs:
+            seen = trained_on(ours) | trained_on(theirs)
             cells = [
                 _in_words(found[ours][one], found[theirs][one], DIGITS.get(one, 3), one in seen)
                 for one in metrics
             ]
             lines += table_row(f"{of_set}, {ours} - {theirs}", *cells)
     return "\n".join(lines)
+
+
+def trained_on(recipe: str) -> set[str]:
+    """Say what a recipe's reward is made of: of SFT nothing, of RLSR the cosine by MiniLM where it is not called the blend."""
+    if "blend" in recipe:
+        return {"wordllama", "chrF"}
+    return set() if recipe.startswith("sft") else {"MiniLM"}
 
 
 def _in_words(ours: Any, theirs: Any, digits: int, is_seen: bool) -> str:

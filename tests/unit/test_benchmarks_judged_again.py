@@ -1,4 +1,4 @@
-"""benchmarks/default_reward.py: the table of two rewards after the same SFT."""
+"""benchmarks/judged_again.py: the table of recipes whose rewards differ."""
 
 import importlib
 from pathlib import Path
@@ -14,7 +14,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.setattr(importlib.import_module("claim_statistics"), "NUM_RESAMPLES", 100)
-    return importlib.import_module("default_reward")
+    return importlib.import_module("judged_again")
 
 
 def test_differences_are_of_the_first_from_the_second_and_marked_where_one_was_trained_on_it(
@@ -36,3 +36,12 @@ def test_differences_are_of_the_first_from_the_second_and_marked_where_one_was_t
     assert found["wordllama"] == "+0.100 [+0.100, +0.100]"
     assert found["MiniLM"].startswith("(+0.100")
     assert rows["| alpaca, sft"][0] == "0.500"
+
+
+def test_many_recipes_are_set_against_the_first(module: Any) -> None:
+    scores = dict.fromkeys([*module.ENCODERS, *module.SCORED], np.full((1, 40), 0.5).tolist())
+    recipes = ("sft", "one run", "longer", "mean")
+    lines = module.table({"alpaca": dict.fromkeys(recipes, scores)}).splitlines()
+    assert [line.split(" | ")[0] for line in lines if " - " in line] == [
+        f"| alpaca, {name} - sft" for name in recipes[1:]
+    ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claim_statistics import difference
+from claim_over_sets import mean_difference, over_sets
 from claim_tables import put_between_markers
 from step_tables import table_head, table_row
 from third_encoder import closeness, third_encoder
@@ -23,7 +23,7 @@ from third_encoder import closeness, third_encoder
 from rlsr.embeddings import load_named_embedder
 from rlsr.runs.directory import RunDirectory
 from rlsr.runs.rows import HeldoutRow
-from rlsr.statistics.in_words import NOTHING, number
+from rlsr.statistics.in_words import number
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -52,7 +52,9 @@ def main() -> None:
     judge.add_argument("set")
     judge.add_argument("recipe", help="in words; one with sft alone or with blend is known by that")
     judge.add_argument("runs", nargs="+", type=Path)
-    commands.add_parser("table").add_argument("name")
+    write = commands.add_parser("table")
+    write.add_argument("name")
+    write.add_argument("--together", nargs="+", default=(), help="sets whose mean is shown, too")
     asked = parser.parse_args()
     file = RESULTS / f"{asked.name}.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -61,7 +63,9 @@ def main() -> None:
         kept.setdefault(asked.set, {})[asked.recipe] = _judged([rows or [] for rows in runs])
         file.write_text(f"{json.dumps(kept)}\n", encoding="utf-8")
     else:
-        text = put_between_markers(PAGE.read_text(encoding="utf-8"), asked.name, table(kept), PAGE)
+        text = put_between_markers(
+            PAGE.read_text(encoding="utf-8"), asked.name, table(kept, asked.together), PAGE
+        )
         PAGE.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{file if asked.command == 'judge' else PAGE}\n")
 
@@ -80,11 +84,12 @@ def _judged(seeds: Sequence[Sequence[HeldoutRow]]) -> dict[str, list[list[float]
     }
 
 
-def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]], together: Sequence[str] = ()) -> str:
     """Set by set, the means of each recipe and the differences between them; in brackets what one side was trained on.
 
     Args:
         kept: By set and recipe, scores by metric, (seed, prompt).
+        together: Sets of the same recipes, over which the differences are shown, too.
 
     Returns:
         Markdown.
@@ -99,12 +104,10 @@ def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         if len(found) > MOST_PAIRS:
             pairs = [pair for pair in pairs if pair[0] == next(iter(found))]
         for theirs, ours in pairs:
-            seen = trained_on(ours) | trained_on(theirs)
-            cells = [
-                _in_words(found[ours][one], found[theirs][one], DIGITS.get(one, 3), one in seen)
-                for one in metrics
-            ]
-            lines += table_row(f"{of_set}, {ours} - {theirs}", *cells)
+            lines += _row(of_set, [found], ours, theirs)
+    sets = [kept[name] for name in together]
+    for theirs, ours in combinations(sets[0], 2) if sets else ():
+        lines += _row(" and ".join(together), sets, ours, theirs)
     return "\n".join(lines)
 
 
@@ -115,13 +118,17 @@ def trained_on(recipe: str) -> set[str]:
     return set() if recipe.startswith("sft") else {"MiniLM"}
 
 
-def _in_words(ours: Any, theirs: Any, digits: int, is_seen: bool) -> str:
-    found = difference(np.array(ours), np.array(theirs), CONFIDENCE)
-    if found is None:
-        return NOTHING
-    mean, low, high = (number(end, digits, sign=True) for end in found)
-    text = f"{mean} [{low}, {high}]"
-    return f"({text})" if is_seen else text
+def _row(label: str, sets: Sequence[Mapping[str, Any]], ours: str, theirs: str) -> list[str]:
+    """Write the differences of two recipes over sets, of which each counts the same."""
+    seen = trained_on(ours) | trained_on(theirs)
+    cells = []
+    for one in (*ENCODERS, *SCORED):
+        tables = [(found[ours][one], found[theirs][one]) for found in sets]
+        ends = over_sets(tables, mean_difference, CONFIDENCE)
+        mean, low, high = (number(end, DIGITS.get(one, 3), sign=True) for end in ends)
+        text = f"{mean} [{low}, {high}]"
+        cells.append(f"({text})" if one in seen else text)
+    return table_row(f"{label}, {ours} - {theirs}", *cells)
 
 
 if __name__ == "__main__":

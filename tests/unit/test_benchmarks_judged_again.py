@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(importlib.import_module("claim_statistics"), "NUM_RESAMPLES", 100)
+    monkeypatch.setattr(importlib.import_module("claim_over_sets"), "NUM_RESAMPLES", 100)
     return importlib.import_module("judged_again")
 
 
@@ -36,6 +36,18 @@ def test_differences_are_of_the_first_from_the_second_and_marked_where_one_was_t
     assert found["wordllama"] == "+0.100 [+0.100, +0.100]"
     assert found["MiniLM"].startswith("(+0.100")
     assert rows["| alpaca, sft"][0] == "0.500"
+
+
+def test_sets_together_weigh_the_same(module: Any) -> None:
+    def scores(level: float, num: int) -> dict[str, Any]:
+        return dict.fromkeys([*module.ENCODERS, *module.SCORED], np.full((3, num), level).tolist())
+
+    kept = {
+        "small": {"sft": scores(0.5, 10), "blend": scores(0.6, 10)},
+        "large": {"sft": scores(0.5, 90), "blend": scores(0.8, 90)},
+    }
+    *_, last = module.table(kept, ["small", "large"]).splitlines()
+    assert last.startswith("| small and large, blend - sft | +0.200 [+0.200, +0.200] |")
 
 
 def test_many_recipes_are_set_against_the_first(module: Any) -> None:

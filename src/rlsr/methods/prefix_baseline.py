@@ -42,7 +42,7 @@ def prefix_baselines(
 
     Returns:
         (response, prefix): weight times the lead over the mean of the group, by the standard deviation of the group's scores of that prefix
-        where advantages are by that of its rewards; 0 where unscored.
+        where advantages are by that of its rewards; 0 where unscored, and there also where these scores have no signal (``min_std``).
 
     Source:
         A baseline that depends on the state, Williams 1992 and Sutton et al. 2000, with the reward of the unfinished response in the place
@@ -55,9 +55,11 @@ def prefix_baselines(
     means = np.where(is_scored, groups, 0.0).sum(axis=1, keepdims=True) / np.maximum(counts, 1)
     leads = np.where(is_scored, groups - means, 0.0)
     if config.scale == "group_std":
-        variances = np.square(leads).sum(axis=1, keepdims=True) / np.maximum(counts - 1, 1)
-        divisors = np.maximum(np.sqrt(variances), config.std_floor)
-        leads = np.divide(leads, divisors, out=np.zeros_like(leads), where=divisors > 0)
+        spreads = np.sqrt(np.square(leads).sum(axis=1, keepdims=True) / np.maximum(counts - 1, 1))
+        # Equal scores may lie a rounding apart from their mean, which is no lead.
+        has_signal = np.broadcast_to(spreads > config.min_std, leads.shape)
+        divisors = np.maximum(spreads, config.std_floor)
+        leads = np.divide(leads, divisors, out=np.zeros_like(leads), where=has_signal)
         if config.std_floor > 0:
             # As small as the advantages of a group are whose rewards lie closer together.
             leads *= np.minimum(np.nan_to_num(group_std) / config.std_floor, 1.0)[:, None, None]

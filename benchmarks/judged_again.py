@@ -1,7 +1,7 @@
 """Answers that runs have kept, judged once more by the same encoders, whatever each run was rewarded by.
 
     python benchmarks/judged_again.py judge NAME SET RECIPE RUN...    adds the seeds of a recipe to results/NAME.json
-    python benchmarks/judged_again.py table NAME                      writes the table between the markers NAME of docs/log.md
+    python benchmarks/judged_again.py table NAME [--together SET SET] writes the table between the markers NAME of docs/log.md
 
 Seeds stand in the same order for all recipes of a set, or are one that stands beside all. `judge` needs what third_encoder.py needs.
 """
@@ -15,25 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claim_over_sets import mean_difference, over_sets
+from claim_over_sets import CONFIDENCE, mean_difference, over_sets
 from claim_tables import put_between_markers
 from step_tables import table_head, table_row
-from third_encoder import closeness, third_encoder
+from third_encoder import ThirdEncoder, answers_of, closeness
 
-from rlsr.embeddings import load_named_embedder
-from rlsr.runs.directory import RunDirectory
+from rlsr.embeddings import Embedder, load_named_embedder
 from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics.in_words import number
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "log.md"
-CONFIDENCE = 0.95
-ENCODERS: Mapping[str, Callable[[Sequence[str]], Any]] = {
-    "third encoder": third_encoder,
-    "MiniLM": lambda texts: load_named_embedder("builtin:minilm", "cpu").encode(texts).vectors,
-    "wordllama": lambda texts: load_named_embedder("builtin:wordllama", "cpu").encode(texts).vectors,
-}  # fmt: skip
+ENCODERS: Mapping[str, Callable[[], Embedder]] = {
+    "third encoder": ThirdEncoder,
+    "MiniLM": lambda: load_named_embedder("builtin:minilm", "cpu"),
+    "wordllama": lambda: load_named_embedder("builtin:wordllama", "cpu"),
+}
 SCORED = {"BLEU": "bleu", "chrF": "chrf", "length": "length_ratio", "cut": "cut"}
 DIGITS = {"BLEU": 1, "chrF": 1}
 """3 elsewhere."""
@@ -59,8 +57,7 @@ def main() -> None:
     file = RESULTS / f"{asked.name}.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if asked.command == "judge":
-        runs = [RunDirectory.open(run).read_evaluation("after") for run in asked.runs]
-        kept.setdefault(asked.set, {})[asked.recipe] = _judged([rows or [] for rows in runs])
+        kept.setdefault(asked.set, {})[asked.recipe] = _judged([*map(answers_of, asked.runs)])
         file.write_text(f"{json.dumps(kept)}\n", encoding="utf-8")
     else:
         text = put_between_markers(
@@ -71,8 +68,9 @@ def main() -> None:
 
 
 def _judged(seeds: Sequence[Sequence[HeldoutRow]]) -> dict[str, list[list[float]]]:
+    encoders = {name: load() for name, load in ENCODERS.items()}
     by_encoder = {
-        name: [closeness(rows, encode) for rows in seeds] for name, encode in ENCODERS.items()
+        name: [closeness(rows, encoder) for rows in seeds] for name, encoder in encoders.items()
     }
     scored = {
         name: [[row.scores[metric] for row in rows] for rows in seeds]
@@ -112,10 +110,10 @@ def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]], together: Sequenc
 
 
 def trained_on(recipe: str) -> set[str]:
-    """Say what a recipe's reward is made of: of SFT nothing, of RLSR the cosine by MiniLM where it is not called the blend."""
+    """Say what a recipe's reward is made of: of SFT nothing, of RLSR the pull of lengths, and the cosine by MiniLM where it is not called the blend."""
     if "blend" in recipe:
-        return {"wordllama", "chrF"}
-    return set() if recipe.startswith("sft") else {"MiniLM"}
+        return {"wordllama", "chrF", "length"}
+    return set() if recipe.startswith("sft") else {"MiniLM", "length"}
 
 
 def _row(label: str, sets: Sequence[Mapping[str, Any]], ours: str, theirs: str) -> list[str]:

@@ -9,7 +9,7 @@ The encoder is paraphrase-MiniLM-L3-v2; `judge` needs onnxruntime and vital-mode
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from claim_tables import put_between_markers
 from encoder_states import paraphrase_minilm
 from step_tables import table_head, table_row
 
+from rlsr.embeddings import Embedder
+from rlsr.embeddings.protocol import Encoding, unit_rows
+from rlsr.evaluation.metrics.independent import best_cosines
+from rlsr.rewards.protocol import Scores
 from rlsr.runs.directory import RunDirectory
 from rlsr.runs.rows import HeldoutRow
 from rlsr.statistics.in_words import number
-from rlsr.statistics.resamples import Floats
 
 HERE = Path(__file__).parent
 KEPT = HERE / "results" / "third-encoder.json"
@@ -30,7 +33,7 @@ PAGE = HERE / "claim.md"
 KINDS = {"seeds": "one run", "means": "mean of three"}
 """Of what stands in the file, in words."""
 
-Scores = Mapping[str, Any]
+Table = Mapping[str, Any]
 """By recipe: (seed, prompt)."""
 
 
@@ -59,53 +62,47 @@ def main() -> None:
 
 
 def _judged(runs: Path) -> dict[str, list[list[float]]]:
+    encoder = ThirdEncoder()
     return {
         recipe.name: [
-            [round(float(score), 4) for score in closeness(_answers(seed), third_encoder)]
+            [round(float(score), 4) for score in closeness(answers_of(seed), encoder)]
             for seed in sorted(recipe.glob("seed-*"))
         ]
         for recipe in sorted(runs.iterdir())
     }
 
 
-def _answers(seed: Path) -> list[HeldoutRow]:
+def answers_of(run: Path) -> list[HeldoutRow]:
     """Read the held-out answers of a run; of stages, those of the last."""
-    *_, last = sorted(seed.glob("**/evaluation"))
+    *_, last = sorted(run.glob("**/evaluation"))
     rows = RunDirectory.open(last.parent).read_evaluation("after")
     assert rows, f"{last} was measured"
     return rows
 
 
-def third_encoder(texts: Sequence[str]) -> Any:
-    """Encode texts, a row of numbers each; an empty one is a row of zeros."""
-    return paraphrase_minilm(texts)["paraphrase-MiniLM"].vectors
+class ThirdEncoder:
+    """An ``Embedder`` by paraphrase-MiniLM-L3-v2."""
+
+    identity = "paraphrase-MiniLM-L3-v2"
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        """Encode texts, as ``Embedder`` says."""
+        vectors = unit_rows(paraphrase_minilm(texts)["paraphrase-MiniLM"].vectors)
+        return Encoding(vectors, np.zeros(len(texts), dtype=np.bool_))
 
 
-def closeness(rows: Sequence[HeldoutRow], encode: Callable[[Sequence[str]], Any]) -> Floats:
-    """Compare answers with their references; of several the mean counts, and an empty answer has 0.
+def closeness(rows: Sequence[HeldoutRow], encoder: Embedder) -> Scores:
+    """Compare answers with their references as ``independent_similarity`` does, by any encoder.
 
     Args:
         rows: Held-out answers.
-        encode: From texts to vectors of any length, (text, dimension).
-
-    Returns:
-        The cosine of each, (row,).
+        encoder: By which they are compared.
     """
     references = [row.references or (row.reference,) for row in rows]
-    texts = [*(row.response for row in rows), *(one for those in references for one in those)]
-    vectors = np.asarray(encode(texts))
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    ends = np.cumsum([len(rows), *map(len, references)])
-    return np.array(
-        [
-            (unit[begin:end] @ answer).mean()
-            for answer, begin, end in zip(unit, ends, ends[1:], strict=False)
-        ]
-    )
+    return best_cosines(encoder, [row.response for row in rows], references)
 
 
-def table(kept: Mapping[str, Mapping[str, Scores]]) -> str:
+def table(kept: Mapping[str, Mapping[str, Table]]) -> str:
     """Set by set, and over the sets, what RLSR after SFT gains over SFT of the same time.
 
     Args:
@@ -123,7 +120,7 @@ def table(kept: Mapping[str, Mapping[str, Scores]]) -> str:
     return "\n".join(lines)
 
 
-def _row(label: str, of_sets: Sequence[Scores]) -> list[str]:
+def _row(label: str, of_sets: Sequence[Table]) -> list[str]:
     names = ("sft+rlsr", "sft", "base")
     # The policy before training is one, however often it was measured.
     tables = [tuple(scores[name][: 1 if name == "base" else None] for name in names) for scores in of_sets]  # fmt: skip

@@ -1,6 +1,7 @@
 """benchmarks/judged_again.py: the table of recipes whose rewards differ."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def test_sets_together_weigh_the_same(module: Any) -> None:
     }
     *_, last = module.table(kept, ["small", "large"]).splitlines()
     assert last.startswith("| small and large, blend - sft | +0.200 [+0.200, +0.200] |")
+
+
+@pytest.mark.parametrize("name", ["default-reward", "longer-or-mean"])
+def test_the_page_has_what_the_file_says(module: Any, name: str) -> None:
+    kept = json.loads((module.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    page = module.PAGE.read_text(encoding="utf-8")
+    for line in module.table(kept).splitlines():
+        # Intervals of few resamples are others.
+        assert line.partition("[")[0] in page
 
 
 def test_many_recipes_are_set_against_the_first(module: Any) -> None:

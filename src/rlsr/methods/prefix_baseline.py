@@ -42,7 +42,7 @@ def prefix_baselines(
 
     Returns:
         (response, prefix): weight times the lead over the mean of the group, by the standard deviation of the group's scores of that prefix
-        where advantages are by that of its rewards; 0 where unscored, and there also where these scores have no signal (``min_std``).
+        where advantages are by that of its rewards, and then 0 where these scores have no signal (``min_std``); 0 where unscored.
 
     Source:
         A baseline that depends on the state, Williams 1992 and Sutton et al. 2000, with the reward of the unfinished response in the place
@@ -57,7 +57,7 @@ def prefix_baselines(
     if config.scale == "group_std":
         spreads = np.sqrt(np.square(leads).sum(axis=1, keepdims=True) / np.maximum(counts - 1, 1))
         # Equal scores may lie a rounding apart from their mean, which is no lead.
-        has_signal = np.broadcast_to(spreads > config.min_std, leads.shape)
+        has_signal = spreads > config.min_std
         divisors = np.maximum(spreads, config.std_floor)
         leads = np.divide(leads, divisors, out=np.zeros_like(leads), where=has_signal)
         if config.std_floor > 0:

@@ -1,12 +1,29 @@
 """Runs as a crash leaves them, and what of them a resumed run must repeat."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from rlsr.engines import SilentObserver
 from rlsr.runs import RunDirectory
 
 TIMES = ("time/", "tokens/per_second", "memory/", "judge/")
 """What is another in every run: times, and what of the questions to servers was answered before."""
+
+
+class Killed(BaseException):
+    """Stands for a signal that nobody can catch."""
+
+
+class KilledAfter(SilentObserver):
+    """Dies when a step has been written and its checkpoint has not."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step(self, step: int, num_steps: int, metrics: Mapping[str, float | None]) -> None:
+        if step == self._step:
+            raise Killed
 
 
 def interrupt_after(step: int, whole: Path, broken: Path) -> None:

@@ -41,6 +41,7 @@ CASES = {
         "model.lora={rank: 4}",
         "validation={num_prompts: 3, every_steps: 2, metric: reward}",
         "evaluation={during: [0.5], during_prompts: 2}",
+        "training.average_power=1",
     ],
     "validation by likelihood": ["validation={num_prompts: 3, every_steps: 1, metric: nll}"],
     "rank": ["method=rank", "method.margin=0.01", "model.lora={rank: 4}"],

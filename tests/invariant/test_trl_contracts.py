@@ -63,6 +63,7 @@ def rollout(trainer: RolloutTrainer) -> dict[str, Any]:
         ("create_model_card", ["self"]),
         ("_clip_grad_norm", ["self", "model"]),
         ("_save_checkpoint", ["self", "model", "trial"]),
+        ("_load_from_checkpoint", ["self", "resume_from_checkpoint", "model"]),
         # These are called.
         (
             "_generate_single_turn",

@@ -1,6 +1,6 @@
 """Validation chooses weights and leaves training as it is, and a run that is killed at any point chooses as one that was not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from interrupted import numbers_of
+from interrupted import Killed, KilledAfter, numbers_of
 from rlsr.config import load_config
 from rlsr.config.stages import load_stages
 from rlsr.engines import SilentObserver
@@ -24,21 +24,6 @@ from rlsr.rewards.protocol import Scores
 from rlsr.runs import RunDirectory
 
 VALIDATION = ["validation={num_prompts: 3, every_steps: 2}"]
-
-
-class Killed(BaseException):
-    """Stands for a signal that nobody can catch."""
-
-
-class KilledAfter(SilentObserver):
-    """Dies when a step has been written and its checkpoint has not."""
-
-    def __init__(self, step: int) -> None:
-        self._step = step
-
-    def on_step(self, step: int, num_steps: int, metrics: Mapping[str, float | None]) -> None:
-        if step == self._step:
-            raise Killed
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ def show_head(console: Console, plan: "RunPlan") -> None:
         f"{plan.device}",
         markup=False,
     )
+    if config.training.average_power is not None:
+        console.print(
+            f"weights: their mean over the steps (training.average_power={config.training.average_power:g}) is what is measured and saved",
+            markup=False,
+        )
     if plan.validation:
         console.print(_validation(plan), markup=False)
     if config.evaluation.during and dataset.heldout:

@@ -34,6 +34,10 @@ class TrainingConfig(ConfigTable):
     """What follows the warm-up: constant, or down to zero at the last step."""
     warmup_steps: int = Field(default=3, ge=0)
     """Steps before the peak learning rate is reached; the first one learns already."""
+    average_power: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Keeps the mean of the weights over all steps, in which those after step t count about ``t ** average_power`` times, and measures
+    and saves it in the place of the last weights: 0 is the plain mean, 1 leans to the later steps. It has less noise than any weights
+    of a long run; training itself goes on from its own. Null keeps none."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay of AdamW."""
     adam_betas: tuple[float, float] = (0.9, 0.95)

@@ -145,7 +145,7 @@ def default_tokens(rollout: RolloutSize, device: str) -> int:
 
 
 def held_gb(config: RunConfig, policy: PolicySize) -> float:
-    """Add up what is held all the time: weights, reference policy, gradients, optimiser.
+    """Add up what is held all the time: weights, reference policy, gradients, optimiser, the mean of the weights.
 
     Args:
         config: The resolved config.
@@ -157,7 +157,9 @@ def held_gb(config: RunConfig, policy: PolicySize) -> float:
     weights = policy.num_parameters * policy.bytes_per_weight
     # Two moments in float32, and float32 copies of bfloat16 weights.
     optimizer = 12 if policy.bytes_per_weight == 2 else 8
-    trained_bytes = policy.bytes_per_weight + optimizer
+    # Their mean in float32, and its copy in the weights' type while it is measured.
+    mean = 0 if config.training.average_power is None else 4 + policy.bytes_per_weight
+    trained_bytes = policy.bytes_per_weight + optimizer + mean
     lora = config.model.lora
     if lora is None:
         reference = weights if config.method.needs_reference_policy else 0

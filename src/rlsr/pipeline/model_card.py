@@ -158,10 +158,13 @@ def training_in_words(config: RunConfig, num_steps: int) -> str:
     weights = "LoRA adapters" if adapter else "All weights"
     if config.method.makes == "scorer" and adapter:
         weights = "LoRA adapters, merged into the weights, and a head"
+    mean = ""
+    if config.training.average_power is not None:
+        mean = f" They are the mean over the steps (training.average_power={config.training.average_power:g})."
     return (
         f"{weights} trained by rlsr {rlsr.__version__} on {config.data.path}: "
         f"{config.method.training_in_words(reward_kind(config).describe(config))}, {num_steps} steps of {config.training.prompts_per_step} prompts, learning rate "
-        f"{config.learning_rate:g}."
+        f"{config.learning_rate:g}.{mean}"
     )
 
 

@@ -179,3 +179,12 @@ def test_a_loss_of_labels_that_compares_holds_the_policy_before_training() -> No
     assert held("method.label_loss=ratio_clip") == pytest.approx(held() + copy)
     assert held("method.kl_coefficient=0.1") == pytest.approx(held() + copy)
     assert held("method.label_loss=ratio_clip", "method.label_weight=0") == held()
+
+
+def test_the_mean_of_the_weights_is_held_in_float32_and_copied_to_be_measured() -> None:
+    own, with_mean = (
+        held_gb(load_config(overrides=[*FULL, f"training.average_power={power}"]), SMOLLM2)
+        for power in ("null", "0")
+    )
+    copies = SMOLLM2.num_parameters * (4 + SMOLLM2.bytes_per_weight) / 1e9
+    assert with_mean == pytest.approx(own + copies)

@@ -81,6 +81,10 @@ def test_the_defaults_without_adapters_are_possible() -> None:
             "model.dtype: on a CPU the engine verl computes in float32, got bfloat16; take auto or float32",
         ),
         (
+            ["training.average_power=1"],
+            "training.average_power: the engine verl keeps the last weights alone; set it to null, or take engine=trl",
+        ),
+        (
             ["evaluation.during=[0.5]"],
             "evaluation.during: the engine verl gives no policy in the middle of its training; leave it out, or take engine=trl",
         ),

@@ -46,14 +46,16 @@ class StepRecorder(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Read what a run that is resumed has behind it, and measure what a new one begins with."""
-        self._log.begin(int(state.global_step), self._policy_now)
+        with self._own_trainer.as_it_is_kept():
+            self._log.begin(int(state.global_step), self._policy_now)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the clock."""
         self._started = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop the clock."""
+        """Take the new weights in, and stop the clock."""
+        self._own_trainer.on_weights_changed()
         self._step_seconds = time.perf_counter() - self._started
 
     def on_log(
@@ -64,14 +66,14 @@ class StepRecorder(TrainerCallback):
         state.log_history.clear()
         if logs is None or "loss" not in logs:  # the summary after the last step
             return
-        trainer = self.trainer
-        assert trainer is not None, "the trainer is set before it trains"
-        reason_to_stop = self._log.add(
-            int(state.global_step),
-            self._metrics(logs, trainer),
-            trainer.sample_rows(self._num_samples),
-            self._policy_now,
-        )
+        trainer = self._own_trainer
+        with trainer.as_it_is_kept():
+            reason_to_stop = self._log.add(
+                int(state.global_step),
+                self._metrics(logs, trainer),
+                trainer.sample_rows(self._num_samples),
+                self._policy_now,
+            )
         if reason_to_stop is not None:
             trainer.has_ended = True
             control.should_training_stop = control.should_save = True
@@ -80,9 +82,13 @@ class StepRecorder(TrainerCallback):
         """Hear that a checkpoint is written."""
         self._log.on_checkpoint()
 
-    def _policy_now(self) -> Policy:
+    @property
+    def _own_trainer(self) -> HostOverrides:
         assert self.trainer is not None, "the trainer is set before it trains"
-        return replace(self._policy, model=self.trainer.model)
+        return self.trainer
+
+    def _policy_now(self) -> Policy:
+        return replace(self._policy, model=self._own_trainer.model)
 
     def _metrics(self, logs: dict[str, Any], trainer: HostOverrides) -> dict[str, float | None]:
         phases = take_phase_seconds(trainer, PHASES)

@@ -64,6 +64,13 @@ class GuardedTrainer(Trainer):
                 weight.grad = None
         return norm
 
+    def save_own_state(self, checkpoint: Path) -> None:
+        """Write what a trainer of ours keeps besides, in the main process; here nothing.
+
+        Args:
+            checkpoint: All of its other files are written.
+        """
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoint = checkpoint_of(Path(self.args.output_dir), self.state.global_step)
         self._require_finite_weights(checkpoint.parent)
@@ -76,6 +83,7 @@ class GuardedTrainer(Trainer):
                 # Every process writes the state of its own random numbers.
                 self.accelerator.wait_for_everyone()
                 if self.args.should_save:
+                    self.save_own_state(checkpoint)
                     finish_checkpoint(checkpoint, keep=self._keep_checkpoints)
         except RunError as refused:
             # Half of it is worth nothing, and takes the room that is wanted.

@@ -5,7 +5,7 @@
 Each override has a contract test in tests/invariant/test_trl_contracts.py:
 
 - ``_get_train_sampler``: an order of prompts that a resumed run continues exactly;
-- ``_load_from_checkpoint``: adapters keep the type that they are trained in;
+- ``_load_from_checkpoint``: adapters keep the type that they are trained in, and the mean of the weights goes on from there;
 - ``create_scheduler``: a learning rate that is never 0;
 - ``create_model_card``: ours is written once, at the end.
 
@@ -14,8 +14,9 @@ What keeps weights and checkpoints whole is in ``rlsr.engines.trl.guarded``.
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -30,6 +31,7 @@ from rlsr.engines.trl.padded import Responses
 from rlsr.engines.trl.passes import micro_batches, score_groups, score_padded, takes_groups
 from rlsr.engines.trl.reference_policy import reference_policy
 from rlsr.engines.trl.sampler import PromptSampler
+from rlsr.engines.trl.weight_mean import WeightMean
 from rlsr.forward.attention import attention_by_plan
 from rlsr.forward.fused_adapters import fused_adapters
 from rlsr.forward.token_scores import TokenScores
@@ -68,6 +70,8 @@ class HostOverrides(GuardedTrainer):
         self.phase_seconds: dict[str, float] = {}
         self.num_trained_tokens = 0
         self.num_out_of_memory = 0
+        power = config.training.average_power
+        self.weight_mean = None if power is None else WeightMean(power)
         super().__init__(keep_checkpoints=config.training.keep_checkpoints, **kwargs)
         assert isinstance(config.engine, TrlEngine), "another engine is asked for"
         self.by_groups = self.can_share_prompts and takes_groups(config.engine, self.model)
@@ -103,12 +107,30 @@ class HostOverrides(GuardedTrainer):
             seed=self.args.seed,
         )
 
-    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+    def _load_from_checkpoint(self, checkpoint: str, *args: Any, **kwargs: Any) -> None:
         types = {name: weight.dtype for name, weight in self.model.named_parameters()}
-        super()._load_from_checkpoint(*args, **kwargs)
+        super()._load_from_checkpoint(checkpoint, *args, **kwargs)
         # PEFT makes adapters float32 when it loads them.
         for name, weight in self.model.named_parameters():
             weight.data = weight.data.to(types[name])
+        if self.weight_mean is not None:
+            self.weight_mean.load(Path(checkpoint), self.model)
+
+    def save_own_state(self, checkpoint: Path) -> None:
+        """Write the mean of the weights, where one is kept."""
+        if self.weight_mean is not None:
+            self.weight_mean.save(checkpoint)
+
+    def on_weights_changed(self) -> None:
+        """Take the weights after a step into their mean, where one is kept."""
+        if self.weight_mean is not None:
+            self.weight_mean.add(self.model)
+
+    def as_it_is_kept(self) -> AbstractContextManager[None]:
+        """Give the policy for a while the weights by which it is measured and saved: their mean, or those that it has."""
+        if self.weight_mean is None:
+            return nullcontext()
+        return self.weight_mean.in_place_of_the_weights(self.model)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Make the schedule of ``rlsr.engines.schedule``, for the trainer's own optimiser where none is given."""

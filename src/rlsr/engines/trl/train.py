@@ -50,7 +50,7 @@ def train(job: TrainingJob, *, resume: bool, observer: TrainingObserver) -> Path
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     forget_reference(model)
     if job.processes.is_main:
-        with writing_to(job.run.final):
+        with writing_to(job.run.final), trainer.as_it_is_kept():
             log.save_final(replace(policy, model=model), job.run.final)
     job.processes.wait()
     return job.run.final

@@ -122,6 +122,8 @@ def _of_the_rest(config: RunConfig, processes: Processes) -> Iterator[str]:
         yield (
             "--processes: verl starts its own; leave it out, and set engine.gpus_per_node and engine.nodes"
         )
+    if config.training.average_power is not None:
+        yield "training.average_power: the engine verl keeps the last weights alone; set it to null, or take engine=trl"
     if config.evaluation.during:
         yield "evaluation.during: the engine verl gives no policy in the middle of its training; leave it out, or take engine=trl"
     if isinstance(config.reward, CombinedReward) and config.reward.normalise == "group":

@@ -1,7 +1,8 @@
 """Answers that runs have kept, judged once more by the same encoders, whatever each run was rewarded by.
 
     python benchmarks/judged_again.py judge NAME SET RECIPE RUN...    adds the seeds of a recipe to results/NAME.json
-    python benchmarks/judged_again.py table NAME [--together SET SET] writes the table between the markers NAME of docs/log.md
+    python benchmarks/judged_again.py table NAME [--together SET SET] [--against RECIPE RECIPE]
+                                                                      writes the table between the markers NAME of docs/log.md
 
 Seeds stand in the same order for all recipes of a set, or are one that stands beside all. `judge` needs what third_encoder.py needs.
 """
@@ -53,6 +54,7 @@ def main() -> None:
     write = commands.add_parser("table")
     write.add_argument("name")
     write.add_argument("--together", nargs="+", default=(), help="sets whose mean is shown, too")
+    write.add_argument("--against", nargs="+", help="recipes that those after them are set against")
     asked = parser.parse_args()
     file = RESULTS / f"{asked.name}.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -60,9 +62,8 @@ def main() -> None:
         kept.setdefault(asked.set, {})[asked.recipe] = _judged([*map(answers_of, asked.runs)])
         file.write_text(f"{json.dumps(kept)}\n", encoding="utf-8")
     else:
-        text = put_between_markers(
-            PAGE.read_text(encoding="utf-8"), asked.name, table(kept, asked.together), PAGE
-        )
+        lines = table(kept, asked.together, asked.against)
+        text = put_between_markers(PAGE.read_text(encoding="utf-8"), asked.name, lines, PAGE)
         PAGE.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{file if asked.command == 'judge' else PAGE}\n")
 
@@ -82,12 +83,17 @@ def _judged(seeds: Sequence[Sequence[HeldoutRow]]) -> dict[str, list[list[float]
     }
 
 
-def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]], together: Sequence[str] = ()) -> str:
+def table(
+    kept: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    together: Sequence[str] = (),
+    against: Sequence[str] | None = None,
+) -> str:
     """Set by set, the means of each recipe and the differences between them; in brackets what one side was trained on.
 
     Args:
         kept: By set and recipe, scores by metric, (seed, prompt).
         together: Sets of the same recipes, over which the differences are shown, too.
+        against: Recipes that those after them are set against; if not given, all where a set has three or fewer, else the first one.
 
     Returns:
         Markdown.
@@ -98,10 +104,7 @@ def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]], together: Sequenc
         for name, scores in found.items():
             means = (number(float(np.mean(scores[one])), DIGITS.get(one, 3)) for one in metrics)
             lines += table_row(f"{of_set}, {name}", *means)
-        pairs = list(combinations(found, 2))
-        if len(found) > MOST_PAIRS:
-            pairs = [pair for pair in pairs if pair[0] == next(iter(found))]
-        for theirs, ours in pairs:
+        for theirs, ours in _pairs(list(found), against):
             lines += _row(of_set, [found], ours, theirs)
     sets = [kept[name] for name in together]
     for theirs, ours in combinations(sets[0], 2) if sets else ():
@@ -109,11 +112,18 @@ def table(kept: Mapping[str, Mapping[str, Mapping[str, Any]]], together: Sequenc
     return "\n".join(lines)
 
 
+def _pairs(recipes: Sequence[str], against: Sequence[str] | None) -> list[tuple[str, str]]:
+    if against is None and len(recipes) <= MOST_PAIRS:
+        return list(combinations(recipes, 2))
+    theirs = recipes[:1] if against is None else against
+    return [(one, other) for one, other in combinations(recipes, 2) if one in theirs]
+
+
 def trained_on(recipe: str) -> set[str]:
-    """Say what a recipe's reward is made of: of SFT nothing, of RLSR the pull of lengths, and the cosine by MiniLM where it is not called the blend."""
+    """Say what a recipe's reward is made of: of SFT and the policy before training nothing, of RLSR the pull of lengths, and the cosine by MiniLM where it is not called the blend."""
     if "blend" in recipe:
         return {"wordllama", "chrF", "length"}
-    return set() if recipe.startswith("sft") else {"MiniLM", "length"}
+    return set() if recipe.startswith(("sft", "base")) else {"MiniLM", "length"}
 
 
 def _row(label: str, sets: Sequence[Mapping[str, Any]], ours: str, theirs: str) -> list[str]:

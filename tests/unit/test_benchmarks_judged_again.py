@@ -51,7 +51,9 @@ def test_sets_together_weigh_the_same(module: Any) -> None:
     assert last.startswith("| small and large, blend - sft | +0.200 [+0.200, +0.200] |")
 
 
-@pytest.mark.parametrize("name", ["default-reward", "longer-or-mean"])
+@pytest.mark.parametrize(
+    "name", ["default-reward", "longer-or-mean", "mean-over-steps", "rlsr-alone"]
+)
 def test_the_page_has_what_the_file_says(module: Any, name: str) -> None:
     kept = json.loads((module.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     page = module.PAGE.read_text(encoding="utf-8")
@@ -67,3 +69,7 @@ def test_many_recipes_are_set_against_the_first(module: Any) -> None:
     assert [line.split(" | ")[0] for line in lines if " - " in line] == [
         f"| alpaca, {name} - sft" for name in recipes[1:]
     ]
+    lines = module.table(
+        {"alpaca": dict.fromkeys(recipes, scores)}, against=["longer"]
+    ).splitlines()
+    assert [line.split(" | ")[0] for line in lines if " - " in line] == ["| alpaca, mean - longer"]

@@ -36,8 +36,8 @@ class TrainingConfig(ConfigTable):
     """Steps before the peak learning rate is reached; the first one learns already."""
     average_power: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Keeps the mean of the weights over all steps, in which those after step t count about ``t ** average_power`` times, and measures
-    and saves it in the place of the last weights: 0 is the plain mean, 1 leans to the later steps. It has less noise than any weights
-    of a long run; training itself goes on from its own. Null keeps none."""
+    and saves it in the place of the last weights: 0 is the plain mean, 1 leans to the later steps. It is worth a try in long runs,
+    whose weights wander; training itself goes on from its own. Of adapters it is the mean of each factor. Null keeps none."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay of AdamW."""
     adam_betas: tuple[float, float] = (0.9, 0.95)

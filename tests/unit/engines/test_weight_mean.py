@@ -87,6 +87,6 @@ def test_it_goes_on_from_a_checkpoint_to_the_last_digit(tmp_path: Path) -> None:
     resumed.load(tmp_path, model)
     walk(resumed, model, 4, 5)
     whole.save(tmp_path)
-    expected = (tmp_path / "weight_mean.pt").read_bytes()
+    expected = (tmp_path / "weight_mean.tensors").read_bytes()
     resumed.save(tmp_path)
-    assert (tmp_path / "weight_mean.pt").read_bytes() == expected
+    assert (tmp_path / "weight_mean.tensors").read_bytes() == expected

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
-_FILE = "weight_mean.pt"
+from rlsr.models.weight_files import opened
+
+_FILE = "weight_mean.tensors"
+"""As safetensors, but not called so: the checkpoint's own model is all that is."""
 
 
 class WeightMean:
@@ -48,20 +52,20 @@ class WeightMean:
         Args:
             model: The policy, whose weights come back as they were.
         """
-        own = {name: weight.data for name, weight in _trained(model).items() if self._mean}
-        for name, weight in _trained(model).items():
-            if name in own:
-                weight.data = self._mean[name].to(weight.dtype)
+        weights = _trained(model) if self._mean else {}
+        own = {name: weight.data for name, weight in weights.items()}
+        for name, weight in weights.items():
+            weight.data = self._mean[name].to(weight.dtype)
         try:
             yield
         finally:
-            for name, weight in _trained(model).items():
-                if name in own:
-                    weight.data = own[name]
+            for name, weight in weights.items():
+                weight.data = own[name]
 
     def save(self, checkpoint: Path) -> None:
         """Write the mean beside a checkpoint's other files."""
-        torch.save({"num_steps": self._num_steps, "mean": self._mean}, checkpoint / _FILE)
+        tensors = {name: weight.contiguous() for name, weight in self._mean.items()}
+        save_file(tensors, checkpoint / _FILE, metadata={"num_steps": str(self._num_steps)})
 
     def load(self, checkpoint: Path, model: Any) -> None:
         """Go on from a checkpoint.
@@ -70,11 +74,12 @@ class WeightMean:
             checkpoint: Its directory.
             model: The policy, which says where the mean lies.
         """
-        saved = torch.load(checkpoint / _FILE, map_location="cpu", weights_only=True)
-        self._num_steps = saved["num_steps"]
-        self._mean = {
-            name: saved["mean"][name].to(weight.device) for name, weight in _trained(model).items()
-        }
+        with opened(checkpoint / _FILE) as saved:
+            self._num_steps = int(saved.metadata()["num_steps"])
+            self._mean = {
+                name: saved.get_tensor(name).to(weight.device)
+                for name, weight in _trained(model).items()
+            }
 
 
 def _trained(model: Any) -> Mapping[str, Any]:

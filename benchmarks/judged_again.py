@@ -92,7 +92,7 @@ def table(
 
     Args:
         kept: By set and recipe, scores by metric, (seed, prompt).
-        together: Sets of the same recipes, over which the differences are shown, too.
+        together: Sets over which the differences are shown, too, of the recipes of the first, which all of them have.
         against: Recipes that those after them are set against; if not given, all where a set has three or fewer, else the first one.
 
     Returns:
@@ -107,7 +107,7 @@ def table(
         for theirs, ours in _pairs(list(found), against):
             lines += _row(of_set, [found], ours, theirs)
     sets = [kept[name] for name in together]
-    for theirs, ours in combinations(sets[0], 2) if sets else ():
+    for theirs, ours in _pairs(list(sets[0]), against) if sets else ():
         lines += _row(" and ".join(together), sets, ours, theirs)
     return "\n".join(lines)
 
@@ -120,10 +120,10 @@ def _pairs(recipes: Sequence[str], against: Sequence[str] | None) -> list[tuple[
 
 
 def trained_on(recipe: str) -> set[str]:
-    """Say what a recipe's reward is made of: of SFT and the policy before training nothing, of RLSR the pull of lengths, and the cosine by MiniLM where it is not called the blend."""
+    """Say what a recipe's reward is made of: of the policy before training, SFT and DFT nothing, of RLSR the pull of lengths, and the cosine by MiniLM where it is not called the blend."""
     if "blend" in recipe:
         return {"wordllama", "chrF", "length"}
-    return set() if recipe.startswith(("sft", "base")) else {"MiniLM", "length"}
+    return set() if recipe.startswith(("base", "sft", "dft")) else {"MiniLM", "length"}
 
 
 def _row(label: str, sets: Sequence[Mapping[str, Any]], ours: str, theirs: str) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Final
 from rlsr.secrets import redact
 
 _STEERING: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-"""Control characters but for the tab and the line feed, other line ends, direction marks, and halves of surrogate pairs."""
+"""Control characters but for the tab and the line feed, other line ends, direction marks, halves of surrogate pairs, and the two code
+points that are no characters, which no YAML may have."""
 
 
 def printable(text: str) -> str:

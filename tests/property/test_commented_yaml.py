@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rlsr.config.yaml_text import parse_override, read_yaml, written
@@ -45,7 +45,8 @@ def test_a_value_reads_back(value: Any) -> None:
 
 
 @settings(max_examples=40)
-@given(st.lists(texts, max_size=3), lines)
+@given(head=st.lists(texts, max_size=3), chosen=lines)
+@example(head=["\ufffe"], chosen=[Line("seed", 1, "\uffff")])
 def test_a_config_reads_back(tmp_path_factory: Any, head: list[str], chosen: list[Line]) -> None:
     file: Path = tmp_path_factory.getbasetemp() / "commented.yaml"
     file.write_bytes(commented_yaml(head, chosen).encode())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rlsr.config import load_config
 from rlsr.engines.trl.mini_batches import _interleaved, mini_batches, rows_of_mini_batch
 from rlsr.engines.trl.reward_function import RewardFunction
+from rlsr.engines.trl.step import OLD_LOG_PROBS
 from rlsr.engines.trl.trainer import RolloutTrainer
 from trainers import FixedReward, gradient, roll_out, trainer_of_config
 
@@ -175,3 +176,14 @@ def test_labels_are_averaged_over_their_mini_batch(
         scores = torch.log_softmax(logits[-len(tokens) - 1 : -1], -1)
         expected.append(-scores[torch.arange(len(tokens)), tokens].mean().item())
     assert trainer._metrics["train"]["optim/label_nll"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_nobody_is_asked_about_the_first_mini_batch_before_it_is_learnt_from(
+    tiny_settings: list[str], tmp_path: Path
+) -> None:
+    trainer = make(tiny_settings, tmp_path, "method.prompts_per_update=1")
+    batch = roll_out(trainer)
+    assert [bool(row.any()) for row in batch[OLD_LOG_PROBS]] == [False] * SIZE + [True] * SIZE
+    first, second = mini_batches(shuffled(batch))
+    assert OLD_LOG_PROBS not in first, "its ratios are 1"
+    assert second[OLD_LOG_PROBS].all(dim=1).any()

@@ -15,7 +15,7 @@ import torch
 from rlsr.config.method import RlsrMethod
 from rlsr.engines.trl.beginnings import Beginning
 from rlsr.engines.trl.host import HostOverrides
-from rlsr.engines.trl.step import PLACE, STEP, Row, Step, make_step
+from rlsr.engines.trl.step import OLD_LOG_PROBS, PLACE, STEP, Row, Step, make_step
 from rlsr.methods import GroupAdvantages
 from rlsr.methods.advantages import Floats
 
@@ -166,7 +166,11 @@ def mini_batches(batch: dict[str, Any]) -> list[dict[str, Any]]:
     for number, step in sorted(steps.items()):
         rows = [row for row, one in enumerate(batch[STEP]) if one.mini_batch == number]
         tokens = torch.tensor(step.num_tokens, device=batch["num_items_in_batch"].device)
-        parts.append({**pick_rows(batch, rows), "num_items_in_batch": tokens})
+        part = {**pick_rows(batch, rows), "num_items_in_batch": tokens}
+        if number == 0:
+            # What learns from it is the policy that has written it, which nobody has asked before.
+            part.pop(OLD_LOG_PROBS, None)
+        parts.append(part)
     return parts
 
 

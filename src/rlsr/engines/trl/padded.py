@@ -1,7 +1,7 @@
 """Between TRL's padded tables and the tokens that are in them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -51,6 +51,11 @@ class Responses:
             [self.responses[row] for row in rows],
             [self.groups[row] for row in rows],
         )
+
+    def emptied(self, rows: Collection[int]) -> Self:
+        """Leave some without a token, so that they take part in no pass."""
+        responses = [[] if row in rows else ids for row, ids in enumerate(self.responses)]
+        return replace(self, responses=responses)
 
     @property
     def prompt_lengths(self) -> list[int]:

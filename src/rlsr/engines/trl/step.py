@@ -22,6 +22,9 @@ from rlsr.methods.advantages import Floats
 STEP = "step"
 """Entry of TRL's batch with the step, once for each response: TRL shuffles and splits the entries of a batch by rows."""
 
+OLD_LOG_PROBS = "old_per_token_logps"
+"""TRL's name for the log-probabilities that ratios are taken from; without them it takes those of the pass, as on-policy."""
+
 PLACE = "place"
 """Entry of TRL's batch with the place of each response among those of the step, so that it is known after the shuffle."""
 

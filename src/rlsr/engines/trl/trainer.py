@@ -65,8 +65,8 @@ from rlsr.engines.trl.padded import Responses, read_responses, rollout_responses
 from rlsr.engines.trl.passes import padded_rows, whole_groups
 from rlsr.engines.trl.reward_function import RewardFunction
 from rlsr.engines.trl.rollout_writer import writes_by_groups
-from rlsr.engines.trl.step import GIVEN_COLUMN, Addition, Step, step_metrics
-from rlsr.engines.trl.update import OLD_LOG_PROBS, Update, rows_of_update
+from rlsr.engines.trl.step import GIVEN_COLUMN, OLD_LOG_PROBS, STEP, Addition, Step, step_metrics
+from rlsr.engines.trl.update import Update, rows_of_update
 from rlsr.errors import ConfigError
 from rlsr.forward.generation import generate_groups
 from rlsr.forward.sampling import Sampling
@@ -270,7 +270,9 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             batch["ref_per_token_logps"] = self.log_probs_before(responses, self._score_responses)
         if self._num_mini_batches > 1:
             # It has moved when the second mini-batch is learnt from.
-            batch = {OLD_LOG_PROBS: self._log_probs_of_rollout(responses), **batch}
+            first = [row for row, step in enumerate(batch[STEP]) if step.mini_batch == 0]
+            later = responses.emptied(first)
+            batch = {OLD_LOG_PROBS: self._log_probs_of_rollout(later), **batch}
         return batch
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed

@@ -13,9 +13,6 @@ from rlsr.engines.trl.passes import micro_batches
 from rlsr.engines.trl.step import PLACE, STEP, PassTokens, Step, Term
 from rlsr.forward.token_scores import TokenScores
 
-OLD_LOG_PROBS = "old_per_token_logps"
-"""TRL's name for the log-probabilities that ratios are taken from; without them it takes those of the pass, as on-policy."""
-
 PASS_METRICS = ("kl", "entropy")
 """Means over the tokens of a pass that TRL logs; averaged over passes by their tokens."""
 

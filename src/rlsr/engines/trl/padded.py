@@ -1,6 +1,6 @@
 """Between TRL's padded tables and the tokens that are in them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -52,7 +52,7 @@ class Responses:
             [self.groups[row] for row in rows],
         )
 
-    def emptied(self, rows: Collection[int]) -> Self:
+    def emptied(self, rows: Set[int]) -> Self:
         """Leave some without a token, so that they take part in no pass."""
         responses = [[] if row in rows else ids for row, ids in enumerate(self.responses)]
         return replace(self, responses=responses)

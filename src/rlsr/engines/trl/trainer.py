@@ -270,7 +270,7 @@ class RolloutTrainer(HostOverrides, GRPOTrainer):
             batch["ref_per_token_logps"] = self.log_probs_before(responses, self._score_responses)
         if self._num_mini_batches > 1:
             # It has moved when the second mini-batch is learnt from.
-            first = [row for row, step in enumerate(batch[STEP]) if step.mini_batch == 0]
+            first = {row for row, step in enumerate(batch[STEP]) if step.mini_batch == 0}
             later = responses.emptied(first)
             batch = {OLD_LOG_PROBS: self._log_probs_of_rollout(later), **batch}
         return batch

@@ -20,6 +20,13 @@ def average(
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="The directory that is made.", show_default=False)
     ],
+    scale: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            help="How far to go from what the last stage of the runs began with: 1 is their mean, 2 is twice as far.",
+        ),
+    ] = 1.0,
     merge: Annotated[
         bool,
         typer.Option(
@@ -42,7 +49,7 @@ def average(
     require_one_process("rlsr average")
     from rlsr.export.average import plan_average, write_average
 
-    plan = plan_average(runs, to, merge=merge, dtype=dtype, overwrite=overwrite)
+    plan = plan_average(runs, to, merge=merge, dtype=dtype, overwrite=overwrite, scale=scale)
     console = open_console()
     apart = write_average(plan)
     length = "its weights" if plan.form == "whole" else "its change"
@@ -53,7 +60,8 @@ def average(
             else f"{100 * distance:.2g} % of the length of {length} away"
         )
         console.print(f"  {model}: {where}", markup=False)
+    beyond = "" if scale == 1 else f", {scale:g} times as far from what they began with"
     console.print(
-        f"mean of {len(plan.models)} models: {to}, in {plan.dtype}; is it better? `rlsr evaluate {runs[0]} {to} --suite heldout` says",
+        f"mean of {len(plan.models)} models{beyond}: {to}, in {plan.dtype}; is it better? `rlsr evaluate {runs[0]} {to} --suite heldout` says",
         markup=False,
     )

@@ -1,5 +1,6 @@
 """The mean of the weights of several runs, as a model with a card."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from rlsr.models.mean import require_alike, write_mean
 from rlsr.models.mean_of_adapters import are_adapters
 from rlsr.models.weight_files import WEIGHTS, Dtype, cast_weights, dtypes_of, sizes_in
 from rlsr.runs.json_file import read_json
-from rlsr.runs.lineage import find_trained
+from rlsr.runs.lineage import find_trained, model_before
 from rlsr.runs.whole_directory import write_directory
 
 _WHAT: Mapping[Form, str] = {
@@ -43,10 +44,20 @@ class AveragePlan:
     """Of the weights that are written."""
     num_bytes: int
     """Of what is written."""
+    scale: float
+    """How far to go from what the runs began with, in ways to the mean."""
+    begun: tuple[Path, ...]
+    """What the runs began with, one each; empty for a scale of 1, and for adapters that were new."""
 
 
 def plan_average(
-    paths: Sequence[Path], target: Path, *, merge: bool, dtype: Dtype | None, overwrite: bool
+    paths: Sequence[Path],
+    target: Path,
+    *,
+    merge: bool,
+    dtype: Dtype | None,
+    overwrite: bool,
+    scale: float = 1.0,
 ) -> AveragePlan:
     """Check everything that a mean of weights needs, and write nothing.
 
@@ -56,9 +67,10 @@ def plan_average(
         merge: Whether the mean of adapters is merged into their base model.
         dtype: Of the weights; None is that of the first model.
         overwrite: Whether a mean or an export of before may be replaced.
+        scale: Of what the last stage of the runs has changed, above 0; 1 is their mean.
 
     Raises:
-        ConfigError: There are fewer than two models, or one is no directory of weights.
+        ConfigError: There are fewer than two models, one is no directory of weights, or the mean is to be scaled and it is not known from where.
         ModelError: A model is damaged, or does not have the weights and the tokenizer of the first one.
         RunError: A run has no model yet, the place is taken, or there is no room.
     """
@@ -68,11 +80,12 @@ def plan_average(
             f"a mean is of two models or more, each named once, got {', '.join(map(str, paths)) or 'none'}"
         )
     require_place(target, overwrite=overwrite)
-    for path in models:
+    begun = _begun(paths, models, scale)
+    for path in (*models, *begun):
         if target.resolve().is_relative_to(path.resolve()):
             raise ConfigError(f"--to: must lie outside of {path}; name another directory")
         require_undamaged(ModelConfig(name=str(path)))
-    for path in models[1:]:
+    for path in (*models[1:], *begun):
         require_alike(models[0], path)
     wanted = dtype or dtypes_of(models[0]).most_common(1)[0][0]
     size = sum(size for _, size in sizes_in(models[0], wanted))
@@ -80,9 +93,9 @@ def plan_average(
     if are_adapters(models[0]):
         form = "merged" if merge else "adapters"
         own = ModelConfig(name=str(models[0]))
-        size = size_of_whole(own, wanted) if merge else len(models) * size
+        size = size_of_whole(own, wanted) if merge else (len(models) + len(begun)) * size
     require_room(target, size)
-    return AveragePlan(models, target, form, wanted, size)
+    return AveragePlan(models, target, form, wanted, size, scale, begun)
 
 
 def write_average(plan: AveragePlan) -> tuple[float, ...]:
@@ -106,19 +119,47 @@ def write_average(plan: AveragePlan) -> tuple[float, ...]:
 def _fill(plan: AveragePlan, place: Path) -> Sequence[float]:
     if plan.form == "merged":
         with TemporaryDirectory(dir=place) as adapters:
-            apart = write_mean(plan.models, Path(adapters), MERGED_IN)
+            apart = _write_mean(plan, Path(adapters), MERGED_IN)
             write_merged(ModelConfig(name=adapters), place)
         if plan.dtype != MERGED_IN:
             cast_weights(place, plan.dtype)
     else:
-        apart = write_mean(plan.models, place, plan.dtype)
+        apart = _write_mean(plan, place, plan.dtype)
     describe_model(place, plan.dtype)
     if plan.form != "adapters" and not _is_scorer(place):
         describe_generation(place, load_tokenizer(ModelConfig(name=str(place))))
-    complete_export(
-        place, _card(plan), {"form": "mean", "of": len(plan.models), "dtype": plan.dtype}
-    )
+    facts = {"form": "mean", "of": len(plan.models), "scale": plan.scale, "dtype": plan.dtype}
+    complete_export(place, _card(plan), facts)
     return apart
+
+
+def _write_mean(plan: AveragePlan, place: Path, dtype: Dtype) -> Sequence[float]:
+    return write_mean(plan.models, place, dtype, begun=plan.begun, scale=plan.scale)
+
+
+def _begun(paths: Sequence[Path], models: Sequence[Path], scale: float) -> tuple[Path, ...]:
+    """Find what the runs began with, where a scale asks for it."""
+    if not (math.isfinite(scale) and scale > 0):
+        raise ConfigError(f"--scale: must be a number above 0, got {scale:g}; 1 is the mean")
+    if scale == 1:
+        return ()
+    found = []
+    for path, model in zip(paths, models, strict=True):
+        trained = find_trained(path)
+        if trained is None:
+            raise ConfigError(
+                f"--scale {scale:g}: goes on from what each run began with, got {path}, which is a model and no run; name the run that has trained it"
+            )
+        before = model_before(trained.run)
+        # Adapters that were new have changed nothing before the run.
+        if not are_adapters(model) or (before is not None and are_adapters(before)):
+            if before is None:
+                raise ConfigError(
+                    f"--scale {scale:g}: needs the weights that {path} began with in a directory, as those of an SFT before it are, got "
+                    f"{trained.run.read_config().model.name}"
+                )
+            found.append(before)
+    return tuple(found)
 
 
 def _model_of(path: Path) -> Path:
@@ -146,10 +187,20 @@ def _card(plan: AveragePlan) -> str:
         "",
         *(f"- {name}" for name in _names(plan.models)),
         "",
+        *_scaled(plan.scale),
         "It was not measured when it was made: `rlsr evaluate` lets it answer held-out prompts.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _scaled(scale: float) -> list[str]:
+    if scale == 1:
+        return []
+    return [
+        f"What their last stage has changed is scaled by {scale:g} (`rlsr average --scale`).",
+        "",
+    ]
 
 
 def _names(models: Sequence[Path]) -> list[str]:

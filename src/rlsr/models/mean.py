@@ -1,6 +1,8 @@
 """The mean of the weights of several models: what they have learnt in common stays, and the chance of each is averaged out.
 
-Wortsman et al., "Model soups", arXiv 2203.05482; of policies trained by RL: Rame et al., "WARP", arXiv 2406.16768.
+Wortsman et al., "Model soups", arXiv 2203.05482; of policies trained by RL: Rame et al., "WARP", arXiv 2406.16768. What they have learnt can be scaled, as
+Ilharco et al., "Editing models with task arithmetic", arXiv 2212.04089, and, beyond the end of training, Zheng et al., "Model extrapolation expedites
+alignment", arXiv 2404.16792, do.
 """
 
 import shutil
@@ -60,13 +62,25 @@ def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
     return {name: tuple(reader.get_slice(name).get_shape()) for name, reader in tensors_in(model)}
 
 
-def write_mean(models: Sequence[Path], place: Path, dtype: Dtype) -> tuple[float, ...]:
+def write_mean(
+    models: Sequence[Path],
+    place: Path,
+    dtype: Dtype,
+    *,
+    begun: Sequence[Path] = (),
+    scale: float = 1.0,
+) -> tuple[float, ...]:
     """Write the mean of the weights of models, or of what adapters do, rounded once, with the tokenizer and the settings of the first one.
+
+    With W the mean of the models and S that of what they began with, S + scale (W - S) is written, so that a scale of 1 is the mean.
 
     Args:
         models: Directories of models of the same form, as ``require_alike`` finds them.
         place: An empty directory.
         dtype: Of the weights that are written.
+        begun: What the models began with, in their form, one for each; of adapters those that began as adapters, since others began with no change. A
+            scale of 1 needs none.
+        scale: Above 0.
 
     Returns:
         How far each model is from the first one: the length of the difference over that of the first one's weights, matrices alone; of adapters, over that
@@ -79,28 +93,30 @@ def write_mean(models: Sequence[Path], place: Path, dtype: Dtype) -> tuple[float
         if not file.match(WEIGHTS):
             shutil.copyfile(file, place / file.name)
     if are_adapters(models[0]):
-        apart = write_mean_of_adapters(models, place)
+        apart = write_mean_of_adapters(models, place, begun, scale)
         cast_weights(place, dtype)
         return apart
-    apart = _write_in_float32(models, place)
-    for model, distance in zip(models, apart, strict=True):
+    apart = _write_in_float32(models, place, begun, scale)
+    for model, distance in zip((*models, *begun), apart, strict=True):
         if distance > MOST_APART:
             raise ModelError(
                 f"{model}: its weights are {distance:.2f} of their length from those of {models[0]}, so that the two were not trained from the same "
                 "model, and a mean of them would answer nothing; average runs that began with one model"
             )
     cast_weights(place, dtype)
-    return apart
+    return apart[: len(models)]
 
 
-def _write_in_float32(models: Sequence[Path], place: Path) -> tuple[float, ...]:
-    """Write means, a file of the first model at a time, and measure how far the models are apart."""
+def _write_in_float32(
+    models: Sequence[Path], place: Path, begun: Sequence[Path], scale: float
+) -> tuple[float, ...]:
+    """Write means, a file of the first model at a time, and measure how far the models, and what they began with, are from it."""
     import torch
     from safetensors.torch import save_file
 
     length = 0.0
-    squares = [0.0] * len(models)
-    readers = [dict(tensors_in(model)) for model in models]
+    readers = [dict(tensors_in(model)) for model in (*models, *begun)]
+    squares = [0.0] * len(readers)
     for file in sorted(models[0].glob(WEIGHTS)):
         found = {}
         own = opened(file)
@@ -110,7 +126,9 @@ def _write_in_float32(models: Sequence[Path], place: Path) -> tuple[float, ...]:
                 found[name] = weights[0]
                 continue
             widened = [weight.float() for weight in weights]
-            found[name] = torch.stack(widened).mean(0)
+            found[name] = torch.stack(widened[: len(models)]).mean(0)
+            if begun:
+                found[name].lerp_(torch.stack(widened[len(models) :]).mean(0), 1 - scale)
             # The scales of norms are alike in models that have nothing in common.
             if widened[0].ndim > 1:
                 length += float(widened[0].double().square().sum())

@@ -1,7 +1,8 @@
 """The mean of what LoRA adapters do to one model, as adapters again.
 
 The mean of their factors would be something else. But with the factors of n adapters side by side, ``[B1 ... Bn] [A1; ...; An] = B1 A1 + ... + Bn An``, and
-PEFT multiplies the product by alpha / rank: n times the rank with the same alpha makes the mean, exactly.
+PEFT multiplies the product by alpha / rank: n times the rank with the same alpha makes the mean, exactly. Adapters that these began as stand beside them with
+a negative weight where the mean is scaled.
 """
 
 from collections.abc import Sequence
@@ -60,12 +61,16 @@ def require_same_base(first: Path, other: Path) -> None:
             )
 
 
-def write_mean_of_adapters(models: Sequence[Path], place: Path) -> tuple[float, ...]:
+def write_mean_of_adapters(
+    models: Sequence[Path], place: Path, begun: Sequence[Path], scale: float
+) -> tuple[float, ...]:
     """Write the factors of adapters side by side, and their rank as the sum of all.
 
     Args:
         models: Directories with plain adapters of one form on one model.
         place: A directory with the small files of the first one.
+        begun: What they began as, where that was adapters of their form.
+        scale: As of ``write_mean``.
 
     Returns:
         How far what each adds to the weights is from what the first one adds: the length of the difference over that of the latter.
@@ -74,20 +79,25 @@ def write_mean_of_adapters(models: Sequence[Path], place: Path) -> tuple[float, 
     from safetensors.torch import save_file
 
     weights = [
-        {name: reader.get_tensor(name) for name, reader in tensors_in(model)} for model in models
+        {name: reader.get_tensor(name) for name, reader in tensors_in(model)}
+        for model in (*models, *begun)
     ]
+    longer = len(weights) / len(models)
+    factors = [longer * scale] * len(models) + [longer * (1 - scale)] * len(begun)
     beside = {
-        name: torch.cat([one[name] for one in weights], dim=0 if name.endswith(_INNER) else 1)
+        name: torch.cat([one[name] for one in weights])
+        if name.endswith(_INNER)
+        else torch.cat([f * one[name].float() for f, one in zip(factors, weights, strict=True)], 1)
         for name in weights[0]
     }
     (file,) = models[0].glob(WEIGHTS)
     save_file(beside, place / file.name, metadata={"format": "pt"})
     config = read_json(place / CONFIG_FILE)
-    config["r"] *= len(models)
+    config["r"] *= len(weights)
     ranks = config.get("rank_pattern") or {}
-    config["rank_pattern"] = {name: rank * len(models) for name, rank in ranks.items()}
+    config["rank_pattern"] = {name: rank * len(weights) for name, rank in ranks.items()}
     write_json(place / CONFIG_FILE, config)
-    return tuple(_distance(one, weights[0]) for one in weights)
+    return tuple(_distance(one, weights[0]) for one in weights[: len(models)])
 
 
 def _distance(weights: dict[str, Any], first: dict[str, Any]) -> float:

@@ -89,6 +89,20 @@ def runs_behind(run: RunDirectory) -> tuple[RunDirectory, ...]:
     return tuple(line)
 
 
+def model_before(run: RunDirectory) -> Path | None:
+    """Find the model or the adapters that a run began with, also where both were moved together.
+
+    Args:
+        run: Begun.
+
+    Returns:
+        Their directory; None where the run began with a model by its name, or with what is not there any more.
+    """
+    named = Path(run.read_config().model.name)
+    moved = run.path.parent / named.parent.name / named.name
+    return next((place for place in (named, moved) if has_model(place)), None)
+
+
 def has_model(directory: Path) -> bool:
     """Say whether a model or adapters lie in a directory."""
     return any((directory / name).is_file() for name in _MODEL_FILES)

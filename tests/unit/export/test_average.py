@@ -46,9 +46,14 @@ def models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
 
 
 def average(
-    paths: Sequence[Path], target: Path, dtype: Dtype | None = None, *, merge: bool = False
+    paths: Sequence[Path],
+    target: Path,
+    dtype: Dtype | None = None,
+    *,
+    merge: bool = False,
+    scale: float = 1.0,
 ) -> tuple[float, ...]:
-    plan = plan_average(paths, target, merge=merge, dtype=dtype, overwrite=False)
+    plan = plan_average(paths, target, merge=merge, dtype=dtype, overwrite=False, scale=scale)
     return write_average(plan)
 
 
@@ -292,3 +297,84 @@ def test_ranks_of_single_layers_grow_with_the_others(tiny_model: Path, tmp_path:
     merged = [whole_weights(path / "final") for path in paths]
     for name, weight in whole_weights(tmp_path / "mean").items():
         torch.testing.assert_close(weight, (merged[0][name] + merged[1][name]) / 2, rtol=1e-4, atol=1e-5)  # fmt: skip
+
+
+def gone_on(start: Path, path: Path, run: Path) -> Path:
+    """Copy a run that says that it began with what another has left."""
+    shutil.copytree(run, path)
+    file = path / "config.json"
+    table = json.loads(file.read_text(encoding="utf-8"))
+    table["model"]["name"] = str(start / "final")
+    file.write_text(json.dumps(table), encoding="utf-8")
+    return path
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0.1, 4.0))
+def test_a_scaled_mean_lies_on_the_line_from_what_the_runs_began_with(
+    tiny_model: Path, models: list[Path], tmp_path_factory: pytest.TempPathFactory, scale: float
+) -> None:
+    place = tmp_path_factory.mktemp("scaled")
+    starts = [write_run(place / f"sft-{number}", variant(models[number], place / str(number), 9 + number)).path for number in (0, 1)]  # fmt: skip
+    ends = [gone_on(start, place / f"rlsr-{number}", write_run(place / f"own-{number}", models[number]).path) for number, start in enumerate(starts)]  # fmt: skip
+    average(ends, place / "scaled", scale=scale)
+    average(starts, place / "before")
+    average(ends, place / "after")
+    found, before, after = (load_file(place / name / WEIGHTS) for name in ("scaled", "before", "after"))  # fmt: skip
+    for name, weight in found.items():
+        expected = before[name].double() + scale * (after[name].double() - before[name].double())
+        torch.testing.assert_close(weight.double(), expected, rtol=1e-4, atol=1e-6)
+    assert f"scaled by {scale:g}" in (place / "scaled" / "README.md").read_text(encoding="utf-8")
+    assert "scaled" not in (place / "after" / "README.md").read_text(encoding="utf-8")
+
+
+def test_runs_that_were_moved_are_scaled_from_what_stands_beside_them(
+    models: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "old").mkdir()
+    sft = write_run(tmp_path / "old" / "1-sft", models[2]).path
+    for number in (0, 1):
+        gone_on(sft, tmp_path / "old" / f"rlsr-{number}", write_run(tmp_path / f"own-{number}", models[number]).path)  # fmt: skip
+    (tmp_path / "old").rename(tmp_path / "new")
+    args = ["average", *(str(tmp_path / "new" / f"rlsr-{number}") for number in (0, 1)), "--to", str(tmp_path / "mean"), "--scale", "2"]  # fmt: skip
+    result = CliRunner().invoke(app, args, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "2 times as far from what they began with" in " ".join(result.output.split())
+    found, start, *ends = (load_file(path / WEIGHTS) for path in (tmp_path / "mean", models[2], *models[:2]))  # fmt: skip
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, ends[0][name] + ends[1][name] - start[name])
+
+
+@pytest.mark.parametrize("began_as_adapters", [True, False])
+def test_the_mean_of_adapters_is_scaled_in_what_they_add(
+    tiny_model: Path, adapters: list[Path], tmp_path: Path, *, began_as_adapters: bool
+) -> None:
+    start = adapted(tiny_model, tmp_path / "sft", 7)
+    ends = [gone_on(start, tmp_path / f"rlsr-{place}", path) for place, path in enumerate(adapters)]
+    average(ends if began_as_adapters else adapters, tmp_path / "scaled", scale=1.5)
+    before = whole_weights(start / "final" if began_as_adapters else tiny_model)
+    merged = [whole_weights(path / "final") for path in adapters]
+    for name, weight in whole_weights(tmp_path / "scaled").items():
+        mean = torch.stack([weights[name] for weights in merged]).mean(0)
+        expected = before[name] + 1.5 * (mean - before[name])
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_cannot_be_scaled_is_refused_and_nothing_is_written(
+    tiny_model: Path, models: list[Path], tmp_path: Path
+) -> None:
+    by_name = gone_on(tmp_path / "nowhere", tmp_path / "by-name", write_run(tmp_path / "own", models[0]).path)  # fmt: skip
+    other = write_run(tmp_path / "other", models[1]).path
+    stranger = write_run(tmp_path / "stranger", variant(tiny_model, tmp_path / "far", 7, scale=2.0))
+    from_stranger = gone_on(stranger.path, tmp_path / "from-stranger", other)
+    cases: list[tuple[list[Path], float, type[RlsrError], str]] = [
+        ([other, models[0]], 2.0, ConfigError, "a model and no run"),
+        ([other, by_name], 2.0, ConfigError, "needs the weights that .* began with in a directory"),
+        ([other, from_stranger], 2.0, ModelError, "not trained from the same model"),
+        ([other, models[0]], 0.0, ConfigError, "must be a number above 0, got 0; 1 is the mean"),
+        ([other, models[0]], float("nan"), ConfigError, "must be a number above 0"),
+    ]
+    for paths, scale, kind, words in cases:
+        with pytest.raises(kind, match=words):
+            average(paths, tmp_path / "mean", scale=scale)
+        assert not (tmp_path / "mean").exists()

@@ -1,5 +1,6 @@
 """A run that was interrupted and resumed is the run that was not interrupted, number by number."""
 
+import json
 import os
 from pathlib import Path
 
@@ -235,3 +236,21 @@ def test_half_a_checkpoint_is_passed_over(
     result = cli("train", "--resume", "--out", broken)
     assert result.returncode == 0, result.stderr
     assert numbers_of(broken) == numbers_of(whole)
+
+
+def test_a_resumed_run_decodes_on_as_many_threads_as_its_first_session(
+    cli: Cli, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    # Which number is the fastest is measured, and on another one greedy answers are rounded otherwise.
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    result = cli("train", *tiny_settings, "training.steps=3", "training.keep_checkpoints=9", "--out", whole)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    interrupt_after(2, whole, broken)
+    file = broken / "provenance.json"
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["sessions"][0]["decoding_threads"] >= 1
+    found["sessions"][0]["decoding_threads"] = 7
+    file.write_text(json.dumps(found), encoding="utf-8")
+    result = cli("train", "--resume", "--out", broken)
+    assert result.returncode == 0, result.stderr
+    assert [one["decoding_threads"] for one in RunDirectory(broken).read_sessions()] == [7, 7]

@@ -7,6 +7,7 @@ A token of a rollout is hundreds of products of microseconds each. Where threads
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import torch
@@ -19,9 +20,29 @@ WORTH_IT = 1.15
 """Fewer threads may take this much longer: they lose less when other work wants the cores later."""
 
 
+_given: ContextVar[int | None] = ContextVar("decoding threads", default=None)
+
+
+@contextmanager
+def decoding_on(threads: int) -> Iterator[None]:
+    """Decode on so many threads meanwhile, whatever is the fastest: another number rounds otherwise, and greedy answers differ.
+
+    Args:
+        threads: At least 1; of more than there are, those that there are.
+
+    Yields:
+        Nothing.
+    """
+    before = _given.set(threads)
+    try:
+        yield
+    finally:
+        _given.reset(before)
+
+
 @contextmanager
 def decoding_threads(model: torch.nn.Module) -> Iterator[None]:
-    """Use the fastest number of threads for passes with one token a row; has no effect away from a CPU.
+    """Use the fastest number of threads, or that of ``decoding_on``, for passes with one token a row; has no effect away from a CPU.
 
     Args:
         model: The policy; decides the type that is measured.
@@ -34,7 +55,10 @@ def decoding_threads(model: torch.nn.Module) -> Iterator[None]:
     if weight.device.type != "cpu" or before == 1:
         yield
         return
-    torch.set_num_threads(fastest_threads(before, weight.dtype))
+    given = _given.get()
+    torch.set_num_threads(
+        fastest_threads(before, weight.dtype) if given is None else min(given, before)
+    )
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 from rlsr.config.differences import differing_keys, may_change
 from rlsr.engines.memory import StepCut
 from rlsr.errors import ConfigError, RunError
+from rlsr.models.load import choose_dtype
 from rlsr.pipeline.plan import RunPlan
 from rlsr.runs import RunDirectory
 
@@ -82,3 +83,26 @@ def step_cut(run: RunDirectory, plan: RunPlan) -> StepCut:
     first = StepCut(**{name: sessions[0][name] for name in asdict(now)})
     fits = not plan.memory.notices or first.tokens_per_pass <= now.tokens_per_pass
     return first if fits else now
+
+
+def threads_of_decoding(run: RunDirectory, plan: RunPlan) -> int:
+    """Decode on as many threads as the first session of the run did: its number was measured, and another one rounds otherwise.
+
+    Args:
+        run: The run, new or begun before.
+        plan: With the policy and its device.
+
+    Returns:
+        The number of threads; 1 away from a CPU.
+    """
+    sessions = run.read_sessions()
+    if sessions and "decoding_threads" in sessions[0]:
+        return int(sessions[0]["decoding_threads"])
+    import torch
+
+    from rlsr.forward.threads import fastest_threads
+
+    most = torch.get_num_threads()
+    if plan.device != "cpu" or most == 1:
+        return 1
+    return fastest_threads(most, choose_dtype(plan.config.model, plan.device))

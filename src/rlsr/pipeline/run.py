@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from rlsr.engines import SilentObserver, TrainingObserver
 from rlsr.engines.along_the_way import WITHOUT_STAGES, PlaceInPipeline
 from rlsr.engines.job import TrainingJob
+from rlsr.engines.memory import StepCut
 from rlsr.engines.stopping import pipeline_used_up, stop_reason, too_small_a_budget
 from rlsr.engines.table import engine_of
 from rlsr.evaluation import Answers, Evaluation
@@ -23,7 +25,7 @@ from rlsr.pipeline.measuring import Measuring
 from rlsr.pipeline.model_card import write_model_card
 from rlsr.pipeline.plan import RunPlan
 from rlsr.pipeline.preferences import make_pairs
-from rlsr.pipeline.resume import open_for_resume, step_cut
+from rlsr.pipeline.resume import open_for_resume, step_cut, threads_of_decoding
 from rlsr.pipeline.summary import RunSummary, kept_weights, manifest, run_facts
 from rlsr.remote.spending import spending_in
 from rlsr.rewards import Reward, open_reward
@@ -79,6 +81,8 @@ def _train(
     place: PlaceInPipeline,
     left_out: str | None,
 ) -> RunSummary:
+    from rlsr.forward.threads import decoding_on
+
     config, processes = plan.config, plan.processes
     run = open_for_resume(path, plan) if resume else None
     if run is None:
@@ -93,11 +97,11 @@ def _train(
     if run is None and measuring.evaluation is not None:
         start()
     run = _for_this_process(run, path, plan)
-    cut = processes.from_main(step_cut(run, plan))
-    run.write_provenance(collect_provenance({**run_facts(plan), **asdict(cut), **begun_with}))
+    cut, decoding = _begin_session(run, plan, begun_with)
     seconds: dict[str, float] = {}
     with (
         closing(reward),
+        decoding_on(decoding),
         log_to(run.log_file),
         spending_in(run.path) as account,
         tracked(run, config, observer) as watcher,
@@ -186,6 +190,17 @@ def _write_down(
     place = os.path.relpath(final, summary.path)
     run.write_manifest(manifest(plan, summary, metrics, place))
     run.discard_best()
+
+
+def _begin_session(
+    run: RunDirectory, plan: RunPlan, begun_with: Mapping[str, Any]
+) -> tuple[StepCut, int]:
+    """Decide what must be as in the first session, the cut of a step and the threads of decoding, and write down what this one runs on."""
+    processes = plan.processes
+    cut, decoding = processes.from_main((step_cut(run, plan), threads_of_decoding(run, plan)))
+    kept = {**asdict(cut), "decoding_threads": decoding}
+    run.write_provenance(collect_provenance({**run_facts(plan), **kept, **begun_with}))
+    return cut, decoding
 
 
 def _for_this_process(run: RunDirectory | None, path: Path, plan: RunPlan) -> RunDirectory:

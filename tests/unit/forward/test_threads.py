@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rlsr.forward import threads
-from rlsr.forward.threads import decoding_threads, fastest_threads
+from rlsr.forward.threads import decoding_on, decoding_threads, fastest_threads
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +54,14 @@ def test_a_single_thread_needs_no_measurement(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "fastest_threads", None)
     with decoding_threads(torch.nn.Linear(2, 2)):
         assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(("given", "used"), [(1, 1), (2, 2), (8, 2)])
+def test_a_given_number_is_not_measured_and_ends_with_its_block(
+    given: int, used: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "fastest_threads", lambda most, dtype: 3 - used)
+    with decoding_on(given), decoding_threads(torch.nn.Linear(2, 2)):
+        assert torch.get_num_threads() == used
+    with decoding_threads(torch.nn.Linear(2, 2)):
+        assert torch.get_num_threads() == 3 - used

@@ -53,7 +53,15 @@ def test_sets_together_weigh_the_same(module: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["default-reward", "longer-or-mean", "mean-over-steps", "rlsr-alone", "dft", "wide-rollouts"],
+    [
+        "default-reward",
+        "longer-or-mean",
+        "mean-over-steps",
+        "rlsr-alone",
+        "dft",
+        "wide-rollouts",
+        "scaled-means",
+    ],
 )
 def test_the_page_has_what_the_file_says(module: Any, name: str) -> None:
     kept = json.loads((module.RESULTS / f"{name}.json").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ def average(
         float,
         typer.Option(
             metavar="FACTOR",
-            help="How far to go from what the last stage of the runs began with: 1 is their mean, 2 is twice as far.",
+            help="How far to go from what the last stage of the runs began with: 1 is their mean, 1.5 half as far again.",
         ),
     ] = 1.0,
     merge: Annotated[

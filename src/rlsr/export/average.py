@@ -143,23 +143,28 @@ def _begun(paths: Sequence[Path], models: Sequence[Path], scale: float) -> tuple
         raise ConfigError(f"--scale: must be a number above 0, got {scale:g}; 1 is the mean")
     if scale == 1:
         return ()
-    found = []
-    for path, model in zip(paths, models, strict=True):
-        trained = find_trained(path)
-        if trained is None:
-            raise ConfigError(
-                f"--scale {scale:g}: goes on from what each run began with, got {path}, which is a model and no run; name the run that has trained it"
-            )
-        before = model_before(trained.run)
-        # Adapters that were new have changed nothing before the run.
-        if not are_adapters(model) or (before is not None and are_adapters(before)):
-            if before is None:
-                raise ConfigError(
-                    f"--scale {scale:g}: needs the weights that {path} began with in a directory, as those of an SFT before it are, got "
-                    f"{trained.run.read_config().model.name}"
-                )
-            found.append(before)
-    return tuple(found)
+    starts = [_start_of(path, model, scale) for path, model in zip(paths, models, strict=True)]
+    return tuple(start for start in starts if start is not None)
+
+
+def _start_of(path: Path, model: Path, scale: float) -> Path | None:
+    """Find what a run began with; None where its adapters were new, and had changed nothing yet."""
+    trained = find_trained(path)
+    if trained is None:
+        raise ConfigError(
+            f"--scale {scale:g}: goes on from what each run began with, got {path}, which is a model and no run; name the run that has trained it"
+        )
+    start, name = model_before(trained.run), trained.run.read_config().model.name
+    if are_adapters(model):
+        base = read_json(model / CONFIG_FILE)["base_model_name_or_path"]
+        were_new = base == name if start is None else not are_adapters(start)
+        if were_new:
+            return None
+    if start is None:
+        raise ConfigError(
+            f"--scale {scale:g}: needs the weights that {path} began with in a directory, as those of an SFT before it are, got {name}"
+        )
+    return start
 
 
 def _model_of(path: Path) -> Path:

@@ -367,7 +367,14 @@ def test_what_cannot_be_scaled_is_refused_and_nothing_is_written(
     other = write_run(tmp_path / "other", models[1]).path
     stranger = write_run(tmp_path / "stranger", variant(tiny_model, tmp_path / "far", 7, scale=2.0))
     from_stranger = gone_on(stranger.path, tmp_path / "from-stranger", other)
+    lost = gone_on(tmp_path / "nowhere", tmp_path / "lost", adapted(tiny_model, tmp_path / "adapters", 1))  # fmt: skip
     cases: list[tuple[list[Path], float, type[RlsrError], str]] = [
+        (
+            [lost, tmp_path / "adapters"],
+            2.0,
+            ConfigError,
+            "needs the weights that .*lost began with",
+        ),
         ([other, models[0]], 2.0, ConfigError, "a model and no run"),
         ([other, by_name], 2.0, ConfigError, "needs the weights that .* began with in a directory"),
         ([other, from_stranger], 2.0, ModelError, "not trained from the same model"),
